@@ -1,0 +1,3 @@
+//! kira-users: the user-onboarding service of a fintech, self-hosted.
+
+pub mod ambient;

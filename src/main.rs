@@ -1,0 +1,2 @@
+//! kira-users
+fn main() {}
