@@ -25,9 +25,15 @@ pub trait Ambient: Send + Sync + 'static {
 pub type SharedAmbient = Arc<dyn Ambient>;
 
 /// The machine's own clock and random generator.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct System {
     random: SystemRandom,
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self { random: SystemRandom::new() }
+    }
 }
 
 impl Ambient for System {
