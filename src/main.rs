@@ -1,2 +1,2 @@
-//! kira-users
+//! Placeholder.
 fn main() {}

@@ -1,1 +1,186 @@
-//! Placeholder.
+//! Build-time generator: a contract in `.proto` files goes in, one Rust file comes out.
+//!
+//! The file holds the messages (prost), the gRPC services (tonic-build), and, from the vocabulary of
+//! `kira/api/v1/options.proto`, `google.api.http` and `buf.validate`: the JSON codec of the documented shapes, the
+//! validators, the REST routes, and `Debug` implementations that show no personal value. The run-time half is the crate
+//! `kira-gateway`. No `protoc` is needed: protox reads the files.
+
+mod check;
+mod debug;
+mod json;
+mod names;
+mod schema;
+mod service;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use proc_macro2::TokenStream;
+use prost_build::Module;
+use prost_reflect::DescriptorPool;
+use quote::quote;
+
+use crate::schema::Schema;
+
+/// What to generate, and where to. See the crate's documentation for an overview.
+#[derive(Debug)]
+pub struct Generator {
+    root: PathBuf,
+    files: Vec<PathBuf>,
+    packages: Vec<String>,
+    rules: Option<String>,
+    extern_paths: Vec<(String, String)>,
+}
+
+impl Generator {
+    /// A generator for the `.proto` files below `root`, the folder that their imports start at.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            files: Vec::new(),
+            packages: Vec::new(),
+            rules: None,
+            extern_paths: Vec::new(),
+        }
+    }
+
+    /// Adds every file of a package; the package's folder is its name with slashes.
+    #[must_use]
+    pub fn package(mut self, package: &str) -> Self {
+        self.packages.push(package.to_owned());
+        self
+    }
+
+    /// Adds single files of a package, by their paths below the root.
+    #[must_use]
+    pub fn files(mut self, package: &str, files: &[&str]) -> Self {
+        self.packages.push(package.to_owned());
+        self.files.extend(files.iter().map(PathBuf::from));
+        self
+    }
+
+    /// The Rust module with the functions that stand for CEL rules, by the name after the dot of the rule's id.
+    #[must_use]
+    pub fn rules(mut self, module: &str) -> Self {
+        self.rules = Some(module.to_owned());
+        self
+    }
+
+    /// Types of the proto path `proto` (such as ".google.rpc") live in the Rust module `rust`.
+    #[must_use]
+    pub fn extern_path(mut self, proto: &str, rust: &str) -> Self {
+        self.extern_paths.push((proto.to_owned(), rust.to_owned()));
+        self
+    }
+
+    /// Writes `name.rs` and `name.descriptors.bin` (the encoded descriptor set, options kept, for gRPC reflection) to
+    /// the build script's output folder, and tells cargo when to run again.
+    ///
+    /// # Errors
+    /// What is wrong with the `.proto` files or their options, naming the element.
+    pub fn write(self, name: &str) -> Result<()> {
+        println!("cargo:rerun-if-changed={}", self.root.display());
+        let out = PathBuf::from(std::env::var_os("OUT_DIR").context("OUT_DIR is set in build scripts only")?);
+        let files = self.all_files()?;
+        let mut compiler = protox::Compiler::new([&self.root])?;
+        compiler.include_imports(true).include_source_info(true).open_files(&files)?;
+        std::fs::write(out.join(format!("{name}.descriptors.bin")), compiler.encode_file_descriptor_set())?;
+        let code = self.generate(compiler.descriptor_pool())?;
+        std::fs::write(out.join(format!("{name}.rs")), code)?;
+        Ok(())
+    }
+
+    fn all_files(&self) -> Result<Vec<PathBuf>> {
+        let mut files = self.files.clone();
+        for package in &self.packages {
+            let folder = self.root.join(package.replace('.', "/"));
+            if self.files.iter().any(|file| self.root.join(file).starts_with(&folder)) {
+                continue;
+            }
+            let entries = std::fs::read_dir(&folder).with_context(|| format!("no folder for package {package}"))?;
+            for entry in entries {
+                let path = entry?.path();
+                if path.extension().is_some_and(|extension| extension == "proto") {
+                    files.push(path.strip_prefix(&self.root)?.to_owned());
+                }
+            }
+        }
+        files.sort();
+        ensure!(!files.is_empty(), "no .proto files to compile");
+        Ok(files)
+    }
+
+    fn generate(&self, pool: DescriptorPool) -> Result<String> {
+        let schema = Schema::new(pool, &self.packages, &self.extern_paths, self.rules.clone())?;
+        let mut modules = self.prost_messages(&schema)?;
+        for package in &self.packages {
+            let mut code = TokenStream::new();
+            for message in schema.messages(package) {
+                code.extend(debug::message(&schema, &message)?);
+                code.extend(json::message(&schema, &message)?);
+                code.extend(check::message(&schema, &message)?);
+            }
+            for r#enum in schema.enums(package) {
+                code.extend(json::r#enum(&schema, &r#enum)?);
+            }
+            for service in schema.services(package) {
+                code.extend(service::service(&schema, &service)?);
+            }
+            let file = syn::parse2(code).context("the generated code does not parse")?;
+            modules.entry(Module::from_protobuf_package_name(package)).or_default().push_str(&prettyplease::unparse(&file));
+        }
+        Ok(nest(&modules))
+    }
+
+    fn prost_messages(&self, schema: &Schema) -> Result<BTreeMap<Module, String>> {
+        let requests = schema
+            .files()
+            .map(|file| (Module::from_protobuf_package_name(file.package_name()), file.file_descriptor_proto().clone()))
+            .collect();
+        let mut config = prost_build::Config::new();
+        // Binary content is a slice of the request's buffer, not a copy. Maps are ordered, so that encoding is
+        // deterministic: the idempotency fingerprint is a hash of it.
+        config.bytes(["."]).btree_map(["."]).skip_debug(["."]);
+        for (proto, rust) in &self.extern_paths {
+            config.extern_path(proto, rust);
+        }
+        Ok(config.generate(requests)?.into_iter().collect())
+    }
+}
+
+/// One file of nested modules, so that the paths that prost writes between packages resolve.
+fn nest(modules: &BTreeMap<Module, String>) -> String {
+    #[derive(Default)]
+    struct Node<'a> {
+        code: Vec<&'a str>,
+        children: BTreeMap<String, Node<'a>>,
+    }
+    fn print(node: &Node<'_>, out: &mut String) {
+        for code in &node.code {
+            out.push_str(code);
+        }
+        for (name, child) in &node.children {
+            out.push_str(&format!("pub mod {name} {{\n"));
+            print(child, out);
+            out.push_str("}\n");
+        }
+    }
+    let mut root = Node::default();
+    for (module, code) in modules {
+        let mut node = &mut root;
+        for part in module.parts() {
+            node = node.children.entry(part.to_string()).or_default();
+        }
+        node.code.push(code);
+    }
+    let mut out = String::new();
+    print(&root, &mut out);
+    out
+}
+
+/// The path of the run-time crate in generated code.
+fn runtime() -> TokenStream {
+    quote!(::kira_gateway)
+}
+

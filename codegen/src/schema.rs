@@ -1,0 +1,442 @@
+//! The contract as the generator sees it: descriptors joined with the options that shape them.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail, ensure};
+use heck::ToShoutySnakeCase;
+use proc_macro2::{Ident, TokenStream};
+use prost_reflect::{
+    Cardinality, DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor,
+    OneofDescriptor, ReflectMessage, ServiceDescriptor, Value,
+};
+use quote::quote;
+
+use crate::names;
+
+/// All files, and the packages to generate.
+pub(crate) struct Schema {
+    pool: DescriptorPool,
+    packages: Vec<String>,
+    extern_paths: BTreeMap<String, TokenStream>,
+    pub(crate) rules: Option<TokenStream>,
+}
+
+/// What a field holds, once or many times.
+#[derive(Clone)]
+pub(crate) enum Type {
+    Bool,
+    /// Any integer or floating-point type, by its Rust name.
+    Number(&'static str),
+    String,
+    Bytes,
+    Enum(EnumDescriptor, TokenStream),
+    Message(MessageDescriptor, TokenStream),
+}
+
+/// How often a field holds it.
+#[derive(Clone)]
+pub(crate) enum Arity {
+    /// Always there; the default where nothing was given.
+    Implicit,
+    /// There or not.
+    Optional,
+    List,
+    /// From texts to the type.
+    Map,
+}
+
+/// A field with its options.
+#[derive(Clone)]
+pub(crate) struct Field {
+    pub(crate) descriptor: FieldDescriptor,
+    pub(crate) rust: Ident,
+    pub(crate) r#type: Type,
+    pub(crate) arity: Arity,
+    pub(crate) json: String,
+    pub(crate) aliases: Vec<String>,
+    pub(crate) flatten: Option<String>,
+    pub(crate) header: Option<String>,
+    pub(crate) sensitive: bool,
+    pub(crate) emit_empty: bool,
+    pub(crate) form_message: Option<String>,
+    pub(crate) input_only: bool,
+    pub(crate) output_only: bool,
+    /// Place in the schema order of the enclosing JSON object; a flattened message takes as many as it has members.
+    pub(crate) slot: u32,
+}
+
+/// A oneof with its options.
+#[derive(Clone)]
+pub(crate) struct Oneof {
+    pub(crate) descriptor: OneofDescriptor,
+    pub(crate) rust: Ident,
+    /// The enum that prost makes of it, from the root of the package's module.
+    pub(crate) path: TokenStream,
+    pub(crate) flatten: bool,
+    pub(crate) discriminator: Option<String>,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) slot: u32,
+}
+
+/// A message's parts in the order of their declaration.
+#[derive(Clone)]
+pub(crate) enum Member {
+    Field(Field),
+    Oneof(Oneof),
+}
+
+/// The JSON of a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Object,
+    DataUri,
+    Transparent,
+}
+
+/// An enum value with its options.
+pub(crate) struct EnumValue {
+    pub(crate) number: i32,
+    pub(crate) json: String,
+    pub(crate) category: String,
+    pub(crate) reason: Option<Options>,
+}
+
+/// An option message, or nothing.
+#[derive(Clone)]
+pub(crate) struct Options(DynamicMessage);
+
+impl Options {
+    pub(crate) fn get(&self, name: &str) -> Option<Value> {
+        let field = ReflectMessage::descriptor(&self.0).get_field_by_name(name)?;
+        self.0.has_field(&field).then(|| self.0.get_field(&field).into_owned())
+    }
+
+    pub(crate) fn string(&self, name: &str) -> Option<String> {
+        self.get(name).and_then(|value| value.as_str().map(str::to_owned)).filter(|text| !text.is_empty())
+    }
+
+    pub(crate) fn strings(&self, name: &str) -> Vec<String> {
+        let list = self.get(name);
+        let items = list.as_ref().and_then(Value::as_list).unwrap_or_default();
+        items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.get(name).and_then(|value| value.as_bool()).unwrap_or_default()
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        match self.get(name)? {
+            Value::U64(number) => Some(number),
+            Value::U32(number) => Some(u64::from(number)),
+            Value::EnumNumber(number) => u64::try_from(number).ok(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn message(&self, name: &str) -> Option<Options> {
+        self.get(name).and_then(|value| value.as_message().cloned()).map(Options)
+    }
+
+    pub(crate) fn messages(&self, name: &str) -> Vec<Options> {
+        let list = self.get(name);
+        let items = list.as_ref().and_then(Value::as_list).unwrap_or_default();
+        items.iter().filter_map(|item| item.as_message().cloned().map(Options)).collect()
+    }
+
+    pub(crate) fn dynamic(&self) -> &DynamicMessage {
+        &self.0
+    }
+}
+
+impl Schema {
+    pub(crate) fn new(
+        pool: DescriptorPool,
+        packages: &[String],
+        extern_paths: &[(String, String)],
+        rules: Option<String>,
+    ) -> Result<Self> {
+        let parse = |path: &str| path.parse::<TokenStream>().map_err(|error| anyhow::anyhow!("{path}: {error}"));
+        let mut externs = BTreeMap::from([("google.protobuf".to_owned(), quote!(::prost_types))]);
+        for (proto, rust) in extern_paths {
+            externs.insert(proto.trim_start_matches('.').to_owned(), parse(rust)?);
+        }
+        Ok(Self {
+            pool,
+            packages: packages.to_vec(),
+            extern_paths: externs,
+            rules: rules.as_deref().map(parse).transpose()?,
+        })
+    }
+
+    /// The files of the packages to generate.
+    pub(crate) fn files(&self) -> impl Iterator<Item = FileDescriptor> {
+        self.pool.files().filter(|file| self.packages.iter().any(|package| package == file.package_name()))
+    }
+
+    /// The messages of a package, nested ones too, without the entries of maps.
+    pub(crate) fn messages(&self, package: &str) -> Vec<MessageDescriptor> {
+        let of_package = |message: &MessageDescriptor| message.package_name() == package && !message.is_map_entry();
+        self.pool.all_messages().filter(of_package).collect()
+    }
+
+    pub(crate) fn enums(&self, package: &str) -> Vec<EnumDescriptor> {
+        self.pool.all_enums().filter(|item| item.package_name() == package).collect()
+    }
+
+    pub(crate) fn services(&self, package: &str) -> Vec<ServiceDescriptor> {
+        self.pool.services().filter(|service| service.package_name() == package).collect()
+    }
+
+    /// The value of the extension `name`, a message, of an element's options.
+    pub(crate) fn extension(&self, options: &DynamicMessage, name: &str) -> Option<Options> {
+        let extension = self.pool.get_extension_by_name(name)?;
+        let found = options.has_extension(&extension).then(|| options.get_extension(&extension).into_owned())?;
+        found.as_message().cloned().map(Options)
+    }
+
+    /// The path of a message's or enum's Rust type, from the root of the module of `from`.
+    pub(crate) fn type_path(&self, full_name: &str, package: &str, from: &str) -> TokenStream {
+        match self.extern_paths.get(package) {
+            Some(module) => {
+                let local = names::within_package(full_name, package);
+                quote!(#module::#local)
+            }
+            None => names::type_path(full_name, package, from),
+        }
+    }
+
+    /// The path of a message's own type, within its package.
+    pub(crate) fn own_path(&self, message: &MessageDescriptor) -> TokenStream {
+        names::within_package(message.full_name(), message.package_name())
+    }
+
+    pub(crate) fn form(&self, message: &MessageDescriptor) -> Form {
+        match self.extension(&message.options(), "kira.api.v1.message") {
+            Some(shape) if shape.flag("data_uri") => Form::DataUri,
+            Some(shape) if shape.flag("transparent") => Form::Transparent,
+            _ => Form::Object,
+        }
+    }
+
+    /// The message's parts, with their places in the order of its JSON object.
+    ///
+    /// Fields that come from headers take the first places: problems are reported in the order headers, then body.
+    pub(crate) fn members(&self, message: &MessageDescriptor) -> Result<Vec<Member>> {
+        let mut slot = 0;
+        let mut members = Vec::new();
+        let mut seen_oneofs = Vec::new();
+        let mut descriptors: Vec<FieldDescriptor> = message.fields().collect();
+        descriptors.sort_by_key(|field| field.path().last().copied());
+        for descriptor in descriptors {
+            match descriptor.containing_oneof().filter(|oneof| !oneof.is_synthetic()) {
+                Some(oneof) if seen_oneofs.contains(&oneof.full_name().to_owned()) => {}
+                Some(oneof) => {
+                    seen_oneofs.push(oneof.full_name().to_owned());
+                    members.push(Member::Oneof(self.oneof(&oneof)?));
+                }
+                None => members.push(Member::Field(self.field(&descriptor)?)),
+            }
+        }
+        members.sort_by_key(|member| !matches!(member, Member::Field(Field { header: Some(_), .. })));
+        for member in &mut members {
+            match member {
+                Member::Field(field) => {
+                    field.slot = slot;
+                    slot += self.width(field)?;
+                }
+                Member::Oneof(oneof) => {
+                    oneof.slot = slot;
+                    slot += 1;
+                    // Only one member of a oneof is ever there, so that they may share places.
+                    let mut widest = 0;
+                    for (index, field) in oneof.fields.iter_mut().enumerate() {
+                        field.slot = if oneof.flatten { slot } else { slot + u32::try_from(index)? };
+                        widest = Ord::max(widest, field.slot - slot + if oneof.flatten { self.size(field)? } else { 1 });
+                    }
+                    slot += widest;
+                }
+            }
+        }
+        Ok(members)
+    }
+
+    fn width(&self, field: &Field) -> Result<u32> {
+        if field.flatten.is_some() { self.size(field) } else { Ok(1) }
+    }
+
+    /// How many places the members of a message field take.
+    fn size(&self, field: &Field) -> Result<u32> {
+        let Type::Message(message, _) = &field.r#type else {
+            bail!("{}: only a message can be flattened", field.descriptor.full_name());
+        };
+        let mut size = 0;
+        for member in self.members(message)? {
+            size = Ord::max(
+                size,
+                match member {
+                    Member::Field(field) => field.slot + self.width(&field)?,
+                    Member::Oneof(oneof) => oneof.fields.iter().map(|field| field.slot + 1).max().unwrap_or(oneof.slot) + 1,
+                },
+            );
+        }
+        Ok(size)
+    }
+
+    fn oneof(&self, descriptor: &OneofDescriptor) -> Result<Oneof> {
+        let shape = self.extension(&descriptor.options(), "kira.api.v1.oneof");
+        let message = descriptor.parent_message();
+        let module = names::snake(message.name());
+        let outer = message.parent_message().map(|outer| {
+            let path = outer.full_name().strip_prefix(outer.package_name()).unwrap_or_default();
+            path.split('.').filter(|part| !part.is_empty()).map(names::snake).collect::<Vec<_>>()
+        });
+        let outer = outer.unwrap_or_default();
+        let name = names::camel(descriptor.name());
+        let mut fields = Vec::new();
+        for field in descriptor.fields() {
+            fields.push(self.field(&field)?);
+        }
+        Ok(Oneof {
+            rust: names::snake(descriptor.name()),
+            path: quote!(#(#outer::)* #module::#name),
+            flatten: shape.as_ref().is_some_and(|shape| shape.flag("flatten")),
+            discriminator: shape.as_ref().and_then(|shape| shape.string("discriminator")),
+            descriptor: descriptor.clone(),
+            fields,
+            slot: 0,
+        })
+    }
+
+    fn field(&self, descriptor: &FieldDescriptor) -> Result<Field> {
+        let options = descriptor.options();
+        let shape = self.extension(&options, "kira.api.v1.field");
+        let shape = shape.as_ref();
+        let behaviors = self.behaviors(&options);
+        let (r#type, arity) = self.type_and_arity(descriptor)?;
+        let text = |name: &str| shape.and_then(|shape| shape.string(name));
+        let flatten = shape.is_some_and(|shape| shape.flag("flatten"));
+        ensure!(
+            !flatten || matches!(r#type, Type::Message(..)),
+            "{}: only a message can be flattened",
+            descriptor.full_name()
+        );
+        Ok(Field {
+            rust: names::snake(descriptor.name()),
+            json: text("json_name").unwrap_or_else(|| descriptor.name().to_owned()),
+            aliases: shape.map(|shape| shape.strings("json_aliases")).unwrap_or_default(),
+            flatten: flatten.then(|| text("flatten_prefix").unwrap_or_default()),
+            header: text("header"),
+            sensitive: shape.and_then(|shape| shape.number("sensitivity")).unwrap_or_default() != 0,
+            emit_empty: shape.is_some_and(|shape| shape.flag("emit_empty")),
+            form_message: text("form_message"),
+            input_only: behaviors.contains(&INPUT_ONLY),
+            output_only: behaviors.contains(&OUTPUT_ONLY),
+            descriptor: descriptor.clone(),
+            r#type,
+            arity,
+            slot: 0,
+        })
+    }
+
+    fn behaviors(&self, options: &DynamicMessage) -> Vec<i32> {
+        let Some(extension) = self.pool.get_extension_by_name("google.api.field_behavior") else {
+            return Vec::new();
+        };
+        let found = options.get_extension(&extension);
+        found.as_list().unwrap_or_default().iter().filter_map(Value::as_enum_number).collect()
+    }
+
+    fn type_and_arity(&self, descriptor: &FieldDescriptor) -> Result<(Type, Arity)> {
+        if descriptor.is_map() {
+            let Kind::Message(entry) = descriptor.kind() else { bail!("a map is a list of entries") };
+            ensure!(
+                matches!(entry.map_entry_key_field().kind(), Kind::String),
+                "{}: the keys of a JSON object are texts",
+                descriptor.full_name()
+            );
+            return Ok((self.r#type(&entry.map_entry_value_field(), descriptor), Arity::Map));
+        }
+        let arity = match descriptor.cardinality() {
+            Cardinality::Repeated => Arity::List,
+            _ if descriptor.supports_presence() => Arity::Optional,
+            _ => Arity::Implicit,
+        };
+        Ok((self.r#type(descriptor, descriptor), arity))
+    }
+
+    fn r#type(&self, value: &FieldDescriptor, owner: &FieldDescriptor) -> Type {
+        let from = owner.parent_file();
+        let from = from.package_name();
+        match value.kind() {
+            Kind::Bool => Type::Bool,
+            Kind::String => Type::String,
+            Kind::Bytes => Type::Bytes,
+            Kind::Double => Type::Number("f64"),
+            Kind::Float => Type::Number("f32"),
+            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Type::Number("i32"),
+            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Type::Number("i64"),
+            Kind::Uint32 | Kind::Fixed32 => Type::Number("u32"),
+            Kind::Uint64 | Kind::Fixed64 => Type::Number("u64"),
+            Kind::Enum(found) => {
+                let path = self.type_path(found.full_name(), found.package_name(), from);
+                Type::Enum(found, path)
+            }
+            Kind::Message(found) => {
+                let path = match wrapper(found.full_name()) {
+                    Some(rust) => rust,
+                    None => self.type_path(found.full_name(), found.package_name(), from),
+                };
+                Type::Message(found, path)
+            }
+        }
+    }
+
+    /// The values of an enum, the unspecified one left out.
+    pub(crate) fn enum_values(&self, descriptor: &EnumDescriptor) -> Result<Vec<EnumValue>> {
+        let prefix = format!("{}_", descriptor.name().to_shouty_snake_case());
+        let mut values = Vec::new();
+        for value in descriptor.values().filter(|value| value.number() != 0) {
+            let options = value.options();
+            let shape = self.extension(&options, "kira.api.v1.value");
+            let text = |name: &str| shape.as_ref().and_then(|shape| shape.string(name));
+            let short = value.name().strip_prefix(&prefix).unwrap_or(value.name());
+            values.push(EnumValue {
+                number: value.number(),
+                json: text("json_name").unwrap_or_else(|| short.to_lowercase()),
+                category: text("category").unwrap_or_default(),
+                reason: self.extension(&options, "kira.api.v1.reason"),
+            });
+        }
+        let mut names: Vec<&str> = values.iter().map(|value| value.json.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        ensure!(names.len() == values.len(), "{}: two values have one JSON name", descriptor.full_name());
+        Ok(values)
+    }
+
+    /// The message `name` of any package.
+    pub(crate) fn message(&self, name: &str) -> Result<MessageDescriptor> {
+        self.pool.get_message_by_name(name).with_context(|| format!("no message {name}"))
+    }
+}
+
+const OUTPUT_ONLY: i32 = 3;
+const INPUT_ONLY: i32 = 4;
+
+/// The Rust types that prost has for google/protobuf/wrappers.proto and empty.proto.
+fn wrapper(full_name: &str) -> Option<TokenStream> {
+    Some(match full_name {
+        "google.protobuf.BoolValue" => quote!(bool),
+        "google.protobuf.StringValue" => quote!(::prost::alloc::string::String),
+        "google.protobuf.BytesValue" => quote!(::prost::alloc::vec::Vec<u8>),
+        "google.protobuf.DoubleValue" => quote!(f64),
+        "google.protobuf.FloatValue" => quote!(f32),
+        "google.protobuf.Int32Value" => quote!(i32),
+        "google.protobuf.Int64Value" => quote!(i64),
+        "google.protobuf.UInt32Value" => quote!(u32),
+        "google.protobuf.UInt64Value" => quote!(u64),
+        "google.protobuf.Empty" => quote!(()),
+        _ => return None,
+    })
+}

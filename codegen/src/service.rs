@@ -1,0 +1,136 @@
+//! Services: the tonic traits, servers and clients (tonic-build), and the REST routes over them.
+
+use anyhow::Result;
+use heck::ToSnakeCase;
+use proc_macro2::TokenStream;
+use prost_reflect::{MethodDescriptor, ServiceDescriptor};
+use quote::quote;
+use tonic_build::CodeGenBuilder;
+
+use crate::schema::Schema;
+
+pub(crate) fn service(schema: &Schema, service: &ServiceDescriptor) -> Result<TokenStream> {
+    let adapter = Service::new(schema, service);
+    let mut builder = CodeGenBuilder::new();
+    builder.emit_package(true);
+    let server = builder.generate_server(&adapter, "super");
+    let client = builder.generate_client(&adapter, "super");
+    Ok(quote!(#client #server))
+}
+
+/// A service as tonic-build wants to see it.
+struct Service {
+    name: String,
+    package: String,
+    methods: Vec<Method>,
+    comment: Vec<String>,
+}
+
+struct Method {
+    name: String,
+    rust: String,
+    client_streaming: bool,
+    server_streaming: bool,
+    request: TokenStream,
+    response: TokenStream,
+    comment: Vec<String>,
+}
+
+impl Service {
+    fn new(schema: &Schema, service: &ServiceDescriptor) -> Self {
+        Self {
+            name: service.name().to_owned(),
+            package: service.package_name().to_owned(),
+            methods: service.methods().map(|method| Method::new(schema, &method)).collect(),
+            comment: comments(service.parent_file().file_descriptor_proto(), service.path()),
+        }
+    }
+}
+
+impl Method {
+    fn new(schema: &Schema, method: &MethodDescriptor) -> Self {
+        // The server and the client live in modules of their own, one below the package's.
+        let path = |message: prost_reflect::MessageDescriptor| {
+            let path = schema.type_path(
+                message.full_name(),
+                message.package_name(),
+                method.parent_service().package_name(),
+            );
+            let text = path.to_string();
+            if text.starts_with("::") || text == "()" { path } else { quote!(super::#path) }
+        };
+        Self {
+            name: method.name().to_owned(),
+            rust: method.name().to_snake_case(),
+            client_streaming: method.is_client_streaming(),
+            server_streaming: method.is_server_streaming(),
+            request: path(method.input()),
+            response: path(method.output()),
+            comment: comments(method.parent_file().file_descriptor_proto(), method.path()),
+        }
+    }
+}
+
+impl tonic_build::Service for Service {
+    type Comment = String;
+    type Method = Method;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn package(&self) -> &str {
+        &self.package
+    }
+
+    fn identifier(&self) -> &str {
+        &self.name
+    }
+
+    fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+
+    fn comment(&self) -> &[String] {
+        &self.comment
+    }
+}
+
+impl tonic_build::Method for Method {
+    type Comment = String;
+
+    fn name(&self) -> &str {
+        &self.rust
+    }
+
+    fn identifier(&self) -> &str {
+        &self.name
+    }
+
+    fn codec_path(&self) -> &str {
+        "tonic_prost::ProstCodec"
+    }
+
+    fn client_streaming(&self) -> bool {
+        self.client_streaming
+    }
+
+    fn server_streaming(&self) -> bool {
+        self.server_streaming
+    }
+
+    fn comment(&self) -> &[String] {
+        &self.comment
+    }
+
+    fn request_response_name(&self, _: &str, _: bool) -> (TokenStream, TokenStream) {
+        (self.request.clone(), self.response.clone())
+    }
+}
+
+/// The lines of the comment before the element at `path`.
+fn comments(file: &prost_types::FileDescriptorProto, path: &[i32]) -> Vec<String> {
+    let info = file.source_code_info.iter().flat_map(|info| &info.location).find(|location| location.path == path);
+    let text = info.and_then(|location| location.leading_comments.as_deref()).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}

@@ -1,0 +1,116 @@
+//! What is wrong with a request: every problem with its place, its code and its sentence.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+
+/// One step of a path into a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A key of an object. `slot` is its place in the schema's order; keys that the schema does not know come last.
+    Key {
+        /// Place in the schema's order.
+        slot: u32,
+        /// The key as JSON spells it.
+        name: Cow<'static, str>,
+    },
+    /// An element of an array.
+    Index(usize),
+}
+
+impl Step {
+    /// The slot of keys that the schema does not know.
+    pub const UNKNOWN: u32 = u32::MAX;
+}
+
+/// A path into a request; prints dot-joined with array indices: `associated_persons.0.first_name`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Path(pub Vec<Step>);
+
+impl Path {
+    /// The path of one key at the top.
+    #[must_use]
+    pub fn key(slot: u32, name: impl Into<Cow<'static, str>>) -> Self {
+        Self(vec![Step::Key { slot, name: name.into() }])
+    }
+
+    fn is_within(&self, outer: &Path) -> bool {
+        let same = |(inner, outer): (&Step, &Step)| match (inner, outer) {
+            (Step::Key { name: inner, .. }, Step::Key { name: outer, .. }) => inner == outer,
+            (Step::Index(inner), Step::Index(outer)) => inner == outer,
+            _ => false,
+        };
+        self.0.len() >= outer.0.len() && self.0.iter().zip(&outer.0).all(same)
+    }
+
+    fn order(&self, other: &Path) -> Ordering {
+        let step = |step: &Step| match step {
+            Step::Key { slot, .. } => (0, *slot as usize),
+            Step::Index(index) => (1, *index),
+        };
+        self.0.iter().map(step).cmp(other.0.iter().map(step))
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, step) in self.0.iter().enumerate() {
+            if position > 0 {
+                f.write_str(".")?;
+            }
+            match step {
+                Step::Key { name, .. } => f.write_str(name)?,
+                Step::Index(index) => write!(f, "{index}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One problem of a request, in the words of Zod 3 (decisions, section 2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub path: Path,
+    /// What, for programs: `invalid_type`, `too_small`, …
+    pub code: Cow<'static, str>,
+    /// What, for people.
+    pub message: Cow<'static, str>,
+}
+
+/// The problems of one request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems {
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// Adds a problem.
+    pub fn push(&mut self, path: Path, code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) {
+        self.list.push(Problem { path, code: code.into(), message: message.into() });
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Adds what a later look found, but for what lies at or below a place where a problem is known already: a field
+    /// of a wrong type is not missing as well.
+    pub fn merge(&mut self, later: Problems) {
+        let known = self.list.len();
+        for problem in later.list {
+            if !self.list[..known].iter().any(|earlier| problem.path.is_within(&earlier.path)) {
+                self.list.push(problem);
+            }
+        }
+    }
+
+    /// All problems in the order headers, then fields in schema order, arrays by index.
+    #[must_use]
+    pub fn into_sorted(mut self) -> Vec<Problem> {
+        self.list.sort_by(|one, other| one.path.order(&other.path));
+        self.list
+    }
+}
