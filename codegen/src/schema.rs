@@ -169,9 +169,13 @@ impl Schema {
         })
     }
 
-    /// The files of the packages to generate.
+    /// The files that prost has to see: those of the packages to generate, and those whose types live elsewhere.
     pub(crate) fn files(&self) -> impl Iterator<Item = FileDescriptor> {
-        self.pool.files().filter(|file| self.packages.iter().any(|package| package == file.package_name()))
+        let wanted = |file: &FileDescriptor| {
+            let package = file.package_name();
+            self.packages.iter().any(|own| own == package) || self.extern_paths.contains_key(package)
+        };
+        self.pool.files().filter(wanted)
     }
 
     /// The messages of a package, nested ones too, without the entries of maps.
