@@ -6,6 +6,8 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/contract.rs"));
 }
 
+pub mod rules;
+
 pub use generated::kira::users::v1;
 
 /// The encoded descriptor set, options kept: what gRPC reflection answers from.
