@@ -1,0 +1,60 @@
+//! Who is calling (decisions, section 1).
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use kira_gateway::error;
+use kira_gateway::error::ErrorReason;
+use kira_gateway::method::Access;
+use tonic::Status;
+
+use super::door::{Call, Door};
+use super::layer::{HttpService, Wrap, pass};
+use super::{HttpRequest, HttpResponse};
+use crate::auth::{AuthError, Authenticator};
+
+#[derive(Clone)]
+pub(super) struct Authenticate<D> {
+    pub(super) door: D,
+    pub(super) authenticator: Arc<Authenticator>,
+}
+
+impl<D: Door> Wrap for Authenticate<D> {
+    /// Adds the caller to the request's extensions, or refuses.
+    async fn wrap<S: HttpService>(&self, mut request: HttpRequest, next: S) -> HttpResponse {
+        let call = request.extensions().get::<Call>().copied();
+        // What is no call of the contract has nothing to protect; whatever is not marked public is protected.
+        let protected = call.and_then(|call| call.method).is_some_and(|method| method.access == Access::Client);
+        if protected {
+            let header = |name| only(request.headers(), name);
+            let (token, api_key) = (header("authorization"), header("x-api-key"));
+            match self.authenticator.authenticate(token, api_key).await {
+                Ok(caller) => {
+                    tracing::Span::current().record("client_id", tracing::field::display(caller.client_id));
+                    request.extensions_mut().insert(caller);
+                }
+                Err(error) => return self.door.refuse(status(error)),
+            }
+        }
+        pass(request, next).await
+    }
+}
+
+/// A header's text. One that is given twice with different texts is as good as a wrong one.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    if values.any(|other| other != first) {
+        return Some("");
+    }
+    Some(first.to_str().unwrap_or_default())
+}
+
+/// The error of a call that was not authenticated.
+pub(crate) fn status(error: AuthError) -> Status {
+    match error {
+        AuthError::Unavailable => error::status_with_retry(ErrorReason::Unavailable, 1),
+        AuthError::Internal => error::because(ErrorReason::InternalError),
+        _ => error::status(ErrorReason::Unauthorized, error.message()),
+    }
+}
