@@ -1,3 +1,4 @@
 //! kira-users: the user-onboarding service of a fintech, self-hosted.
 
 pub mod ambient;
+pub mod config;
