@@ -86,8 +86,31 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::auth::claims::verify_signature;
 
     const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+    /// The modulus of a 2,048 bit RSA key, whose private half is gone.
+    const MODULUS: &str = concat!(
+        "t3wySc9JXn2vlOSAp8j0qE8GJRi3OKuRvbE3Qp1J_qzv05Ivup4tRrlPK_wrGAarSrXgiso2mz0qGUY__UZUAaaLSeB1rt_c3KuE",
+        "rzXhFcbPNaHPPFbEgMD7oDe0QZ_BnPKYw3IogW9kptaztMI-CnDduG31fdX_QQRJ9BFVBb7drwOBspXUPmyvzOrQKweeaZs8Nxe-",
+        "IcanLjGsWr-ad0G71O8ZFLSJnXzVP4WUn06gRJSuh8WC1rPVb1yBOKfZV_1wVX_ZTwqOJVBbnahxvWMZbzFmBeRQvbN8TfRDPr5G",
+        "exQ6_vam4InsxOedW2yLQwk89hoRnkqRZOoFZaw9Zw",
+    );
+    /// `{"sub":"x"}`, signed by that key.
+    const RS256: &str = concat!(
+        "eyJhbGciOiJSUzI1NiIsImtpZCI6InIifQ.eyJzdWIiOiJ4In0.CH0BurFQPYfPitG4J6sSFSE3_eYpr0EKXDr4L8qjJ3n8SOn_0",
+        "bSU8zbLJedYG__NzPzG1oOzSogQFV8fC5aF3A_Sr9g6p0uzN2JaMGyLh7mwN31Thlu6YiPNDLoDqBnsK_jT3IJX_zRUyrs2skGd1",
+        "STdHzupFkVkG78VXylOp6q0gS8rfuS61QwnSwzCtga8Jk4uGf3U5GD6s3oBG0mIKDmrf7jUf1spqxMKmmEAk-8bU80coXK5XPzGM",
+        "ToeTS8OT1tdy3JQGuHnLYjXmEbhguNcgShOd0Cg8UIIS5ybXiHqSzmM4MaitJHgSOBflekOk_RNPyHqgmFJkcRvcMH2mw",
+    );
+    /// The same by the other padding.
+    const PS256: &str = concat!(
+        "eyJhbGciOiJQUzI1NiIsImtpZCI6InIifQ.eyJzdWIiOiJ4In0.QF0L59J_7H-vReCO10OfhGIyQ1JhTCaQnl3xrcPRmZHd8A9d-",
+        "RJaSvH9Wxi9tlhhBnghjJjgD7Q1HRY1oTUeQITPso-Lt9z5LHmQK_ZSoK__GDqr4KT3Xiq_ncSGO57sfUlQjdkqnuuVJcYsWfZuN",
+        "zQLCa3VS9ebXg3xkPGKH9XP4cSmt83-oW_jC8VO2mlDhlpaIA3EQ8vIBb9Dy4So08I9wdcapBcSL-VP1j1UY8ZPMDd1JGLkwmZgK",
+        "gE6iLxHNWIdN_oyNO0C7bib0QyKyNn4nMmn5OlhZwka74od7rmaZrFvY17JOww7NB7DRmzyFEn1Z8lb8nX0Zx6qlJCCVg",
+    );
 
     fn keys(document: Value) -> Vec<OutsideKey> {
         OutsideKey::read_all(document.to_string().as_bytes()).expect("is a JWKS")
@@ -129,5 +152,16 @@ mod tests {
             { "kty": "OKP", "crv": "Ed25519", "x": X, "kid": "b" },
         ] }));
         assert!(find(&two, None).is_none() && find(&two, Some("b")).is_some());
+    }
+
+    #[test]
+    fn rsa_tokens_verify_with_either_padding() {
+        let found = keys(json!({ "keys": [{ "kty": "RSA", "kid": "r", "n": MODULUS, "e": "AQAB" }] }));
+        for (token, algorithm) in [(RS256, Algorithm::RS256), (PS256, Algorithm::PS256)] {
+            assert!(found[0].allows(algorithm));
+            assert!(verify_signature(token, &found[0].verifying, algorithm).is_ok(), "{algorithm:?}");
+            let tampered = token.replace(".eyJ", ".eyI");
+            assert!(verify_signature(&tampered, &found[0].verifying, algorithm).is_err(), "{algorithm:?}");
+        }
     }
 }

@@ -47,10 +47,15 @@ impl TelemetryConfig {
             let accepted = "accepted: error, warn, info, debug, trace, off, or target=level parts with commas between";
             reader.refuse("telemetry.log", format!("{log:?} is not a log filter ({error}); {accepted}"));
         }
+        let otlp_endpoint = reader.required::<OrOff<Url>>("telemetry.otlp_endpoint").0;
+        if otlp_endpoint.as_ref().is_some_and(|endpoint| endpoint.scheme() != "http") {
+            // The exporter is built without TLS: a collector belongs beside the service.
+            reader.refuse("telemetry.otlp_endpoint", "must be http: traces go to a collector in the same network");
+        }
         Self {
             log,
             log_format: reader.optional("telemetry.log_format").unwrap_or_else(LogFormat::of_stderr),
-            otlp_endpoint: reader.required::<OrOff<Url>>("telemetry.otlp_endpoint").0,
+            otlp_endpoint,
         }
     }
 }
