@@ -59,6 +59,18 @@ pub struct SigningKey {
     pub retires_at: Option<DateTime<Utc>>,
 }
 
+impl SigningKey {
+    /// Whether it may sign tokens at `now`.
+    pub(super) fn is_in_force(&self, now: DateTime<Utc>) -> bool {
+        self.signs_from <= now && !self.is_retired(now)
+    }
+
+    /// Whether it is good for nothing any more at `now`.
+    pub(super) fn is_retired(&self, now: DateTime<Utc>) -> bool {
+        self.retires_at.is_some_and(|at| at <= now)
+    }
+}
+
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()

@@ -59,6 +59,7 @@ pub struct Rotation {
 }
 
 /// Adds a signing key that takes over after `publication_delay`; the others verify until their last token is dead.
+/// Where no key is in force, there is none to take over from, and the new one signs at once.
 ///
 /// # Errors
 /// When the directory cannot keep it.
@@ -68,7 +69,9 @@ pub async fn rotate_signing_key(
     token_lifetime: TimeDelta,
     publication_delay: TimeDelta,
 ) -> Result<Rotation, DirectoryError> {
-    let signs_from = ambient.now() + publication_delay;
+    let now = ambient.now();
+    let in_force = directory.signing_keys().await?.iter().any(|key| key.is_in_force(now));
+    let signs_from = if in_force { now + publication_delay } else { now };
     let key = new_key(ambient, signs_from);
     let others_retire_at = signs_from + token_lifetime + RETIREMENT_SLACK;
     directory.insert_signing_key(&key, others_retire_at).await?;
@@ -135,11 +138,10 @@ impl OwnKeys {
     /// Signs claims with the newest key whose time has come.
     pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, AuthError> {
         let (set, now) = (self.current(), self.ambient.now());
-        let key =
-            set.keys.iter().find(|key| key.record.signs_from <= now && key.verifies_at(now)).ok_or_else(|| {
-                tracing::error!("no signing key is in force");
-                AuthError::Internal
-            })?;
+        let key = set.keys.iter().find(|key| key.record.is_in_force(now)).ok_or_else(|| {
+            tracing::error!("no signing key is in force");
+            AuthError::Internal
+        })?;
         let header = Header { kid: Some(key.record.kid.clone()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, claims, &key.signing).map_err(|error| {
             tracing::error!(%error, kid = key.record.kid, "signing a token failed");
@@ -158,7 +160,8 @@ impl OwnKeys {
             self.look_for(kid).await?;
             set = self.current();
         }
-        let key = set.find(kid).filter(|key| key.verifies_at(self.ambient.now())).ok_or(AuthError::InvalidToken)?;
+        let key =
+            set.find(kid).filter(|key| !key.record.is_retired(self.ambient.now())).ok_or(AuthError::InvalidToken)?;
         Ok(Verified {
             claims: verify_signature(token, &key.verifying, Algorithm::EdDSA)?,
             key_retires_at: key.record.retires_at,
@@ -178,7 +181,7 @@ impl OwnKeys {
     /// The public halves of all keys that verify or will sign.
     pub(super) fn jwks(&self) -> Vec<Jwk> {
         let now = self.ambient.now();
-        self.current().keys.iter().filter(|key| key.verifies_at(now)).map(OwnKey::jwk).collect()
+        self.current().keys.iter().filter(|key| !key.record.is_retired(now)).map(OwnKey::jwk).collect()
     }
 
     fn current(&self) -> Arc<KeySet> {
@@ -210,10 +213,6 @@ impl OwnKey {
 
     fn same_as(&self, other: &Self) -> bool {
         self.record.kid == other.record.kid && self.record.retires_at == other.record.retires_at
-    }
-
-    fn verifies_at(&self, now: DateTime<Utc>) -> bool {
-        self.record.retires_at.is_none_or(|at| now < at)
     }
 
     fn jwk(&self) -> Jwk {

@@ -55,6 +55,15 @@ async fn a_new_key_is_published_at_once_and_signs_later() {
 }
 
 #[tokio::test]
+async fn a_rotation_before_the_first_start_leaves_a_key_that_signs() {
+    let setup = Setup::new().await;
+    let client = setup.client().await;
+    setup.rows.tables().keys.clear();
+    let rotation = rotate(&setup).await;
+    assert_eq!(kid(&setup.token(&client).await), rotation.kid);
+}
+
+#[tokio::test]
 async fn the_last_token_of_an_old_key_lives_to_its_end() {
     let setup = Setup::new().await;
     let client = setup.client().await;
