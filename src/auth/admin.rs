@@ -1,7 +1,5 @@
 //! Making, rotating and disabling clients: for the command line and the embedded demo client.
 
-use std::sync::Arc;
-
 use chrono::TimeDelta;
 use uuid::Uuid;
 
@@ -13,7 +11,7 @@ use crate::store::{ClientRecord, CredentialRecord, Store};
 
 /// Manages the clients of the installation.
 pub struct ClientAdmin {
-    store: Arc<Store>,
+    store: Store,
     ambient: SharedAmbient,
     api_key_hash: ApiKeyHash,
     passwords: Passwords,
@@ -24,11 +22,7 @@ impl ClientAdmin {
     ///
     /// # Errors
     /// When that secret cannot be had.
-    pub async fn open(
-        store: Arc<Store>,
-        directory: &dyn Directory,
-        ambient: SharedAmbient,
-    ) -> Result<Self, DirectoryError> {
+    pub async fn open(store: Store, directory: &dyn Directory, ambient: SharedAmbient) -> Result<Self, DirectoryError> {
         let api_key_hash = ApiKeyHash::open(directory, ambient.as_ref()).await?;
         Ok(Self { store, ambient, api_key_hash, passwords: Passwords::new() })
     }
@@ -50,6 +44,7 @@ impl ClientAdmin {
     }
 
     /// Gives a client new credentials; those before stay good for `overlap`. `None`: there is no such client.
+    /// One that is disabled stays so.
     ///
     /// # Errors
     /// When the store does not take them.
@@ -65,6 +60,14 @@ impl ClientAdmin {
     /// When the store does not take it.
     pub async fn disable(&self, client_id: Uuid) -> Result<bool, DirectoryError> {
         Ok(self.store.disable_client(client_id, self.ambient.now()).await?)
+    }
+
+    /// One client.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn find(&self, client_id: Uuid) -> Result<Option<ClientRecord>, DirectoryError> {
+        Ok(self.store.find_client(client_id).await?)
     }
 
     /// All clients.

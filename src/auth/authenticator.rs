@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::future::Cache;
@@ -22,6 +23,20 @@ use crate::store::CredentialRecord;
 
 /// Verified tokens that are remembered, of about a hundred bytes each.
 const MAX_TOKENS: u64 = 100_000;
+
+/// How often [`Authenticator::refresh`] is to be called: several times before a newly published key signs.
+pub const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Why an [`Authenticator`] cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store, or a key in it.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The means to fetch the outside issuer's keys: commonly, the machine has no certificate authorities.
+    #[error("an HTTP client for the outside issuer's keys cannot be made")]
+    Http(#[from] reqwest::Error),
+}
 
 /// Issues and verifies access tokens, and knows whose API keys are whose.
 pub struct Authenticator {
@@ -84,12 +99,12 @@ impl Authenticator {
     /// Loads keys and secrets, and makes the first of each where there are none.
     ///
     /// # Errors
-    /// When the directory cannot be reached or a key in it cannot be opened.
+    /// When the directory cannot be reached, or a key in it cannot be opened. An outside issuer that is down is no error.
     pub async fn open(
         config: &AuthConfig,
         directory: Arc<dyn Directory>,
         ambient: SharedAmbient,
-    ) -> Result<Self, DirectoryError> {
+    ) -> Result<Self, OpenError> {
         let outside = config.outside_issuer.clone().map(|outside| OutsideIssuer::new(outside, Arc::clone(&ambient)));
         Ok(Self {
             token_issuer: config.token_issuer.clone(),
@@ -98,17 +113,15 @@ impl Authenticator {
             api_keys: ApiKeys::new(Arc::clone(&directory), Arc::clone(&ambient)),
             passwords: Passwords::new(),
             own_keys: OwnKeys::open(Arc::clone(&directory), Arc::clone(&ambient)).await?,
-            outside: outside
-                .transpose()
-                .map_err(|error| DirectoryError { is_unavailable: false, source: error.into() })?,
+            outside: outside.transpose()?,
             tokens: Cache::builder().max_capacity(MAX_TOKENS).build(),
             directory,
             ambient,
         })
     }
 
-    /// Reads the signing keys again, and the outside issuer's when they are due. To be called every thirty seconds;
-    /// failures are logged, and the known keys stay.
+    /// Reads the signing keys again, and the outside issuer's when they are due. To be called every
+    /// [`REFRESH_INTERVAL`]; failures are logged, and the known keys stay.
     pub async fn refresh(&self) {
         if let Err(error) = self.own_keys.reload().await {
             let cause = error.source.as_ref();

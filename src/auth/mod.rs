@@ -23,7 +23,7 @@ use std::fmt;
 use uuid::Uuid;
 
 pub use self::admin::ClientAdmin;
-pub use self::authenticator::{Authenticator, IssuedToken};
+pub use self::authenticator::{Authenticator, IssuedToken, OpenError, REFRESH_INTERVAL};
 pub use self::credentials::Credentials;
 pub use self::directory::{Directory, DirectoryError, Lookup, SigningKey};
 pub use self::own_keys::{Jwk, PUBLICATION_DELAY, Rotation, rotate_signing_key};

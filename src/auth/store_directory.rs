@@ -1,7 +1,5 @@
 //! The [`Directory`] of the running service: rows in the store, secrets sealed by the vault.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use zeroize::Zeroizing;
 
@@ -11,14 +9,14 @@ use crate::vault::{Vault, VaultError};
 
 /// The store and the vault, as authentication sees them.
 pub struct StoreDirectory {
-    store: Arc<Store>,
-    vault: Arc<Vault>,
+    store: Store,
+    vault: Vault,
 }
 
 impl StoreDirectory {
     /// A directory over `store`, whose secrets `vault` seals.
     #[must_use]
-    pub fn new(store: Arc<Store>, vault: Arc<Vault>) -> Self {
+    pub fn new(store: Store, vault: Vault) -> Self {
         Self { store, vault }
     }
 
@@ -38,7 +36,7 @@ impl StoreDirectory {
         Ok(SigningKey {
             kid: record.kid,
             public_key: record.public_key,
-            private_key: Zeroizing::new(private_key),
+            private_key,
             created_at: record.created_at,
             signs_from: record.signs_from,
             retires_at: record.retires_at,
@@ -89,14 +87,14 @@ impl Directory for StoreDirectory {
     ) -> Lookup<'a, Zeroizing<Vec<u8>>> {
         Box::pin(async move {
             let sealed = self.store.ensure_secret(name, self.vault.seal_secret(name, fresh), now).await?;
-            Ok(Zeroizing::new(self.vault.open_secret(name, &sealed)?))
+            Ok(self.vault.open_secret(name, &sealed)?)
         })
     }
 }
 
 impl From<StoreError> for DirectoryError {
     fn from(error: StoreError) -> Self {
-        Self { is_unavailable: error.is_unavailable(), source: error.into() }
+        Self { is_unavailable: matches!(error, StoreError::Unavailable(_)), source: error.into() }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::auth::{ClientAdmin, Credentials, StoreDirectory};
 use crate::store::ClientRecord;
 
 pub(super) async fn execute(command: ClientCommand, opened: Opened) -> Result<(), Failure> {
-    let directory = StoreDirectory::new(Arc::clone(&opened.store), Arc::clone(&opened.vault));
+    let directory = StoreDirectory::new(opened.store.clone(), opened.vault);
     let clients = ClientAdmin::open(opened.store, &directory, Arc::clone(&opened.ambient)).await?;
     match command {
         ClientCommand::Create { name, format } => {
@@ -31,6 +31,9 @@ pub(super) async fn execute(command: ClientCommand, opened: Opened) -> Result<()
             say(if format.json { list_json(&clients).to_string() } else { list_text(&clients) })?;
         }
         ClientCommand::Rotate { id, overlap, format } => {
+            if clients.find(id).await?.is_some_and(|client| client.disabled_at.is_some()) {
+                return Err(format!("the client {id} is disabled; no credentials would make it welcome").into());
+            }
             let overlap = TimeDelta::from_std(overlap)?;
             let ends = opened.ambient.now() + overlap;
             let credentials = clients.rotate(id, overlap).await?.ok_or_else(|| unknown(id))?;

@@ -1,7 +1,7 @@
 //! Changing the key that signs our tokens.
 
 use super::*;
-use crate::auth::{PUBLICATION_DELAY, Rotation, rotate_signing_key};
+use crate::auth::{OpenError, PUBLICATION_DELAY, Rotation, rotate_signing_key};
 
 async fn rotate(setup: &Setup) -> Rotation {
     let clock: &MovableClock = &setup.clock;
@@ -152,5 +152,5 @@ async fn a_key_that_was_tampered_with_is_a_refusal_to_start() {
     let (rows, clock): (Arc<dyn Directory>, SharedAmbient) =
         (Arc::clone(&setup.rows) as _, Arc::clone(&setup.clock) as _);
     let refused = Authenticator::open(&setup.config, rows, clock).await;
-    assert!(refused.is_err_and(|error| !error.is_unavailable));
+    assert!(matches!(refused.err(), Some(OpenError::Directory(error)) if !error.is_unavailable));
 }
