@@ -1,1 +1,3 @@
-//! Services.
+//! What the service does, above the store and the vault.
+
+pub mod orphans;

@@ -74,11 +74,8 @@ async fn work_off<W, R, F, Fut>(
             () = stop.cancelled(), if !receiver.is_closed() => receiver.close(),
             count = receiver.recv_many(&mut items, together) => if count == 0 { return },
         }
-        let (work, replies): (Vec<_>, Vec<_>) = items
-            .drain(..)
-            .filter(|item| !item.reply.is_closed())
-            .map(|Item { work, reply }| (work, reply))
-            .unzip();
+        let (work, replies): (Vec<_>, Vec<_>) =
+            items.drain(..).filter(|item| !item.reply.is_closed()).map(|Item { work, reply }| (work, reply)).unzip();
         if work.is_empty() {
             continue;
         }
