@@ -4,9 +4,10 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sea_orm::sqlx::{ConnectOptions as _, SqlitePool};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, SqlxSqliteConnector};
+use sea_orm::sqlx::ConnectOptions as _;
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 
 use super::error::{StoreError, classify};
 use super::{Connections, Engine, StoreOptions, batch};
@@ -26,7 +27,7 @@ pub(super) async fn connect(url: &str, options: &StoreOptions) -> Result<Connect
 
 async fn sqlite(url: &str, options: &StoreOptions) -> Result<Connections, StoreError> {
     let file = SqliteConnectOptions::from_str(url).map_err(|error| classify(&error))?;
-    if file.get_filename().as_os_str().is_empty() || file.clone().to_url_lossy().query().is_some_and(in_memory) {
+    if is_in_memory(url) {
         return Err(StoreError::Configuration("SQLite in memory is not supported: name a file".to_owned()));
     }
     if let Some(folder) = file.get_filename().parent() {
@@ -40,19 +41,18 @@ async fn sqlite(url: &str, options: &StoreOptions) -> Result<Connections, StoreE
         .synchronous(SqliteSynchronous::Full)
         .disable_statement_logging();
     // The writer makes the file and switches it to the write-ahead log, which lasts; the readers find it so.
-    let write = pool(file.clone().journal_mode(SqliteJournalMode::Wal), 1, options).await?;
-    let read = pool(file.pragma("query_only", "ON"), options.sqlite_readers, options).await?;
-    let write = quiet(write);
-    Ok(Connections {
-        engine: Engine::Sqlite,
-        read: quiet(read),
-        writer: Some(batch::start_writer(write.clone())),
-        write,
-    })
+    let write = pool(url, 1, options, file.clone().journal_mode(SqliteJournalMode::Wal)).await?;
+    let read = pool(url, options.sqlite_readers, options, file.pragma("query_only", "ON")).await?;
+    let writer = Some(batch::start_writer(write.clone()));
+    Ok(Connections { engine: Engine::Sqlite, read, write, writer })
 }
 
-fn in_memory(query: &str) -> bool {
-    query.contains("mode=memory")
+/// Each connection would have a database of its own.
+fn is_in_memory(url: &str) -> bool {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let path = path.trim_start_matches("sqlite:").trim_start_matches("//");
+    let by_mode = url::form_urlencoded::parse(query.as_bytes()).any(|pair| pair == ("mode".into(), "memory".into()));
+    path.is_empty() || path == ":memory:" || by_mode
 }
 
 /// The folder of the database file, for its owner only.
@@ -63,32 +63,38 @@ fn create_folder(folder: &Path) -> std::io::Result<()> {
     if folder.as_os_str().is_empty() { Ok(()) } else { builder.recursive(true).create(folder) }
 }
 
-async fn pool(file: SqliteConnectOptions, connections: u32, options: &StoreOptions) -> Result<SqlitePool, StoreError> {
-    SqlitePoolOptions::new()
+async fn pool(
+    url: &str,
+    connections: u32,
+    options: &StoreOptions,
+    file: SqliteConnectOptions,
+) -> Result<DatabaseConnection, StoreError> {
+    let mut connect = quiet(url, options);
+    connect
         .max_connections(connections)
-        .acquire_timeout(options.acquire_timeout)
+        .map_sqlx_sqlite_opts(move |_| file.clone())
         // A connection to a file neither breaks by itself nor holds anything that would be worth giving back.
         .test_before_acquire(false)
         .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(file)
-        .await
-        .map_err(|error| classify(&error))
-}
-
-fn quiet(pool: SqlitePool) -> DatabaseConnection {
-    SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)
+        .max_lifetime(None);
+    Ok(Database::connect(connect).await?)
 }
 
 async fn postgres(url: &str, options: &StoreOptions) -> Result<Connections, StoreError> {
-    let mut connect = ConnectOptions::new(url);
+    // The mapper's own answer to a URL that cannot be read is to quote it, password and all.
+    PgConnectOptions::from_str(url).map_err(|error| classify(&error))?;
+    let mut connect = quiet(url, options);
     connect
         .max_connections(options.max_connections)
-        .acquire_timeout(options.acquire_timeout)
         .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
-        .connect_lazy(true)
-        .sqlx_logging(false)
-        .record_stmt_in_spans(false);
+        .connect_lazy(true);
     let pool = Database::connect(connect).await?;
     Ok(Connections { engine: Engine::Postgres, read: pool.clone(), write: pool, writer: None })
+}
+
+/// Options under which no statement is logged or put into a trace.
+fn quiet(url: &str, options: &StoreOptions) -> ConnectOptions {
+    let mut connect = ConnectOptions::new(url);
+    connect.acquire_timeout(options.acquire_timeout).sqlx_logging(false).record_stmt_in_spans(false);
+    connect
 }

@@ -8,8 +8,10 @@ use super::{Engine, Store, StoreError};
 /// What is done by one process at a time. The numbers are PostgreSQL advisory locks, arbitrary but ours for good.
 #[derive(Clone, Copy)]
 pub(super) enum Exclusive {
-    Migrate = 0x6b69_7261_0001,
-    FirstSigningKey = 0x6b69_7261_0002,
+    /// Bringing the schema up to date.
+    Migrate = 0x6b69_7201,
+    /// Making the first signing key.
+    FirstSigningKey = 0x6b69_7202,
 }
 
 impl Store {
