@@ -78,9 +78,12 @@ struct Connections {
 impl Store {
     /// Opens `sqlite://path` (made if it is missing, with its folder) or `postgres://…`.
     ///
-    /// Parameters of the URL are the driver's: `sslmode`, `statement-cache-capacity=0` behind a pooler that does not
-    /// keep prepared statements, and others. PostgreSQL is contacted at the first call, not here, so that a service may
-    /// start before its database.
+    /// Parameters of the URL are the driver's. PostgreSQL is contacted at the first call, not here, so that a service
+    /// may start before its database.
+    ///
+    /// Behind PgBouncer in transaction mode: version 1.21 or newer with `max_prepared_statements` above 0, and the
+    /// driver's statement cache left on. With `statement-cache-capacity=0` the driver gives every statement a new name
+    /// and never closes it, which an older pooler cannot follow and which costs the server memory.
     ///
     /// # Errors
     /// `Configuration` for a URL that cannot be used, `Unavailable` for a file that cannot be opened.

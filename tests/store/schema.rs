@@ -62,7 +62,7 @@ async fn a_url_that_cannot_be_used_is_a_matter_of_configuration() {
 }
 
 #[tokio::test]
-async fn a_pooler_without_prepared_statements_can_stand_in_between() {
+async fn the_drivers_statement_cache_can_be_switched_off() {
     let database = TestDatabase::migrated().await;
     if database.folder().is_some() {
         return;
