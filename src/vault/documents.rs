@@ -11,7 +11,7 @@ use chrono::{DateTime, DurationRound, NaiveDateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
 use uuid::Uuid;
 
@@ -96,13 +96,13 @@ impl DocumentStore {
         Ok(Self { objects: folder.clone(), folder: Some(folder) })
     }
 
-    /// Stores sealed content; it is durable when this returns.
+    /// Stores sealed content; it is durable when this returns. A key holds a new document's id, so nothing is written
+    /// over but by a retry of the same upload.
     ///
     /// # Errors
-    /// `Unavailable`, also if there is an object of this key.
+    /// `Unavailable`.
     pub async fn put(&self, key: &str, sealed: Vec<u8>) -> Result<(), DocumentError> {
-        let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        self.objects.put_opts(&Path::from(key), sealed.into(), create).await?;
+        self.objects.put(&Path::from(key), sealed.into()).await?;
         Ok(())
     }
 
@@ -208,4 +208,59 @@ fn open_cloud(url: &Url) -> Result<DocumentStore, DocumentError> {
 
 fn configuration(text: &str) -> DocumentError {
     DocumentError::Configuration(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ambient::{Ambient, System};
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().expect("a time")
+    }
+
+    #[test]
+    fn a_key_begins_with_the_hour_of_the_upload() {
+        let id = Uuid::from_u128(7);
+        let key = object_key(at("2026-11-23T08:59:59.999999Z"), id);
+        assert_eq!(key, "documents/2026-11-23T08/00000000-0000-0000-0000-000000000007");
+        assert_eq!(parse_hour("2026-11-23T08"), Some(at("2026-11-23T08:00:00Z")));
+        assert_eq!([parse_hour("lost+found"), parse_hour("2026-11-23")], [None, None]);
+    }
+
+    #[tokio::test]
+    async fn content_is_stored_read_listed_and_deleted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = Url::from_directory_path(folder.path().join("new/documents")).expect("a folder's URL");
+        let documents = DocumentStore::open(url.as_str()).expect("a folder that is made");
+        let uploaded_at = at("2026-11-23T08:17:00Z");
+        let keys = [(); 2].map(|()| object_key(uploaded_at, System::default().new_id()));
+        for key in &keys {
+            documents.put(key, key.clone().into_bytes()).await.expect("an upload");
+        }
+        assert_eq!(documents.get(&keys[0]).await.expect("the content"), keys[0].as_bytes());
+        assert_eq!(documents.list_hour(uploaded_at).await.expect("a list").len(), 2);
+        assert!(documents.list_hour(at("2026-11-23T09:00:00Z")).await.expect("a list").is_empty());
+        assert_eq!(documents.oldest_hour().await.expect("a list"), Some(at("2026-11-23T08:00:00Z")));
+        documents.delete_all(keys.to_vec()).await.expect("a deletion");
+        documents.delete(&keys[0]).await.expect("gone already");
+        assert!(matches!(documents.get(&keys[0]).await, Err(DocumentError::Missing)));
+        assert_eq!(documents.oldest_hour().await.expect("a list"), None);
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_a_folder_is_a_matter_of_configuration() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let outcome = DocumentStore::open(&file.path().display().to_string());
+        assert!(matches!(outcome, Err(DocumentError::Configuration(_))), "{outcome:?}");
+    }
+
+    #[cfg(not(feature = "cloud"))]
+    #[test]
+    fn a_bucket_without_the_feature_names_the_feature() {
+        for place in ["s3://bucket/users", "gs://bucket", "az://container"] {
+            let error = DocumentStore::open(place).expect_err("no cloud").to_string();
+            assert!(error.contains("feature `cloud`"), "{error}");
+        }
+    }
 }

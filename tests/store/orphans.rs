@@ -128,20 +128,3 @@ async fn a_watermark_never_goes_back() {
     store.advance_watermark("sweep", early).await.expect("a write");
     assert_eq!(store.watermark("sweep").await.expect("a read"), Some(late));
 }
-
-#[tokio::test]
-async fn an_object_is_never_written_over() {
-    let ((_folder, documents), clock) = (documents().await, sample::clock());
-    let key = upload(&documents, &clock).await;
-    assert!(documents.put(&key, b"other".to_vec()).await.is_err());
-    assert!(exists(&documents, &key).await);
-}
-
-#[cfg(not(feature = "cloud"))]
-#[test]
-fn a_bucket_without_the_feature_names_the_feature() {
-    for place in ["s3://bucket/users", "gs://bucket", "az://container"] {
-        let error = DocumentStore::open(place).expect_err("no cloud").to_string();
-        assert!(error.contains("feature `cloud`"), "{error}");
-    }
-}
