@@ -20,6 +20,9 @@ mod tests;
 
 use std::fmt;
 
+use kira_gateway::error;
+use kira_gateway::error::ErrorReason;
+use tonic::Status;
 use uuid::Uuid;
 
 pub use self::admin::ClientAdmin;
@@ -28,6 +31,9 @@ pub use self::credentials::Credentials;
 pub use self::directory::{Directory, DirectoryError, Lookup, SigningKey};
 pub use self::own_keys::{Jwk, PUBLICATION_DELAY, Rotation, rotate_signing_key};
 pub use self::store_directory::StoreDirectory;
+
+/// Seconds after which the directory may be back.
+const RETRY_AFTER: u32 = 1;
 
 /// The client that a request was authenticated as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,6 +77,16 @@ impl AuthError {
             Self::InvalidCredentials => "Invalid credentials",
             Self::Unavailable => "The service is temporarily unavailable",
             Self::Internal => "An unexpected error occurred",
+        }
+    }
+}
+
+impl From<AuthError> for Status {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Unavailable => error::status_with_retry(ErrorReason::Unavailable, RETRY_AFTER),
+            AuthError::Internal => error::because(ErrorReason::InternalError),
+            _ => error::status(ErrorReason::Unauthorized, error.message()),
         }
     }
 }

@@ -14,48 +14,62 @@ use crate::store::Store;
 /// How long the database may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why the service is not ready; empty when it is.
+/// Whether the service may get traffic, and why not.
 #[derive(Clone, Debug)]
 pub struct Readiness {
-    reason: Arc<Mutex<Option<String>>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Waiting(String),
+    /// As long as this database answers.
+    Ready(Store),
 }
 
 impl Readiness {
     /// Not ready: `reason`.
     #[must_use]
-    pub fn waiting(reason: &str) -> Self {
-        Self { reason: Arc::new(Mutex::new(Some(reason.to_owned()))) }
+    pub fn waiting(reason: impl Into<String>) -> Self {
+        Self { state: Arc::new(Mutex::new(State::Waiting(reason.into()))) }
     }
 
-    /// Makes it ready.
-    pub fn ready(&self) {
-        self.set(None);
+    /// Makes it ready as long as `store` answers.
+    pub fn ready(&self, store: Store) {
+        self.set(State::Ready(store));
     }
 
-    /// Makes it not ready: `reason`.
-    pub fn wait(&self, reason: impl Into<String>) {
-        self.set(Some(reason.into()));
+    /// Makes it not ready: `reason`. True where that is news.
+    pub fn wait(&self, reason: &str) -> bool {
+        !matches!(self.set(State::Waiting(reason.to_owned())), State::Waiting(known) if known == reason)
+    }
+
+    fn set(&self, state: State) -> State {
+        std::mem::replace(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner), state)
     }
 
     /// Why it is not ready, if it is not.
-    #[must_use]
-    pub fn reason(&self) -> Option<String> {
-        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, reason: Option<String>) {
-        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    async fn obstacle(&self) -> Option<String> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match state {
+            State::Waiting(reason) => Some(reason),
+            State::Ready(store) => match tokio::time::timeout(PROBE_TIMEOUT, store.ping()).await {
+                Ok(Ok(())) => None,
+                Ok(Err(_)) => Some("the database does not answer".to_owned()),
+                Err(_) => Some("the database does not answer in time".to_owned()),
+            },
+        }
     }
 }
 
 /// `GET /healthz`: the process runs. `GET /readyz`: it may get traffic, or why not.
-pub fn service(readiness: Readiness, store: Store) -> impl HttpService {
+pub fn service(readiness: Readiness) -> impl HttpService {
     service_fn(move |request: HttpRequest| {
-        let (readiness, store) = (readiness.clone(), store.clone());
+        let readiness = readiness.clone();
         async move {
             match request.uri().path() {
                 "/healthz" => answer(StatusCode::OK, &json!({"status": "ok"})),
-                "/readyz" => match unready(&readiness, &store).await {
+                "/readyz" => match readiness.obstacle().await {
                     None => answer(StatusCode::OK, &json!({"status": "ready"})),
                     Some(reason) => {
                         answer(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "not ready", "reason": reason}))
@@ -65,17 +79,6 @@ pub fn service(readiness: Readiness, store: Store) -> impl HttpService {
             }
         }
     })
-}
-
-async fn unready(readiness: &Readiness, store: &Store) -> Option<String> {
-    if let Some(reason) = readiness.reason() {
-        return Some(reason);
-    }
-    match tokio::time::timeout(PROBE_TIMEOUT, store.ping()).await {
-        Ok(Ok(())) => None,
-        Ok(Err(_)) => Some("the database does not answer".to_owned()),
-        Err(_) => Some("the database does not answer in time".to_owned()),
-    }
 }
 
 fn answer(status: StatusCode, body: &serde_json::Value) -> HttpResponse {

@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use kira_gateway::error;
-use kira_gateway::error::ErrorReason;
 use kira_gateway::method::Access;
-use tonic::Status;
 
 use super::door::{Call, Door};
 use super::layer::{HttpService, Wrap, pass};
 use super::{HttpRequest, HttpResponse};
-use crate::auth::{AuthError, Authenticator};
+use crate::auth::Authenticator;
 
 #[derive(Clone)]
 pub(super) struct Authenticate<D> {
@@ -33,7 +30,7 @@ impl<D: Door> Wrap for Authenticate<D> {
                     tracing::Span::current().record("client_id", tracing::field::display(caller.client_id));
                     request.extensions_mut().insert(caller);
                 }
-                Err(error) => return self.door.refuse(status(error)),
+                Err(error) => return self.door.refuse(error.into()),
             }
         }
         pass(request, next).await
@@ -48,13 +45,4 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         return Some("");
     }
     Some(first.to_str().unwrap_or_default())
-}
-
-/// The error of a call that was not authenticated.
-pub(crate) fn status(error: AuthError) -> Status {
-    match error {
-        AuthError::Unavailable => error::status_with_retry(ErrorReason::Unavailable, 1),
-        AuthError::Internal => error::because(ErrorReason::InternalError),
-        _ => error::status(ErrorReason::Unauthorized, error.message()),
-    }
 }

@@ -7,7 +7,6 @@ use tonic::{Request, Response, Status};
 use crate::auth::Authenticator;
 use crate::contract::v1;
 use crate::contract::v1::auth_service_server::AuthService;
-use crate::server::auth_status;
 
 /// Gives clients their access tokens, and everybody the keys that verify them.
 pub struct Tokens {
@@ -27,7 +26,7 @@ impl AuthService for Tokens {
             client_id.as_deref().unwrap_or_default(),
             password.as_deref().unwrap_or_default(),
         );
-        let issued = issued.await.map_err(auth_status)?;
+        let issued = issued.await?;
         Ok(Response::new(v1::CreateTokenResponse {
             message: "Auth token".to_owned(),
             data: Some(v1::AccessToken {
@@ -46,7 +45,7 @@ impl AuthService for Tokens {
             kty: key.kty.to_owned(),
             crv: key.crv.to_owned(),
             alg: key.alg.to_owned(),
-            r#use: key.key_use.to_owned(),
+            r#use: key.usage.to_owned(),
             kid: key.kid,
             x: key.x,
         });

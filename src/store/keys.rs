@@ -99,6 +99,23 @@ impl Store {
         let stored = secret::Entity::find_by_id(name).one(self.read()).await?;
         stored.map(|row| row.sealed).ok_or_else(|| StoreError::corrupt("the table of secrets"))
     }
+
+    /// The sealed secret of this name, if there is one.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    pub async fn find_secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(secret::Entity::find_by_id(name).one(self.read()).await?.map(|row| row.sealed))
+    }
+
+    /// The names of all secrets.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    pub async fn secret_names(&self) -> Result<Vec<String>, StoreError> {
+        let rows = secret::Entity::find().order_by_asc(secret::Column::Name).all(self.read()).await?;
+        Ok(rows.into_iter().map(|row| row.name).collect())
+    }
 }
 
 fn row_of(key: &SigningKeyRecord) -> signing_key::ActiveModel {

@@ -29,6 +29,7 @@ impl Place {
 }
 
 /// A data key, unwrapped. It is wiped from memory when dropped.
+#[derive(Clone)]
 pub struct DataKey {
     bytes: Zeroizing<[u8; KEY_LEN]>,
     owner: Owner,

@@ -66,6 +66,11 @@ impl Vault {
         Self { ring: Arc::new(ring), ambient }
     }
 
+    /// The ids of the master keys, the active one first.
+    pub fn key_ids(&self) -> impl Iterator<Item = &str> {
+        self.ring.ids()
+    }
+
     /// A new data key for `owner`, and the same wrapped by the active master key, to be stored beside the data.
     ///
     /// Under one master key about four thousand million keys may be wrapped before random nonces could meet; rotate
