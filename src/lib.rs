@@ -3,3 +3,4 @@
 pub mod ambient;
 pub mod contract;
 pub mod domain;
+pub mod service;
