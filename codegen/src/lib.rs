@@ -36,13 +36,7 @@ pub struct Generator {
 impl Generator {
     /// A generator for the `.proto` files below `root`, the folder that their imports start at.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self {
-            root: root.into(),
-            files: Vec::new(),
-            packages: Vec::new(),
-            rules: None,
-            extern_paths: Vec::new(),
-        }
+        Self { root: root.into(), files: Vec::new(), packages: Vec::new(), rules: None, extern_paths: Vec::new() }
     }
 
     /// Adds every file of a package; the package's folder is its name with slashes.
@@ -128,7 +122,10 @@ impl Generator {
                 code.extend(service::service(&schema, &service)?);
             }
             let file = syn::parse2(code).context("the generated code does not parse")?;
-            modules.entry(Module::from_protobuf_package_name(package)).or_default().push_str(&prettyplease::unparse(&file));
+            modules
+                .entry(Module::from_protobuf_package_name(package))
+                .or_default()
+                .push_str(&prettyplease::unparse(&file));
         }
         Ok(nest(&modules))
     }
@@ -183,4 +180,3 @@ fn nest(modules: &BTreeMap<Module, String>) -> String {
 fn runtime() -> TokenStream {
     quote!(::kira_gateway)
 }
-

@@ -51,11 +51,8 @@ impl Method {
     fn new(schema: &Schema, method: &MethodDescriptor) -> Self {
         // The server and the client live in modules of their own, one below the package's.
         let path = |message: prost_reflect::MessageDescriptor| {
-            let path = schema.type_path(
-                message.full_name(),
-                message.package_name(),
-                method.parent_service().package_name(),
-            );
+            let path =
+                schema.type_path(message.full_name(), message.package_name(), method.parent_service().package_name());
             let text = path.to_string();
             if text.starts_with("::") || text == "()" { path } else { quote!(super::#path) }
         };

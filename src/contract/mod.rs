@@ -1,6 +1,5 @@
 //! The contract, as generated from `proto/`, and the rules that its annotations name.
 
-mod names;
 pub mod rules;
 
 /// Everything below the package `kira`.

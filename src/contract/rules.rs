@@ -1,4 +1,4 @@
-//! The functions that stand for the contract's CEL rules, each named by the part of the rule's id after the dot.
+//! The functions that stand for the contract's CEL rules, each named by the second part of the rule's id.
 //!
 //! True means that the rule is kept. The rules are those of decisions, sections 2 and 3. A rule about a text's form
 //! passes an empty text: whether it may be empty is for `min_len` to say. Every function answers for any input and

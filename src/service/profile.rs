@@ -21,11 +21,11 @@ pub use crate::contract::storage::profile::User as Profile;
 #[error("the stored profile cannot be read")]
 pub struct UnreadableProfile;
 
-/// The bytes to seal. They are wiped when they are dropped.
+/// The bytes to seal, in a buffer with room for `spare` more: sealed in place, they leave no copy in clear behind.
 #[must_use]
-pub fn encode(profile: &Profile) -> Zeroizing<Vec<u8>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(profile.encoded_len()));
-    profile.encode(&mut *bytes);
+pub fn encode(profile: &Profile, spare: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(profile.encoded_len() + spare);
+    profile.encode(&mut bytes);
     bytes
 }
 
@@ -113,7 +113,7 @@ impl Draft {
     /// `keyed_hash` over the canonical form, in which each file stands as its media type, size and SHA-256.
     #[must_use]
     pub fn fingerprint(&self, keyed_hash: impl FnOnce(&[u8]) -> [u8; 32]) -> [u8; 32] {
-        keyed_hash(&encode(&self.profile))
+        keyed_hash(&Zeroizing::new(encode(&self.profile, 0)))
     }
 
     /// Gives every identification, associated person and document an identifier, and every document its upload time.

@@ -144,8 +144,15 @@ fn what_only_the_service_may_say_is_not_taken_from_a_request() {
 fn a_stored_profile_is_read_back() {
     for request in examples::all() {
         let planned = Draft::new(request).plan(&clock());
-        assert_eq!(decode(&encode(&planned.profile)), Ok(planned.profile));
+        assert_eq!(decode(&encode(&planned.profile, 0)), Ok(planned.profile));
     }
+}
+
+#[test]
+fn an_encoded_profile_can_be_sealed_in_place() {
+    let planned = Draft::new(examples::usa_business().into()).plan(&clock());
+    let bytes = encode(&planned.profile, 28);
+    assert!(bytes.capacity() >= bytes.len() + 28);
 }
 
 #[test]

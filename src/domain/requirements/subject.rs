@@ -35,6 +35,16 @@ impl Residence {
             _ => Self::Elsewhere,
         }
     }
+
+    /// The category of the user's requirements, as the database keeps it in clear: `usa` or `international`, and no
+    /// country.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Usa => "usa",
+            Self::Mexico | Self::Brazil | Self::Elsewhere => "international",
+        }
+    }
 }
 
 macro_rules! fields {
@@ -242,6 +252,14 @@ mod tests {
         assert_eq!(Residence::of(""), Residence::Elsewhere);
         assert_eq!(Residence::of("usa"), Residence::Elsewhere);
         assert_eq!(Residence::of("USA"), Residence::Usa);
+    }
+
+    #[test]
+    fn the_category_tells_usa_from_international_and_no_more() {
+        assert_eq!(Residence::of("USA").as_str(), "usa");
+        for country in ["MEX", "BRA", "COL", ""] {
+            assert_eq!(Residence::of(country).as_str(), "international");
+        }
     }
 
     #[test]
