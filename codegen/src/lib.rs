@@ -11,6 +11,10 @@ mod json;
 mod names;
 mod schema;
 mod service;
+// The run-time crate's own parser: a template that it would refuse at start-up does not build.
+#[allow(dead_code, unreachable_pub, reason = "shared with the run-time crate, which uses all of it")]
+#[path = "../../gateway/src/template.rs"]
+mod template;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,6 +35,7 @@ pub struct Generator {
     packages: Vec<String>,
     rules: Option<String>,
     extern_paths: Vec<(String, String)>,
+    messages_only: bool,
 }
 
 impl Generator {
@@ -42,6 +47,7 @@ impl Generator {
             packages: Vec::new(),
             rules: None,
             extern_paths: Vec::new(),
+            messages_only: false,
         }
     }
 
@@ -71,6 +77,13 @@ impl Generator {
     #[must_use]
     pub fn extern_path(mut self, proto: &str, rust: &str) -> Self {
         self.extern_paths.push((proto.to_owned(), rust.to_owned()));
+        self
+    }
+
+    /// Leaves out the JSON codec and the validators: for messages that only travel inside others.
+    #[must_use]
+    pub fn messages_only(mut self) -> Self {
+        self.messages_only = true;
         self
     }
 
@@ -118,17 +131,25 @@ impl Generator {
             let mut code = TokenStream::new();
             for message in schema.messages(package) {
                 code.extend(debug::message(&schema, &message)?);
-                code.extend(json::message(&schema, &message)?);
-                code.extend(check::message(&schema, &message)?);
+                if !self.messages_only {
+                    code.extend(json::message(&schema, &message)?);
+                    code.extend(check::message(&schema, &message)?);
+                }
             }
             for r#enum in schema.enums(package) {
-                code.extend(json::r#enum(&schema, &r#enum)?);
+                if !self.messages_only {
+                    code.extend(json::r#enum(&schema, &r#enum)?);
+                }
+                code.extend(service::reasons(&schema, &r#enum)?);
             }
             for service in schema.services(package) {
                 code.extend(service::service(&schema, &service)?);
             }
             let file = syn::parse2(code).context("the generated code does not parse")?;
-            modules.entry(Module::from_protobuf_package_name(package)).or_default().push_str(&prettyplease::unparse(&file));
+            modules
+                .entry(Module::from_protobuf_package_name(package))
+                .or_default()
+                .push_str(&prettyplease::unparse(&file));
         }
         Ok(nest(&modules))
     }
@@ -183,4 +204,3 @@ fn nest(modules: &BTreeMap<Module, String>) -> String {
 fn runtime() -> TokenStream {
     quote!(::kira_gateway)
 }
-

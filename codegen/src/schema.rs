@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use heck::ToShoutySnakeCase;
 use proc_macro2::{Ident, TokenStream};
 use prost_reflect::{
-    Cardinality, DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor,
-    OneofDescriptor, ReflectMessage, ServiceDescriptor, Value,
+    Cardinality, DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind,
+    MessageDescriptor, OneofDescriptor, ReflectMessage, ServiceDescriptor, Value,
 };
 use quote::quote;
 
@@ -210,6 +210,12 @@ impl Schema {
         }
     }
 
+    /// The path of a message's Rust type, from the root of the module of `from`.
+    pub(crate) fn message_path(&self, message: &MessageDescriptor, from: &str) -> TokenStream {
+        wrapper(message.full_name())
+            .unwrap_or_else(|| self.type_path(message.full_name(), message.package_name(), from))
+    }
+
     /// The path of a message's own type, within its package.
     pub(crate) fn own_path(&self, message: &MessageDescriptor) -> TokenStream {
         names::within_package(message.full_name(), message.package_name())
@@ -256,7 +262,8 @@ impl Schema {
                     let mut widest = 0;
                     for (index, field) in oneof.fields.iter_mut().enumerate() {
                         field.slot = if oneof.flatten { slot } else { slot + u32::try_from(index)? };
-                        widest = Ord::max(widest, field.slot - slot + if oneof.flatten { self.size(field)? } else { 1 });
+                        widest =
+                            Ord::max(widest, field.slot - slot + if oneof.flatten { self.size(field)? } else { 1 });
                     }
                     slot += widest;
                 }
@@ -280,7 +287,9 @@ impl Schema {
                 size,
                 match member {
                     Member::Field(field) => field.slot + self.width(&field)?,
-                    Member::Oneof(oneof) => oneof.fields.iter().map(|field| field.slot + 1).max().unwrap_or(oneof.slot) + 1,
+                    Member::Oneof(oneof) => {
+                        oneof.fields.iter().map(|field| field.slot + 1).max().unwrap_or(oneof.slot) + 1
+                    }
                 },
             );
         }
@@ -387,10 +396,7 @@ impl Schema {
                 Type::Enum(found, path)
             }
             Kind::Message(found) => {
-                let path = match wrapper(found.full_name()) {
-                    Some(rust) => rust,
-                    None => self.type_path(found.full_name(), found.package_name(), from),
-                };
+                let path = self.message_path(&found, from);
                 Type::Message(found, path)
             }
         }
