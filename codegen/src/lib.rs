@@ -11,6 +11,10 @@ mod json;
 mod names;
 mod schema;
 mod service;
+// The run-time crate's own parser: a template that it would refuse at start-up does not build.
+#[allow(dead_code, unreachable_pub, reason = "shared with the run-time crate, which uses all of it")]
+#[path = "../../gateway/src/template.rs"]
+mod template;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,12 +35,20 @@ pub struct Generator {
     packages: Vec<String>,
     rules: Option<String>,
     extern_paths: Vec<(String, String)>,
+    messages_only: bool,
 }
 
 impl Generator {
     /// A generator for the `.proto` files below `root`, the folder that their imports start at.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), files: Vec::new(), packages: Vec::new(), rules: None, extern_paths: Vec::new() }
+        Self {
+            root: root.into(),
+            files: Vec::new(),
+            packages: Vec::new(),
+            rules: None,
+            extern_paths: Vec::new(),
+            messages_only: false,
+        }
     }
 
     /// Adds every file of a package; the package's folder is its name with slashes.
@@ -65,6 +77,13 @@ impl Generator {
     #[must_use]
     pub fn extern_path(mut self, proto: &str, rust: &str) -> Self {
         self.extern_paths.push((proto.to_owned(), rust.to_owned()));
+        self
+    }
+
+    /// Leaves out the JSON codec and the validators: for messages that only travel inside others.
+    #[must_use]
+    pub fn messages_only(mut self) -> Self {
+        self.messages_only = true;
         self
     }
 
@@ -112,11 +131,16 @@ impl Generator {
             let mut code = TokenStream::new();
             for message in schema.messages(package) {
                 code.extend(debug::message(&schema, &message)?);
-                code.extend(json::message(&schema, &message)?);
-                code.extend(check::message(&schema, &message)?);
+                if !self.messages_only {
+                    code.extend(json::message(&schema, &message)?);
+                    code.extend(check::message(&schema, &message)?);
+                }
             }
             for r#enum in schema.enums(package) {
-                code.extend(json::r#enum(&schema, &r#enum)?);
+                if !self.messages_only {
+                    code.extend(json::r#enum(&schema, &r#enum)?);
+                }
+                code.extend(service::reasons(&schema, &r#enum)?);
             }
             for service in schema.services(package) {
                 code.extend(service::service(&schema, &service)?);
@@ -139,6 +163,10 @@ impl Generator {
         // Binary content is a slice of the request's buffer, not a copy. Maps are ordered, so that encoding is
         // deterministic: the idempotency fingerprint is a hash of it.
         config.bytes(["."]).btree_map(["."]).skip_debug(["."]);
+        if self.messages_only {
+            // Other people's comments: rustdoc would take their indented examples for Rust.
+            config.disable_comments(["."]);
+        }
         for (proto, rust) in &self.extern_paths {
             config.extern_path(proto, rust);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use heck::ToShoutySnakeCase;
 use proc_macro2::{Ident, TokenStream};
 use prost_reflect::{
@@ -277,6 +277,12 @@ impl Schema {
         }
     }
 
+    /// The path of a message's Rust type, from the root of the module of `from`.
+    pub(crate) fn message_path(&self, message: &MessageDescriptor, from: &str) -> TokenStream {
+        wrapper(message.full_name())
+            .unwrap_or_else(|| self.type_path(message.full_name(), message.package_name(), from))
+    }
+
     /// The path of a message's own type, within its package.
     pub(crate) fn own_path(&self, message: &MessageDescriptor) -> TokenStream {
         names::within_package(message.full_name(), message.package_name())
@@ -501,10 +507,7 @@ impl Schema {
             Kind::Uint64 | Kind::Fixed64 => Type::Number("u64"),
             Kind::Enum(found) => Type::Enum(self.type_path(found.full_name(), found.package_name(), from)),
             Kind::Message(found) => {
-                let path = match wrapper(found.full_name()) {
-                    Some(rust) => rust,
-                    None => self.type_path(found.full_name(), found.package_name(), from),
-                };
+                let path = self.message_path(&found, from);
                 Type::Message(found, path)
             }
         }
@@ -531,11 +534,6 @@ impl Schema {
         names.dedup();
         ensure!(names.len() == values.len(), "{}: two values have one JSON name", descriptor.full_name());
         Ok(values)
-    }
-
-    /// The message `name` of any package.
-    pub(crate) fn message(&self, name: &str) -> Result<MessageDescriptor> {
-        self.pool.get_message_by_name(name).with_context(|| format!("no message {name}"))
     }
 }
 

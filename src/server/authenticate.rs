@@ -23,8 +23,8 @@ impl<D: Door> Wrap for Authenticate<D> {
         // What is no call of the contract has nothing to protect; whatever is not marked public is protected.
         let protected = call.and_then(|call| call.method).is_some_and(|method| method.access == Access::Client);
         if protected {
-            let header = |name| only(request.headers(), name);
-            let (token, api_key) = (header("authorization"), header("x-api-key"));
+            let headers = request.headers();
+            let (token, api_key) = (only(headers, "authorization"), only(headers, "x-api-key"));
             match self.authenticator.authenticate(token, api_key).await {
                 Ok(caller) => {
                     tracing::Span::current().record("client_id", tracing::field::display(caller.client_id));

@@ -18,7 +18,7 @@ use crate::auth::Caller;
 use crate::contract::v1;
 use crate::contract::v1::users_service_server::UsersService;
 use crate::domain::eligibility::Catalogue;
-use crate::domain::requirements::{Report, report};
+use crate::domain::requirements::{Report, report as judge};
 use crate::domain::status::Status as UserStatus;
 use crate::store::{
     Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewJob, NewUser, Store, UserRecord,
@@ -75,7 +75,7 @@ impl UsersService for Users {
         {
             return self.replay(client_id, claim, fingerprint).await;
         }
-        let report = report(&subject(draft.profile()), self.catalogue.codes());
+        let report = judge(&subject(draft.profile()), self.catalogue.codes());
         let created = self.create(scope, fingerprint, draft.plan(self.ambient.as_ref()), &report).await?;
         match created {
             Ok(user) => Ok(Response::new(v1::CreateUserResponse { user: Some(user) })),
@@ -117,7 +117,7 @@ impl Users {
             id,
             client_id: scope.client_id,
             kind,
-            category: Some(subject(&profile).residence.as_str()),
+            category: Some(subject(&profile).residence.category()),
             status: status.as_str(),
             attempt_id: triggers.then(|| self.ambient.new_id()),
             verification_triggered: triggers,

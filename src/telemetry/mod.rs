@@ -1,5 +1,6 @@
 //! Logs to standard error, and traces by OTLP where an endpoint is set.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
@@ -10,6 +11,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -71,6 +73,16 @@ pub fn init(config: &TelemetryConfig) -> Result<Guard, TelemetryError> {
     }
     subscriber(config, traces.as_ref(), std::io::stderr)?.try_init()?;
     Ok(Guard { traces })
+}
+
+/// The trace that the caller is in, as a W3C `traceparent`: what work that is done later continues. `None` where nothing
+/// is traced.
+#[must_use]
+pub fn trace_context() -> Option<String> {
+    let context = tracing::Span::current().context();
+    let mut carrier = HashMap::new();
+    global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut carrier));
+    carrier.remove("traceparent")
 }
 
 fn provider(endpoint: &str) -> Result<SdkTracerProvider, ExporterBuildError> {

@@ -1,4 +1,4 @@
-//! Services: the tonic traits, servers and clients (tonic-build), and the REST routes over them.
+//! The tonic traits, servers and clients, by tonic-build.
 
 use anyhow::Result;
 use heck::ToSnakeCase;
@@ -9,7 +9,7 @@ use tonic_build::CodeGenBuilder;
 
 use crate::schema::Schema;
 
-pub(crate) fn service(schema: &Schema, service: &ServiceDescriptor) -> Result<TokenStream> {
+pub(super) fn service(schema: &Schema, service: &ServiceDescriptor) -> Result<TokenStream> {
     let adapter = Service::new(schema, service);
     let mut builder = CodeGenBuilder::new();
     builder.emit_package(true);
@@ -49,20 +49,13 @@ impl Service {
 
 impl Method {
     fn new(schema: &Schema, method: &MethodDescriptor) -> Self {
-        // The server and the client live in modules of their own, one below the package's.
-        let path = |message: prost_reflect::MessageDescriptor| {
-            let path =
-                schema.type_path(message.full_name(), message.package_name(), method.parent_service().package_name());
-            let text = path.to_string();
-            if text.starts_with("::") || text == "()" { path } else { quote!(super::#path) }
-        };
         Self {
             name: method.name().to_owned(),
             rust: method.name().to_snake_case(),
             client_streaming: method.is_client_streaming(),
             server_streaming: method.is_server_streaming(),
-            request: path(method.input()),
-            response: path(method.output()),
+            request: super::type_path(schema, method, &method.input()),
+            response: super::type_path(schema, method, &method.output()),
             comment: comments(method.parent_file().file_descriptor_proto(), method.path()),
         }
     }

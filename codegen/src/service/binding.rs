@@ -1,0 +1,157 @@
+//! The bindings of `google.api.http`, read and checked in one place.
+
+use anyhow::{Context, Result};
+use prost_reflect::{MethodDescriptor, ServiceDescriptor};
+
+use super::field::{Target, plain_field};
+use super::refuse;
+use crate::schema::{Arity, Field, Options, Schema, Type};
+use crate::template::{Segment, Template};
+
+/// One way to make a call over HTTP.
+pub(super) struct Binding {
+    pub(super) method: MethodDescriptor,
+    /// The HTTP method.
+    pub(super) verb: String,
+    pub(super) template: String,
+    /// The fields that the template's variables fill, from left to right.
+    pub(super) variables: Vec<Target>,
+    pub(super) body: Body,
+    /// The field of the response that is the answer; the whole response where there is none.
+    pub(super) response: Option<Field>,
+}
+
+/// What the body of a request is.
+pub(super) enum Body {
+    None,
+    Whole,
+    Field(Field),
+}
+
+/// The bindings of all calls of a service; a call's first one is its primary one.
+pub(super) fn bindings(schema: &Schema, service: &ServiceDescriptor) -> Result<Vec<Binding>> {
+    let mut found: Vec<Binding> = Vec::new();
+    for method in service.methods() {
+        let Some(rule) = schema.extension(&method.options(), "google.api.http") else { continue };
+        if method.is_client_streaming() {
+            return refuse(&method, "a call that takes a stream cannot have an HTTP rule");
+        }
+        let additional = rule.messages("additional_bindings");
+        if additional.iter().any(|rule| !rule.messages("additional_bindings").is_empty()) {
+            return refuse(&method, "an additional binding cannot have additional bindings");
+        }
+        for rule in std::iter::once(&rule).chain(&additional) {
+            let binding = Binding::read(schema, &method, rule).with_context(|| method.full_name().to_owned())?;
+            let template = Template::parse(&binding.template).ok();
+            let same = |earlier: &&Binding| {
+                let other = Template::parse(&earlier.template).ok();
+                let shape = |template: Option<Template>| template.map(|template| (template.segments, template.verb));
+                earlier.verb == binding.verb && shape(other) == shape(template.clone())
+            };
+            if let Some(earlier) = found.iter().find(same) {
+                let (verb, template) = (&binding.verb, &binding.template);
+                let other = earlier.method.full_name();
+                return refuse(&method, format_args!("{other} has the same route: {verb} {template}"));
+            }
+            found.push(binding);
+        }
+    }
+    Ok(found)
+}
+
+impl Binding {
+    fn read(schema: &Schema, method: &MethodDescriptor, rule: &Options) -> Result<Self> {
+        let (verb, text) = pattern(rule).context("an HTTP rule without a pattern such as `get`")?;
+        let template = Template::parse(&text).with_context(|| format!("the path template `{text}`"))?;
+        let mut variables = Vec::new();
+        for variable in &template.variables {
+            let target = Target::find(schema, &method.input(), &variable.field).context("a variable of the path")?;
+            if !target.is_scalar() {
+                return refuse(
+                    method,
+                    format_args!("`{}` of the path is no text, number, bool or enum", variable.field),
+                );
+            }
+            if variable.is_multi(&template) && !matches!(target.field.r#type, Type::String) {
+                return refuse(
+                    method,
+                    format_args!("`{}` takes several segments, hence it must be a text", variable.field),
+                );
+            }
+            variables.push(target);
+        }
+        let body = match rule.string("body").as_deref() {
+            None => Body::None,
+            Some(_) if matches!(verb.as_str(), "GET" | "HEAD") => return refuse(method, "GET has no body"),
+            Some(_) if method.input().full_name() == "google.protobuf.Empty" => {
+                return refuse(method, "Empty has no body");
+            }
+            Some("*") => Body::Whole,
+            Some(name) => {
+                let field = plain_field(schema, &method.input(), name).context("`body`")?;
+                if !matches!((&field.arity, &field.r#type), (Arity::Optional, Type::Message(..))) {
+                    return refuse(method, format_args!("`body`: `{name}` is no single message"));
+                }
+                if template.variables.iter().any(|variable| variable.field == name) {
+                    return refuse(method, format_args!("`{name}` is both the body and in the path"));
+                }
+                Body::Field(field)
+            }
+        };
+        let response = match rule.string("response_body") {
+            None => None,
+            Some(name) => {
+                let field = plain_field(schema, &method.output(), &name).context("`response_body`")?;
+                match (&field.arity, &field.r#type) {
+                    (Arity::Optional | Arity::List, Type::Message(..)) => Some(field),
+                    _ => return refuse(method, format_args!("`response_body`: `{name}` is no message")),
+                }
+            }
+        };
+        Ok(Self { method: method.clone(), verb, template: text, variables, body, response })
+    }
+}
+
+/// The HTTP method and the path template of a rule.
+fn pattern(rule: &Options) -> Option<(String, String)> {
+    for name in ["get", "put", "post", "delete", "patch"] {
+        if let Some(template) = rule.string(name) {
+            return Some((name.to_uppercase(), template));
+        }
+    }
+    let custom = rule.message("custom")?;
+    Some((custom.string("kind")?, custom.string("path")?))
+}
+
+/// The parts of a `Location`: texts, and fields of the response.
+pub(super) enum Part {
+    Text(String),
+    Value(Target),
+}
+
+/// Reads the template of a `Location`.
+pub(super) fn location(schema: &Schema, method: &MethodDescriptor, text: &str) -> Result<Vec<Part>> {
+    let template = Template::parse(text).with_context(|| format!("{}: the location `{text}`", method.full_name()))?;
+    let mut parts = Vec::new();
+    for (position, segment) in template.segments.iter().enumerate() {
+        let variable = template.variables.iter().find(|variable| variable.start == position);
+        parts.push(match (segment, variable) {
+            (Segment::Literal(text), None) => Part::Text(text.clone()),
+            (Segment::One, Some(variable)) if variable.end == position + 1 => {
+                let target = Target::find(schema, &method.output(), &variable.field)
+                    .with_context(|| format!("{}: the location `{text}`", method.full_name()))?;
+                if !target.is_scalar() || !matches!(target.field.r#type, Type::String | Type::Number(_)) {
+                    return refuse(
+                        method,
+                        format_args!("the location's `{}` is no text and no number", variable.field),
+                    );
+                }
+                Part::Value(target)
+            }
+            _ => {
+                return refuse(method, format_args!("the location `{text}` may have plain `{{field}}` variables only"));
+            }
+        });
+    }
+    Ok(parts)
+}

@@ -1,0 +1,196 @@
+//! The REST routes of a service, over the same methods that gRPC calls.
+
+use anyhow::Result;
+use proc_macro2::TokenStream;
+use prost_reflect::{MethodDescriptor, ServiceDescriptor};
+use quote::quote;
+
+use super::binding::{self, Binding, Body, Part};
+use super::field;
+use crate::schema::{Arity, Field, Member, Schema, Type};
+
+pub(super) fn service(schema: &Schema, service: &ServiceDescriptor) -> Result<TokenStream> {
+    let runtime = crate::runtime();
+    let path = super::trait_path(service);
+    let bindings = binding::bindings(schema, service)?;
+    let routes = bindings.iter().map(|binding| route(schema, binding, &path)).collect::<Result<Vec<_>>>()?;
+    let parameter = if routes.is_empty() { quote!(_) } else { quote!(service) };
+    Ok(quote! {
+        /// The REST routes to the calls.
+        pub fn routes<S: #path>(
+            #parameter: ::std::sync::Arc<#runtime::Checked<S>>,
+        ) -> ::std::vec::Vec<#runtime::rest::Route> {
+            ::std::vec![#(#routes),*]
+        }
+    })
+}
+
+fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<TokenStream> {
+    let runtime = crate::runtime();
+    let method = &binding.method;
+    let (policy, name) = (super::policy_name(method), super::method_name(method));
+    let request = super::type_path(schema, method, &method.input());
+    let (verb, template) = (&binding.verb, &binding.template);
+    let variables = variables(binding, &request);
+    let body = body(schema, binding, &request);
+    let (query, lists, closed) = query(schema, binding)?;
+    let set = if super::is_own(&method.input()) {
+        quote!(|message, path, value, problems| {
+            #runtime::text::SetField::set_field(message, path, value, problems)
+        })
+    } else {
+        quote!(|_, _, _, _| false)
+    };
+    let write = write(schema, binding);
+    let location = location(schema, method)?;
+    let kind = if method.is_server_streaming() { quote!(server_streaming) } else { quote!(unary) };
+    Ok(quote! {
+        #runtime::rest::Route::#kind(
+            #runtime::rest::Binding {
+                method: &#policy,
+                verb: #verb,
+                template: #template,
+                variables: #variables,
+                body: #body,
+                set: #set,
+                query: #query,
+                lists: &[#(#lists),*],
+                closed: &[#(#closed),*],
+                write: #write,
+                location: #location,
+            },
+            {
+                let service = ::std::sync::Arc::clone(&service);
+                move |request| {
+                    let service = ::std::sync::Arc::clone(&service);
+                    ::std::boxed::Box::pin(async move {
+                        <#runtime::Checked<S> as #path>::#name(&service, request).await
+                    })
+                }
+            },
+        )
+    })
+}
+
+fn variables(binding: &Binding, request: &TokenStream) -> TokenStream {
+    let runtime = crate::runtime();
+    let variables = binding.variables.iter().map(|target| {
+        let (name, slot, is_set) = (&target.json, target.slot, target.is_set());
+        quote! {
+            #runtime::rest::Variable {
+                name: #name,
+                slot: #slot,
+                is_set: |message: &#request| {
+                    let is_set = || ::core::option::Option::Some(#is_set);
+                    is_set().unwrap_or(false)
+                },
+            }
+        }
+    });
+    quote!(::std::vec![#(#variables),*])
+}
+
+fn body(schema: &Schema, binding: &Binding, request: &TokenStream) -> TokenStream {
+    let runtime = crate::runtime();
+    match &binding.body {
+        Body::None => quote!(::core::option::Option::None),
+        Body::Whole => quote!(::core::option::Option::Some(|body| #runtime::json::read::<#request>(body))),
+        Body::Field(field) => {
+            let Field { rust, json, slot, .. } = field;
+            let path = field_path(schema, &binding.method, field);
+            quote! {
+                ::core::option::Option::Some(|body| {
+                    #runtime::rest::read_field::<#path, #request>(body, #slot, #json, |message, value| {
+                        message.#rust = ::core::option::Option::Some(value.into());
+                    })
+                })
+            }
+        }
+    }
+}
+
+/// The type of a message field, from the module of the routes.
+fn field_path(schema: &Schema, method: &MethodDescriptor, field: &Field) -> TokenStream {
+    match &field.r#type {
+        Type::Message(message, _) => super::type_path(schema, method, message),
+        _ => TokenStream::new(),
+    }
+}
+
+/// Whether there can be a query, its parameters that may be repeated, and the fields that it cannot fill.
+fn query(schema: &Schema, binding: &Binding) -> Result<(bool, Vec<String>, Vec<String>)> {
+    let message = binding.method.input();
+    if matches!(binding.body, Body::Whole) || !super::is_own(&message) {
+        return Ok((false, Vec::new(), Vec::new()));
+    }
+    let mut closed = Vec::new();
+    for member in schema.members(&message)? {
+        if let Member::Field(Field { header: Some(_), json, .. }) = member {
+            closed.push(json);
+        }
+    }
+    if let Body::Field(field) = &binding.body {
+        closed.push(field.json.clone());
+    }
+    Ok((true, field::lists(schema, &message)?, closed))
+}
+
+fn write(schema: &Schema, binding: &Binding) -> TokenStream {
+    let runtime = crate::runtime();
+    let method = &binding.method;
+    let response = super::type_path(schema, method, &method.output());
+    let expression = match &binding.response {
+        None => value(&method.output(), &quote!(message)),
+        Some(field) => {
+            let rust = &field.rust;
+            let Type::Message(inner, _) = &field.r#type else { return TokenStream::new() };
+            match field.arity {
+                Arity::List => quote!(#runtime::rest::json_list(&message.#rust)),
+                _ => {
+                    let value = value(inner, &quote!(value));
+                    quote! {
+                        match &message.#rust {
+                            ::core::option::Option::Some(value) => #value,
+                            ::core::option::Option::None => b"null".to_vec(),
+                        }
+                    }
+                }
+            }
+        }
+    };
+    quote!(|message: &#response| #expression)
+}
+
+/// The JSON of a message.
+fn value(message: &prost_reflect::MessageDescriptor, expression: &TokenStream) -> TokenStream {
+    let runtime = crate::runtime();
+    if message.full_name() == "google.protobuf.Empty" {
+        return quote!({
+            let () = #expression;
+            b"{}".to_vec()
+        });
+    }
+    quote!(#runtime::rest::json(#expression))
+}
+
+fn location(schema: &Schema, method: &MethodDescriptor) -> Result<TokenStream> {
+    let runtime = crate::runtime();
+    let Some(text) = super::policy::location(&super::policy::options(schema, method)) else {
+        return Ok(quote!(|_| ::core::option::Option::None));
+    };
+    let response = super::type_path(schema, method, &method.output());
+    let parts = binding::location(schema, method, &text)?.into_iter().map(|part| match part {
+        Part::Text(text) => quote!(#runtime::rest::push_segment(&mut path, #text)?;),
+        Part::Value(target) => {
+            let value = target.value();
+            quote!(#runtime::rest::push_segment(&mut path, &#value.to_string())?;)
+        }
+    });
+    Ok(quote! {
+        |message: &#response| {
+            let mut path = ::std::string::String::new();
+            #(#parts)*
+            ::core::option::Option::Some(path)
+        }
+    })
+}

@@ -1,0 +1,115 @@
+//! What every call of either door passes before it reaches its service.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
+use tonic::{Request, Status};
+
+use crate::check::{Check, accept};
+use crate::error::invalid_request;
+use crate::problem::{Path, Problems};
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// A service whose requests are checked first. The generator implements the service's trait for it.
+pub struct Checked<S> {
+    inner: S,
+    clock: Clock,
+}
+
+impl<S: fmt::Debug> fmt::Debug for Checked<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checked").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+/// What decoding a REST request found, on its way to the check. A request extension.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Decoded(pub(crate) Problems);
+
+impl<S> Checked<S> {
+    /// Puts checks before a service; rules about time are judged by `clock`.
+    #[must_use]
+    pub fn new(inner: S, clock: Clock) -> Self {
+        Self { inner, clock }
+    }
+
+    /// The service behind the checks.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    /// Fills the fields that are headers, and checks every rule.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT with all problems, those of decoding too.
+    #[expect(clippy::result_large_err, reason = "the trait's own error type")]
+    pub fn accept<T: Check>(
+        &self,
+        request: &mut Request<T>,
+        bind: impl FnOnce(&mut T, &mut Headers<'_>),
+    ) -> Result<(), Status> {
+        let mut problems = decoded(request);
+        let metadata = std::mem::take(request.metadata_mut());
+        bind(request.get_mut(), &mut Headers { metadata: &metadata, problems: &mut problems });
+        *request.metadata_mut() = metadata;
+        accept(request.get_mut(), (self.clock)(), problems).map_err(invalid_request)
+    }
+
+    /// The same for a message that has no rules.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT with the problems of decoding.
+    #[expect(clippy::result_large_err, reason = "the trait's own error type")]
+    pub fn accept_any<T>(&self, request: &mut Request<T>) -> Result<(), Status> {
+        let problems = decoded(request);
+        if problems.is_empty() { Ok(()) } else { Err(invalid_request(problems)) }
+    }
+}
+
+fn decoded<T>(request: &mut Request<T>) -> Problems {
+    request.extensions_mut().remove::<Decoded>().unwrap_or_default().0
+}
+
+/// The headers of a request: metadata over gRPC.
+#[derive(Debug)]
+pub struct Headers<'a> {
+    metadata: &'a MetadataMap,
+    problems: &'a mut Problems,
+}
+
+impl Headers<'_> {
+    /// Fills a field from a header.
+    pub fn bind(&mut self, name: &'static str, field: &mut Option<String>) {
+        let mut values = self.metadata.get_all(name).iter();
+        let Some(first) = values.next() else { return };
+        if values.next().is_some() {
+            return self.problem(name, "Must be given once");
+        }
+        let Some(value) = text(first) else {
+            return self.problem(name, "Must be visible ASCII characters");
+        };
+        match field {
+            Some(given) if given != value => self.problem(name, "Must be given once"),
+            _ => *field = Some(value.to_owned()),
+        }
+    }
+
+    /// Fills a field that cannot tell an empty text from none.
+    pub fn bind_implicit(&mut self, name: &'static str, field: &mut String) {
+        let mut bound = Some(std::mem::take(field)).filter(|given| !given.is_empty());
+        self.bind(name, &mut bound);
+        *field = bound.unwrap_or_default();
+    }
+
+    fn problem(&mut self, name: &'static str, message: &'static str) {
+        self.problems.push(Path::header(name), "custom", message);
+    }
+}
+
+fn text(value: &MetadataValue<Ascii>) -> Option<&str> {
+    value.to_str().ok()
+}

@@ -1,0 +1,134 @@
+//! REST calls: from an HTTP request to the method that serves gRPC, and back.
+
+mod body;
+mod headers;
+mod query;
+mod request;
+mod respond;
+mod route;
+mod stream;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body_util::Full;
+use tonic::Status;
+use tonic::body::Body;
+
+use crate::error::{method_not_allowed, rest_response, route_not_found};
+use crate::method::Method;
+use crate::router::{Found, RouteError, Router};
+
+pub use request::read_field;
+pub use respond::{json, json_list, push_segment};
+pub use route::{Binding, Route, ServiceFuture, Variable};
+
+/// Anything that went wrong with a body.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The REST door.
+#[derive(Debug)]
+pub struct Gateway {
+    router: Router<Arc<Route>>,
+}
+
+/// Collects the routes of a gateway.
+#[derive(Debug, Default)]
+pub struct Builder {
+    routes: Vec<Route>,
+}
+
+impl Builder {
+    /// Adds the routes of a service: those that its generated `routes` makes.
+    #[must_use]
+    pub fn routes(mut self, routes: impl IntoIterator<Item = Route>) -> Self {
+        self.routes.extend(routes);
+        self
+    }
+
+    /// The gateway.
+    ///
+    /// # Errors
+    /// Two calls with the same route.
+    pub fn build(self) -> Result<Gateway, RouteError> {
+        let mut router = Router::default();
+        for route in self.routes {
+            let name = route.method().grpc_path.trim_start_matches('/');
+            router.add(route.verb().clone(), route.template(), name, Arc::new(route))?;
+        }
+        Ok(Gateway { router })
+    }
+}
+
+/// A request's route, and the values of its path.
+#[derive(Clone, Debug)]
+pub struct Matched {
+    route: Arc<Route>,
+    values: Vec<String>,
+}
+
+impl Matched {
+    /// The call, with its policy.
+    #[must_use]
+    pub fn method(&self) -> &'static Method {
+        self.route.method()
+    }
+}
+
+impl Gateway {
+    /// Starts a gateway.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Finds the call that a request is for.
+    ///
+    /// # Errors
+    /// NOT_FOUND, METHOD_NOT_ALLOWED with the methods of the path, or INVALID_REQUEST for a malformed path.
+    #[expect(clippy::result_large_err, reason = "the error type of all calls")]
+    pub fn find(&self, method: &http::Method, uri: &Uri) -> Result<Matched, Status> {
+        match self.router.find(method, uri.path()) {
+            Found::Route(route, values) => Ok(Matched { route: Arc::clone(route), values }),
+            Found::OtherMethods(allowed) => Err(method_not_allowed(method, &allowed)),
+            Found::Nothing => Err(route_not_found()),
+            Found::Malformed => Err(crate::error::invalid("custom", "The path must be percent-encoded UTF-8")),
+        }
+    }
+
+    /// Makes the call that `find` found.
+    pub async fn call<B>(&self, matched: Matched, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: Into<BoxError>,
+    {
+        let (head, body) = request.into_parts();
+        let is_head = head.method == http::Method::HEAD;
+        let Matched { route, values } = matched;
+        let body = match route.reads_body() {
+            true => body::read(&head.headers, body).await,
+            false => Ok(Bytes::new()),
+        };
+        let response = match body {
+            Ok(body) => route.serve(request::Incoming { head, values, body }).await,
+            Err(status) => rest_response(&status),
+        };
+        if is_head { without_body(response) } else { response }
+    }
+}
+
+/// A body of known length.
+pub(crate) fn full_body(bytes: impl Into<Bytes>) -> Body {
+    Body::new(Full::new(bytes.into()))
+}
+
+/// The answer to HEAD: the headers of GET.
+fn without_body(response: Response<Body>) -> Response<Body> {
+    use http_body::Body as _;
+    let (mut head, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        head.headers.insert(http::header::CONTENT_LENGTH, length.into());
+    }
+    Response::from_parts(head, Body::empty())
+}

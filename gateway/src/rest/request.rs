@@ -1,0 +1,115 @@
+//! From the parts of an HTTP request to a message.
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use super::headers;
+use super::query::pairs;
+use super::route::Binding;
+use crate::checked::Decoded;
+use crate::json::{self, FromJson};
+use crate::problem::{Path, Problem, Problems, Step};
+
+/// A request whose body has arrived.
+pub(super) struct Incoming {
+    pub(super) head: Parts,
+    /// The values of the path, from left to right.
+    pub(super) values: Vec<String>,
+    pub(super) body: Bytes,
+}
+
+impl Incoming {
+    /// The request for the service, and what is said of keys that nobody knows.
+    pub(super) fn decode<Q: Default, R>(self, binding: &Binding<Q, R>) -> (tonic::Request<Q>, Vec<Problem>) {
+        let read = binding.body.map(|read| read(&self.body)).unwrap_or_default();
+        let (mut message, mut problems) = (read.message, read.problems);
+        let mut unknown = read.unknown.into_iter().map(unrecognized).collect();
+        if headers::prefers_strict(&self.head.headers) {
+            for Problem { path, code, message } in std::mem::take(&mut unknown) {
+                problems.push(path, code, message);
+            }
+        }
+        for (variable, value) in binding.variables.iter().zip(&self.values) {
+            if (variable.is_set)(&message) {
+                problems.push(path(variable.slot, variable.name), "custom", "Must be given once");
+            }
+            (binding.set)(&mut message, variable.name, value, &mut problems);
+        }
+        read_query(binding, self.head.uri.query().unwrap_or_default(), &mut message, &mut problems);
+        let mut extensions = self.head.extensions;
+        if !problems.is_empty() {
+            extensions.insert(Decoded(problems));
+        }
+        (tonic::Request::from_parts(headers::incoming(&self.head.headers), extensions, message), unknown)
+    }
+}
+
+fn read_query<Q, R>(binding: &Binding<Q, R>, query: &str, message: &mut Q, problems: &mut Problems) {
+    let mut seen: Vec<String> = Vec::new();
+    for pair in pairs(query) {
+        let Some((name, value)) = pair else {
+            problems.push(Path::default(), "custom", "The query must be percent-encoded UTF-8");
+            continue;
+        };
+        let is_closed =
+            |closed: &&str| name.strip_prefix(closed).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        if let Some(variable) = binding.variables.iter().find(|variable| variable.name == name) {
+            problems.push(path(variable.slot, variable.name), "custom", "Must be given once");
+        } else if seen.iter().any(|earlier| *earlier == name) && !binding.lists.contains(&name.as_ref()) {
+            problems.push(path(Step::UNKNOWN, &name), "custom", "Must be given once");
+        } else if !binding.query
+            || binding.closed.iter().any(is_closed)
+            || !(binding.set)(message, &name, &value, problems)
+        {
+            problems.push(path(Step::UNKNOWN, &name), UNRECOGNIZED, format!("Unrecognized key(s): '{}'", short(&name)));
+        }
+        seen.push(name.into_owned());
+    }
+}
+
+const UNRECOGNIZED: &str = "unrecognized_keys";
+
+fn unrecognized(path: Path) -> Problem {
+    let key = match path.0.last() {
+        Some(Step::Key { name, .. }) => short(name).to_owned(),
+        _ => path.to_string(),
+    };
+    Problem { path, code: UNRECOGNIZED.into(), message: format!("Unrecognized key(s) in object: '{key}'").into() }
+}
+
+/// A key of the caller's making, cut where it is longer than any key of ours.
+fn short(name: &str) -> &str {
+    let end = name.char_indices().nth(64).map_or(name.len(), |(end, _)| end);
+    &name[..end]
+}
+
+/// The path of a dot-joined name.
+fn path(slot: u32, name: &str) -> Path {
+    let steps = name
+        .split('.')
+        .enumerate()
+        .map(|(position, name)| Step::Key { slot: if position == 0 { slot } else { 0 }, name: name.to_owned().into() });
+    Path(steps.collect())
+}
+
+/// Reads a body that is one field of the request; what is found in it is told by its place in the request.
+pub fn read_field<T: FromJson, Q: Default>(
+    body: &[u8],
+    slot: u32,
+    name: &'static str,
+    set: fn(&mut Q, T::Value),
+) -> json::Body<Q> {
+    let read = json::read::<T>(body);
+    let within = |path: Path| {
+        let mut steps = Path::key(slot, name).0;
+        steps.extend(path.0);
+        Path(steps)
+    };
+    let mut outer = json::Body::<Q>::default();
+    set(&mut outer.message, read.message);
+    for Problem { path, code, message } in read.problems.into_sorted() {
+        outer.problems.push(within(path), code, message);
+    }
+    outer.unknown = read.unknown.into_iter().map(within).collect();
+    outer
+}

@@ -1,0 +1,153 @@
+//! One route: how a request becomes a message, which method takes it, and how its answer becomes a response.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use futures_core::Stream;
+use http::Response;
+use tonic::Status;
+use tonic::body::Body;
+
+use super::request::Incoming;
+use super::{respond, stream};
+use crate::error::rest_response;
+use crate::json;
+use crate::method::Method;
+use crate::problem::Problems;
+
+/// What a service does with a request.
+pub type ServiceFuture<R> = Pin<Box<dyn Future<Output = Result<tonic::Response<R>, Status>> + Send>>;
+
+type Handler = Box<dyn Fn(Incoming) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync>;
+
+/// One way to make a call over HTTP, as the generator writes it: requests are `Q`, responses `R`.
+pub struct Binding<Q, R> {
+    /// The call.
+    pub method: &'static Method,
+    /// The HTTP method.
+    pub verb: &'static str,
+    /// The path template.
+    pub template: &'static str,
+    /// The fields that the template's variables fill, from left to right.
+    pub variables: Vec<Variable<Q>>,
+    /// Reads the body, where there is one.
+    pub body: Option<fn(&[u8]) -> json::Body<Q>>,
+    /// Fills the field at a path from a text; false where there is no such field.
+    pub set: fn(&mut Q, &str, &str, &mut Problems) -> bool,
+    /// Whether fields are filled from the query.
+    pub query: bool,
+    /// The parameters of the query that may be repeated.
+    pub lists: &'static [&'static str],
+    /// The fields that the query cannot fill.
+    pub closed: &'static [&'static str],
+    /// Writes the response.
+    pub write: fn(&R) -> Vec<u8>,
+    /// The `Location` of what the response tells of.
+    pub location: fn(&R) -> Option<String>,
+}
+
+/// A field that takes its value from the path.
+pub struct Variable<Q> {
+    /// The field's path by JSON names, dot-joined.
+    pub name: &'static str,
+    /// The place of the path's first step.
+    pub slot: u32,
+    /// Whether the field has a value.
+    pub is_set: fn(&Q) -> bool,
+}
+
+/// A route.
+pub struct Route {
+    method: &'static Method,
+    verb: http::Method,
+    template: &'static str,
+    reads_body: bool,
+    handler: Handler,
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Route({} {} -> {})", self.verb, self.template, self.method.grpc_path)
+    }
+}
+
+impl Route {
+    /// A route to a call with one answer.
+    pub fn unary<Q, R, F>(binding: Binding<Q, R>, call: F) -> Self
+    where
+        Q: Default + Send + 'static,
+        R: Send + 'static,
+        F: Fn(tonic::Request<Q>) -> ServiceFuture<R> + Send + Sync + 'static,
+    {
+        Self::new(binding, move |binding, incoming| {
+            let (request, unknown) = incoming.decode(binding);
+            let future = call(request);
+            let (method, write, location) = (binding.method, binding.write, binding.location);
+            Box::pin(async move {
+                match future.await {
+                    Ok(response) => respond::unary(method, write, location, response, &unknown),
+                    Err(status) => rest_response(&status),
+                }
+            })
+        })
+    }
+
+    /// A route to a call whose answer is a stream.
+    pub fn server_streaming<Q, T, R, F>(binding: Binding<Q, R>, call: F) -> Self
+    where
+        Q: Default + Send + 'static,
+        R: Send + 'static,
+        T: Stream<Item = Result<R, Status>> + Send + 'static,
+        F: Fn(tonic::Request<Q>) -> ServiceFuture<T> + Send + Sync + 'static,
+    {
+        Self::new(binding, move |binding, incoming| {
+            let format = stream::Format::accepted(&incoming.head.headers);
+            let (request, _) = incoming.decode(binding);
+            let future = call(request);
+            let (method, write) = (binding.method, binding.write);
+            Box::pin(async move {
+                match future.await {
+                    Ok(response) => stream::respond(method, write, format, response).await,
+                    Err(status) => rest_response(&status),
+                }
+            })
+        })
+    }
+
+    fn new<Q, R, F>(binding: Binding<Q, R>, serve: F) -> Self
+    where
+        Q: 'static,
+        R: 'static,
+        F: Fn(&Binding<Q, R>, Incoming) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync + 'static,
+    {
+        Self {
+            method: binding.method,
+            // The generator has read the rule; only a `custom` kind that is no token could fail, and it finds nothing.
+            verb: http::Method::from_bytes(binding.verb.as_bytes()).unwrap_or_default(),
+            template: binding.template,
+            reads_body: binding.body.is_some(),
+            handler: Box::new(move |incoming| serve(&binding, incoming)),
+        }
+    }
+
+    pub(super) fn method(&self) -> &'static Method {
+        self.method
+    }
+
+    pub(super) fn verb(&self) -> &http::Method {
+        &self.verb
+    }
+
+    pub(super) fn template(&self) -> &'static str {
+        self.template
+    }
+
+    pub(super) fn reads_body(&self) -> bool {
+        self.reads_body
+    }
+
+    pub(super) async fn serve(&self, incoming: Incoming) -> Response<Body> {
+        (self.handler)(incoming).await
+    }
+}
