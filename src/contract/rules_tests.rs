@@ -297,3 +297,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_number_of_a_tax_id_is_reported_at_its_own_place() {
+    let problems = |number: &str| {
+        let body = format!(
+            r#"{{"type":"individual","email":"a@b.co","first_name":"A","last_name":"B",
+                "identifying_information":[{{"type":"ssn","issuing_country":"USA"{number}}}]}}"#
+        );
+        let read = kira_gateway::json::read::<v1::CreateUserRequest>(body.as_bytes());
+        let mut request = read.message;
+        request.idempotency_key = Some("550e8400-e29b-41d4-a716-446655440000".to_owned());
+        let found = kira_gateway::check::accept(&mut request, noon(2026, 1, 1), read.problems);
+        let found = found.err().map(kira_gateway::problem::Problems::into_sorted).unwrap_or_default();
+        found.into_iter().map(|problem| format!("{} {}", problem.path, problem.code)).collect::<Vec<_>>()
+    };
+    let place = "identifying_information.0.number";
+    assert_eq!(problems(r#","number":"123-45-6789""#), Vec::<String>::new());
+    assert_eq!(problems(""), [format!("{place} invalid_type")]);
+    assert_eq!(problems(r#","number":"""#), [format!("{place} too_small")]);
+}

@@ -185,4 +185,6 @@ fn cut_upload_time(document: &mut v1::Document) {
 }
 
 #[cfg(test)]
+mod json_tests;
+#[cfg(test)]
 mod tests;

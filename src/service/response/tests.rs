@@ -18,7 +18,7 @@ fn at(hour: u32, minute: u32) -> DateTime<Utc> {
     time + chrono::TimeDelta::microseconds(987_654)
 }
 
-fn record(status: Status) -> Record {
+pub(super) fn record(status: Status) -> Record {
     Record { id: ID, status, verification_triggered: true, created_at: at(10, 30), updated_at: at(12, 0) }
 }
 
@@ -27,8 +27,11 @@ fn shown(request: Request, status: Status) -> v1::User {
 }
 
 fn shown_as(request: Request, status: Status, numbers: Numbers) -> v1::User {
-    let planned = Draft::new(request).plan(&MovableClock::at(at(10, 30)));
-    to_user(&record(status), planned.profile, &Catalogue::default(), numbers)
+    to_user(&record(status), stored(request), &Catalogue::default(), numbers)
+}
+
+pub(super) fn stored(request: Request) -> Profile {
+    Draft::new(request).plan(&MovableClock::at(at(10, 30))).profile
 }
 
 fn individual(user: &v1::User) -> &v1::Individual {
