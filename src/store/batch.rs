@@ -3,12 +3,12 @@
 //! Round trips are what a create costs (measured: six statements in a transaction reach three quarters of what pgbench
 //! reaches beside it, one statement one and a half times as much), so all rows of a change are written together:
 //! on PostgreSQL as data-modifying CTEs of one statement, which is a transaction of its own; on SQLite as one script
-//! inside a savepoint of the transaction that the writer commits for all that is queued.
+//! inside the transaction that the writer commits for all that is queued.
 
 use sea_orm::sea_query::{CommonTableExpression, InsertStatement, SubQueryStatement, WithClause};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, QueryTrait,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    QueryTrait, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 use super::error::{StoreError, WriteError};
@@ -57,21 +57,10 @@ impl Batch {
         Some(DbBackend::Postgres.build(&with.query(main)))
     }
 
-    /// Everything as one script for SQLite, inside a savepoint; None for an empty batch.
+    /// Everything as one script for SQLite; None for an empty batch.
     fn into_script(self) -> Option<Statement> {
-        if self.inserts.is_empty() {
-            return None;
-        }
-        let mut sql = String::from("SAVEPOINT batch");
-        let mut values = Vec::new();
-        for insert in &self.inserts {
-            let statement = DbBackend::Sqlite.build(insert);
-            sql.push_str("; ");
-            sql.push_str(&statement.sql);
-            values.extend(statement.values.into_iter().flat_map(|values| values.0));
-        }
-        sql.push_str("; RELEASE batch");
-        Some(Statement::from_sql_and_values(DbBackend::Sqlite, sql, values))
+        let statements: Vec<_> = self.inserts.iter().map(|insert| DbBackend::Sqlite.build(insert)).collect();
+        if statements.is_empty() { None } else { Some(one_after_another(&statements)) }
     }
 }
 
@@ -107,7 +96,7 @@ pub(super) async fn write(
 
 /// A transaction that may read and then write: on SQLite it takes the write lock at once, since taking it later fails
 /// when another writer came between.
-pub(super) async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, sea_orm::DbErr> {
+pub(super) async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     connection
         .begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -116,8 +105,8 @@ pub(super) async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTra
         .await
 }
 
-/// Runs each script in its own savepoint and commits all of them at once. Nobody is told before the commit: a script
-/// that met a conflict may have met a row of this very transaction.
+/// Runs all scripts and commits them at once; one that fails undoes itself only. Nobody is told before the commit: a
+/// script that met a conflict may have met a row of this very transaction.
 async fn commit_together(connection: &DatabaseConnection, scripts: Vec<Statement>) -> Vec<Result<(), WriteError>> {
     let count = scripts.len();
     match try_commit_together(connection, scripts).await {
@@ -130,17 +119,70 @@ async fn commit_together(connection: &DatabaseConnection, scripts: Vec<Statement
 async fn try_commit_together(
     connection: &DatabaseConnection,
     scripts: Vec<Statement>,
-) -> Result<Vec<Result<(), WriteError>>, sea_orm::DbErr> {
+) -> Result<Vec<Result<(), WriteError>>, DbErr> {
     let transaction = begin(connection).await?;
     let mut results = Vec::with_capacity(scripts.len());
-    for script in scripts {
-        let result = transaction.execute_raw(script).await;
-        if result.is_err() {
-            // Fails if SQLite has given up the whole transaction (disk full, input/output error): then all fail.
-            transaction.execute_unprepared("ROLLBACK TO batch; RELEASE batch").await?;
+    let mut rest = scripts.as_slice();
+    while !rest.is_empty() {
+        let (run, others) = rest.split_at(length_of_run(rest));
+        if run.len() > 1 && in_savepoint(&transaction, run).await?.is_ok() {
+            results.extend(run.iter().map(|_| Ok(())));
+        } else {
+            // One by one, so that only the one at fault fails.
+            for script in run {
+                results.push(in_savepoint(&transaction, std::slice::from_ref(script)).await?);
+            }
         }
-        results.push(result.map(drop).map_err(WriteError::from));
+        rest = others;
     }
     transaction.commit().await?;
     Ok(results)
+}
+
+/// How many of the first scripts go to SQLite's thread together: handing over is what costs. They must be the same
+/// text, and a power of two of them, so that the driver's cache of prepared scripts holds few variants.
+fn length_of_run(scripts: &[Statement]) -> usize {
+    let same = scripts.iter().take_while(|script| script.sql == scripts[0].sql).count();
+    1 << same.ilog2()
+}
+
+/// Runs scripts of which all or none take effect. The outer error: the transaction is lost.
+async fn in_savepoint(
+    transaction: &DatabaseTransaction,
+    scripts: &[Statement],
+) -> Result<Result<(), WriteError>, DbErr> {
+    let mut script = one_after_another(scripts);
+    script.sql = format!("SAVEPOINT batch; {}; RELEASE batch", script.sql);
+    match transaction.execute_raw(script).await {
+        Ok(_) => Ok(Ok(())),
+        Err(error) => {
+            // Fails if SQLite has given up the whole transaction (disk full, input/output error): then all fail.
+            transaction.execute_unprepared("ROLLBACK TO batch; RELEASE batch").await?;
+            Ok(Err(error.into()))
+        }
+    }
+}
+
+/// Several statements as one text. SQLite numbers a bare `?` on from the one before, across statements too.
+fn one_after_another(statements: &[Statement]) -> Statement {
+    let sql: Vec<_> = statements.iter().map(|statement| statement.sql.as_str()).collect();
+    let values = statements.iter().flat_map(|statement| &statement.values).flat_map(|values| &values.0).cloned();
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql.join("; "), values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scripts(texts: &[&str]) -> Vec<Statement> {
+        texts.iter().map(|text| Statement::from_string(DbBackend::Sqlite, *text)).collect()
+    }
+
+    #[test]
+    fn a_run_is_of_one_text_and_a_power_of_two_long() {
+        assert_eq!(length_of_run(&scripts(&["a"])), 1);
+        assert_eq!(length_of_run(&scripts(&["a", "b", "b", "b"])), 1);
+        assert_eq!(length_of_run(&scripts(&["b", "b", "b", "a"])), 2);
+        assert_eq!(length_of_run(&scripts(&["b"; 63])), 32);
+    }
 }

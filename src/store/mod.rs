@@ -60,12 +60,17 @@ impl Default for StoreOptions {
 }
 
 /// A handle to the database; clones share its connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Store {
     connections: Arc<Connections>,
 }
 
-#[derive(Debug)]
+impl std::fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Store").field("engine", &self.engine()).finish_non_exhaustive()
+    }
+}
+
 struct Connections {
     engine: Engine,
     /// Reads that must see every committed write: on PostgreSQL the primary.

@@ -12,14 +12,12 @@ use tokio_util::sync::CancellationToken;
 const CAPACITY: usize = 1024;
 
 /// A handle to the worker. Dropping the last handle ends the worker once the queue is empty.
-#[derive(Debug)]
 pub(super) struct Queue<W, R> {
     sender: mpsc::Sender<Item<W, R>>,
     stop: CancellationToken,
     worker: Mutex<Option<JoinHandle<()>>>,
 }
 
-#[derive(Debug)]
 struct Item<W, R> {
     work: W,
     reply: oneshot::Sender<R>,
