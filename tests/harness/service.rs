@@ -136,17 +136,16 @@ impl Service {
     /// A new client with a token.
     pub(crate) async fn client(&self) -> Client {
         let credentials = self.clients().await.create("test").await.expect("a client is made");
-        self.client_of(credentials).await
+        self.client_of(&credentials).await
     }
 
     /// The client of these credentials, with a new token.
-    pub(crate) async fn client_of(&self, credentials: Credentials) -> Client {
-        let Credentials { client_id, password, api_key } = credentials;
+    pub(crate) async fn client_of(&self, credentials: &Credentials) -> Client {
         let channel = self.channel().await;
         let mut client = Client {
-            id: client_id,
-            password,
-            api_key,
+            id: credentials.client_id,
+            password: credentials.password.clone(),
+            api_key: credentials.api_key.clone(),
             token: String::new(),
             base: self.url(),
             http: self.http.clone(),
