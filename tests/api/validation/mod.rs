@@ -1,1 +1,11 @@
-//! TODO
+//! Every field of the specification's tables, wrong in every way that its type allows.
+
+mod age;
+mod fields;
+mod files;
+mod lists;
+mod metadata;
+mod messages;
+mod refusals;
+mod table;
+mod values;
