@@ -97,16 +97,30 @@ pub struct Problem {
     pub message: Cow<'static, str>,
 }
 
+/// How many problems of one request are told; beyond them, how many more there are. A sentence that lists the values of
+/// an enum is a thousand times as long as the value that is wrong.
+const MAX_LISTED: usize = 1_000;
+
 /// The problems of one request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     list: Vec<Problem>,
+    /// Those beyond the limit.
+    unlisted: usize,
 }
 
 impl Problems {
     /// Adds a problem.
     pub fn push(&mut self, path: Path, code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) {
-        self.list.push(Problem { path, code: code.into(), message: message.into() });
+        self.add(Problem { path, code: code.into(), message: message.into() });
+    }
+
+    fn add(&mut self, problem: Problem) {
+        if self.list.len() < MAX_LISTED {
+            self.list.push(problem);
+        } else {
+            self.unlisted += 1;
+        }
     }
 
     /// Whether there are none.
@@ -119,9 +133,10 @@ impl Problems {
     /// of a wrong type is not missing as well.
     pub fn merge(&mut self, later: Problems) {
         let known = self.list.len();
+        self.unlisted += later.unlisted;
         for problem in later.list {
             if !self.list[..known].iter().any(|earlier| problem.path.is_within(&earlier.path)) {
-                self.list.push(problem);
+                self.add(problem);
             }
         }
     }
@@ -130,6 +145,10 @@ impl Problems {
     #[must_use]
     pub fn into_sorted(mut self) -> Vec<Problem> {
         self.list.sort_by(|one, other| one.path.order(&other.path));
+        if self.unlisted > 0 {
+            let message = format!("{} more problem(s) are not listed", self.unlisted);
+            self.list.push(Problem { path: Path::default(), code: "custom".into(), message: message.into() });
+        }
         self.list
     }
 }

@@ -1,6 +1,7 @@
 //! Objects: messages, and messages that a key tells the kind of.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess};
@@ -45,14 +46,14 @@ const WORDS: usize = 4;
 pub struct Members<'r, 'de> {
     reader: &'r Reader<'de>,
     seen: [u64; WORDS],
-    unknown: Vec<Cow<'de, str>>,
+    unknown: HashSet<Cow<'de, str>>,
     /// Added to every slot: the place of a flattened kind within its object.
     pub base: u32,
 }
 
 impl<'r, 'de> Members<'r, 'de> {
     fn new(reader: &'r Reader<'de>) -> Self {
-        Self { reader, seen: [0; WORDS], unknown: Vec::new(), base: 0 }
+        Self { reader, seen: [0; WORDS], unknown: HashSet::new(), base: 0 }
     }
 
     /// Reads the value of a known member.
@@ -117,7 +118,7 @@ impl<'r, 'de> Members<'r, 'de> {
             return Err(self.reader.duplicate(&key));
         }
         self.reader.unknown(&key);
-        self.unknown.push(key);
+        self.unknown.insert(key);
         entries.next_value_seed(Skip(self.reader))
     }
 }
@@ -191,8 +192,12 @@ impl<T: Union> Contents for Tagged<T> {
         let mut object = T::default();
         let mut members = Members::new(reader);
         let mut before: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::new();
+        let mut seen: HashSet<Cow<'de, str>> = HashSet::new();
         let mut known = false;
         while let Some(key) = entries.next_key_seed(Key)? {
+            if !known && !seen.insert(key.clone()) {
+                return Err(reader.duplicate(&key));
+            }
             if key == T::DISCRIMINATOR {
                 let tag = members.value::<Tag, A>(&mut entries, T::SLOT, T::DISCRIMINATOR)?.unwrap_or_default();
                 if !object.choose(&tag) {
@@ -203,6 +208,7 @@ impl<T: Union> Contents for Tagged<T> {
                     read_kept(&mut object, &mut members, key, value, reader)?;
                 }
             } else if !known {
+                reader.count()?;
                 let value = entries.next_value::<&'de RawValue>()?;
                 before.push((key, value));
             } else if !object.read_member(&key, &mut entries, &mut members)? {
@@ -210,8 +216,16 @@ impl<T: Union> Contents for Tagged<T> {
             }
         }
         if !known {
-            // Nothing can be said about the other keys, but the rest must still be JSON.
-            while let Some(_key) = entries.next_key_seed(Key)? {
+            // Nothing can be said about the other keys, but all of them must be JSON as any other.
+            for (_, value) in before {
+                let skipped = Entry(value.get()).next_value_seed(Skip(reader));
+                skipped.map_err(|error| reader.stop_within(value.get(), &error))?;
+            }
+            while let Some(key) = entries.next_key_seed(Key)? {
+                if seen.contains(&key) {
+                    return Err(reader.duplicate(&key));
+                }
+                seen.insert(key);
                 entries.next_value_seed(Skip(reader))?;
             }
             reader.forget();

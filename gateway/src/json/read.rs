@@ -13,6 +13,10 @@ use crate::problem::{Path, Problems, Step};
 /// How deep a body may nest (decisions, section 2).
 pub const MAX_DEPTH: u32 = 128;
 
+/// How many values a body may have in all. An element of three bytes may become a message of hundreds, so that the size
+/// of a body says little about the memory that it takes.
+pub const MAX_VALUES: u32 = 100_000;
+
 /// What was read from a body.
 #[derive(Debug, Default)]
 pub struct Body<T> {
@@ -77,9 +81,18 @@ fn position(text: &[u8]) -> (usize, usize) {
 pub struct Reader<'de> {
     text: &'de str,
     depth: Cell<u32>,
+    values: Cell<u32>,
     state: RefCell<State>,
     /// Why reading stopped, where the reader stopped it.
-    stopped: RefCell<Option<String>>,
+    stopped: RefCell<Option<Stop>>,
+}
+
+/// Why reading stopped.
+#[derive(Debug)]
+struct Stop {
+    reason: String,
+    /// Whether the reason tells the line and the column.
+    placed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +104,13 @@ struct State {
 
 impl<'de> Reader<'de> {
     fn new(text: &'de str) -> Self {
-        Self { text, depth: Cell::new(0), state: RefCell::default(), stopped: RefCell::default() }
+        Self {
+            text,
+            depth: Cell::new(0),
+            values: Cell::new(0),
+            state: RefCell::default(),
+            stopped: RefCell::default(),
+        }
     }
 
     /// Records a problem at the current place.
@@ -142,6 +161,16 @@ impl<'de> Reader<'de> {
         self.depth.set(self.depth.get() - 1);
     }
 
+    /// Counts a value.
+    pub(super) fn count<E: Error>(&self) -> Result<(), E> {
+        let values = self.values.get() + 1;
+        self.values.set(values);
+        if values > MAX_VALUES {
+            return Err(self.stop(format!("JSON has more than {MAX_VALUES} values")));
+        }
+        Ok(())
+    }
+
     /// Stops the reading because an object names a key twice.
     pub(super) fn duplicate<E: Error>(&self, key: &str) -> E {
         let shown: String = key.chars().take(64).collect();
@@ -149,7 +178,7 @@ impl<'de> Reader<'de> {
     }
 
     fn stop<E: Error>(&self, reason: String) -> E {
-        *self.stopped.borrow_mut() = Some(reason);
+        *self.stopped.borrow_mut() = Some(Stop { reason, placed: false });
         E::custom("stopped")
     }
 
@@ -159,14 +188,23 @@ impl<'de> Reader<'de> {
         let (line, column) = position(&self.text.as_bytes()[..offset]);
         let line_in_slice = error.line();
         let column = if line_in_slice <= 1 { column + error.column() } else { error.column() };
-        let reason = self.reason(error);
-        self.stop(format!("{reason} at line {} column {column}", line + line_in_slice.saturating_sub(1)))
+        let line = line + line_in_slice.saturating_sub(1);
+        let stop = self.stop_at(error, line, column);
+        *self.stopped.borrow_mut() = Some(stop);
+        E::custom("stopped")
     }
 
-    fn reason(&self, error: &serde_json::Error) -> String {
-        if let Some(reason) = self.stopped.borrow_mut().take() {
-            return reason;
-        }
+    /// Why reading stopped, with the place, which is that of `error` unless the reason tells another.
+    fn stop_at(&self, error: &serde_json::Error, line: usize, column: usize) -> Stop {
+        let reason = match self.stopped.borrow_mut().take() {
+            Some(stop) if stop.placed => return stop,
+            Some(stop) => stop.reason,
+            None => Self::reason(error),
+        };
+        Stop { reason: format!("{reason} at line {line} column {column}"), placed: true }
+    }
+
+    fn reason(error: &serde_json::Error) -> String {
         if error.is_eof() {
             return "Unexpected end of JSON".to_owned();
         }
@@ -176,11 +214,7 @@ impl<'de> Reader<'de> {
     }
 
     fn describe(&self, error: &serde_json::Error) -> String {
-        let reason = self.reason(error);
-        if reason.contains(" at line ") {
-            return reason;
-        }
-        format!("{reason} at line {} column {}", error.line(), error.column())
+        self.stop_at(error, error.line(), error.column()).reason
     }
 }
 
@@ -200,6 +234,7 @@ impl<'de, T: FromJson> DeserializeSeed<'de> for Seed<'_, 'de, T> {
     type Value = Option<T::Value>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        self.reader.count()?;
         T::from_json(json, self.reader)
     }
 }
@@ -238,6 +273,7 @@ impl<'de> DeserializeSeed<'de> for Skip<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        self.0.count()?;
         json.deserialize_any(self)
     }
 }

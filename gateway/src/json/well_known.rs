@@ -173,6 +173,7 @@ impl<'de> DeserializeSeed<'de> for Free<'_, 'de> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+        self.0.count()?;
         json.deserialize_any(self)
     }
 }
