@@ -296,13 +296,24 @@ async fn company_name_is_another_word_for_business_legal_name() {
     let body = json!({"type": "business", "email": "a@b.co", "company_name": "Reyes Ltd"});
     let user = assert_created(&client, &body).await;
     assert_eq!((&user["business_legal_name"], user.get("warnings")), (&json!("Reyes Ltd"), None));
-    // A problem is told at the key that was sent.
-    let found = details_of(&send(&client, with(&body, "company_name", json!(7)).to_string()).await);
-    assert_eq!(found, [detail("company_name", "invalid_type", "Expected string, received number")]);
+    // Problems are told under the documented name.
+    for (value, code, message) in [
+        (json!(7), "invalid_type", "Expected string, received number"),
+        (json!(""), "too_small", "String must contain at least 1 character(s)"),
+        (json!("x".repeat(256)), "too_big", "String must contain at most 255 character(s)"),
+    ] {
+        let body = with(&body, "company_name", value);
+        assert_refused(&client, &body, &[detail("business_legal_name", code, message)]).await;
+    }
 
-    let both = r#"{"type":"business","email":"a@b.co","company_name":"A","business_legal_name":"A"}"#;
+    let start = r#"{"type":"business","email":"a@b.co""#;
     let sentence = "Must not be given together with 'company_name'";
-    assert_eq!(details_of(&send(&client, both).await), [detail("business_legal_name", "custom", sentence)]);
+    for both in [r#""company_name":"A","business_legal_name":"A""#, r#""business_legal_name":"A","company_name":"A""#] {
+        let found = details_of(&send(&client, format!("{start},{both}}}")).await);
+        assert_eq!(found, [detail("business_legal_name", "custom", sentence)]);
+    }
+    let twice = format!(r#"{start},"company_name":"A","company_name":"A"}}"#);
+    assert!(only_problem(&client, twice).await.1.starts_with("Duplicate key 'company_name'"));
     let missing = json!({"type": "business", "email": "a@b.co"});
     assert_refused(&client, &missing, &[detail("business_legal_name", "invalid_type", "Required")]).await;
 }
