@@ -126,9 +126,9 @@ fn object_fits(value: &Struct, levels: usize) -> bool {
 fn value_fits(value: &Value, levels: usize) -> bool {
     match &value.kind {
         Some(Kind::StructValue(object)) => object_fits(object, levels),
-        Some(Kind::ListValue(list)) => levels
-            .checked_sub(1)
-            .is_some_and(|levels| list.values.iter().all(|value| value_fits(value, levels))),
+        Some(Kind::ListValue(list)) => {
+            levels.checked_sub(1).is_some_and(|levels| list.values.iter().all(|value| value_fits(value, levels)))
+        }
         _ => true,
     }
 }

@@ -20,9 +20,7 @@ use crate::contract::v1::users_service_server::UsersService;
 use crate::domain::eligibility::Catalogue;
 use crate::domain::requirements::{Report, report as judge};
 use crate::domain::status::Status as UserStatus;
-use crate::store::{
-    Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewJob, NewUser, Store, UserRecord,
-};
+use crate::store::{Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewJob, NewUser, Store, UserRecord};
 use crate::telemetry;
 use crate::vault::documents::{DocumentStore, object_key};
 use crate::vault::{DataKey, KeyedHash, Owner, Place, SEAL_OVERHEAD, Vault};
@@ -248,10 +246,7 @@ fn each_document(user: &v1::create_user_request::User, see: &mut dyn FnMut(&v1::
 }
 
 /// Does work on `size` bytes, elsewhere where it takes long.
-async fn off_thread<T: Send + 'static>(
-    size: usize,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Status> {
+async fn off_thread<T: Send + 'static>(size: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Status> {
     if size < LARGE {
         return Ok(work());
     }

@@ -177,7 +177,8 @@ async fn a_key_with_other_data_is_a_conflict_over_both_doors() {
     let text = "Idempotency key has already been used with different request data";
     let answer = client.create_with(key, &example("individual_mexico")).await;
     assert_plain(&answer, 409, "idempotency_key_reused", text);
-    let status = client.grpc().create_user(client.call(message("individual_mexico", key))).await.expect_err("a conflict");
+    let status =
+        client.grpc().create_user(client.call(message("individual_mexico", key))).await.expect_err("a conflict");
     assert_eq!((status.code(), status.message()), (tonic::Code::AlreadyExists, text));
 }
 

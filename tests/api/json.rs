@@ -73,7 +73,8 @@ async fn a_body_nests_at_most_128_levels() {
     let client = service.client().await;
     // One level is the body's own.
     for (open, close) in [("[", "]"), ("{\"k\":", "}")] {
-        let of = |levels: usize| individual_with(&format!("\"x\":{}1{}", open.repeat(levels - 1), close.repeat(levels - 1)));
+        let of =
+            |levels: usize| individual_with(&format!("\"x\":{}1{}", open.repeat(levels - 1), close.repeat(levels - 1)));
         assert_eq!(send(&client, of(128)).await.status, 201);
         for levels in [129, 1_000, 1_000_000] {
             let (code, message) = only_problem(&client, of(levels)).await;
@@ -160,9 +161,14 @@ async fn text_that_is_no_utf_8_or_no_unicode_is_refused() {
 async fn a_body_is_an_object() {
     let service = Service::start().await;
     let client = service.client().await;
-    for (body, name) in
-        [("[]", "array"), ("[{}]", "array"), ("null", "null"), ("1", "number"), ("true", "boolean"), ("\"x\"", "string")]
-    {
+    for (body, name) in [
+        ("[]", "array"),
+        ("[{}]", "array"),
+        ("null", "null"),
+        ("1", "number"),
+        ("true", "boolean"),
+        ("\"x\"", "string"),
+    ] {
         let expected = ("invalid_type".to_owned(), format!("Expected object, received {name}"));
         assert_eq!(only_problem(&client, body).await, expected);
     }

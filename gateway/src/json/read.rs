@@ -104,13 +104,7 @@ struct State {
 
 impl<'de> Reader<'de> {
     fn new(text: &'de str) -> Self {
-        Self {
-            text,
-            depth: Cell::new(0),
-            values: Cell::new(0),
-            state: RefCell::default(),
-            stopped: RefCell::default(),
-        }
+        Self { text, depth: Cell::new(0), values: Cell::new(0), state: RefCell::default(), stopped: RefCell::default() }
     }
 
     /// Records a problem at the current place.

@@ -1,13 +1,18 @@
 //! How much a request may bring, and how long it may take.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use kira_gateway::error::ErrorReason;
-use kira_users::contract::v1;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tonic::Code;
-use tonic::codegen::http::uri::PathAndQuery;
+use tonic::{Code, Status};
 use uuid::Uuid;
 
 use crate::harness::service::{Client, Service};
@@ -112,32 +117,45 @@ async fn a_body_that_stalls_is_given_up_within_the_deadline() {
 async fn a_grpc_message_that_stalls_is_given_up_within_the_deadline() {
     let service = Service::start_with(&[HASTY]).await;
     let client = service.client().await;
-    let status = stalled(&service, &client, None).await;
+    let status = stalled(&service, &client, &[]).await;
     assert_eq!(status.code(), Code::DeadlineExceeded);
     assert_eq!(our_details(&status).reason, ErrorReason::RequestTimeout);
+    let status = stalled(&service, &client, b"\0\0\0\0\x09").await;
+    assert_eq!(status.code(), Code::DeadlineExceeded);
 }
 
 #[tokio::test]
 async fn the_callers_own_grpc_deadline_is_kept() {
+    // The service itself would wait for half a minute.
     let service = Service::start().await;
     let client = service.client().await;
-    // The service itself would wait for half a minute; the header alone is sent, so that this client does not give up.
-    let status = stalled(&service, &client, Some("50m")).await;
+    let status = stalled_for(&service, &client, &[], Some("50m")).await;
     assert_eq!(status.code(), Code::DeadlineExceeded);
 }
 
-/// Calls CreateUser and never sends the message.
-async fn stalled(service: &Service, client: &Client, timeout: Option<&'static str>) -> tonic::Status {
-    let mut grpc = tonic::client::Grpc::new(service.channel().await);
-    grpc.ready().await.expect("a connection");
-    let never = stream::pending::<v1::CreateUserRequest>().boxed();
-    let mut request = client.call(never);
+async fn stalled(service: &Service, client: &Client, start: &'static [u8]) -> Status {
+    stalled_for(service, client, start, None).await
+}
+
+/// Calls CreateUser with no more than the start of a message. By hand: tonic's client would give up by itself.
+async fn stalled_for(service: &Service, client: &Client, start: &'static [u8], timeout: Option<&str>) -> Status {
+    let stream = TcpStream::connect(service.running.grpc_addr).await.expect("the door is open");
+    let connecting = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let (mut sender, connection) = connecting.await.expect("a connection");
+    tokio::spawn(connection);
+    let frames = stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from_static(start)))]).chain(stream::pending());
+    let mut request = http::Request::post(format!("http://{}{CREATE}", service.running.grpc_addr))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("authorization", format!("Bearer {}", client.token))
+        .header("x-api-key", &client.api_key);
     if let Some(timeout) = timeout {
-        request.metadata_mut().insert("grpc-timeout", timeout.parse().expect("metadata"));
+        request = request.header("grpc-timeout", timeout);
     }
-    let codec = tonic_prost::ProstCodec::<v1::CreateUserRequest, v1::CreateUserResponse>::default();
-    let answer = grpc.client_streaming(request, PathAndQuery::from_static(CREATE), codec).await;
-    answer.expect_err("a refusal")
+    let request = request.body(StreamBody::new(frames.boxed())).expect("a request");
+    let answer = tokio::time::timeout(Duration::from_secs(20), sender.send_request(request)).await;
+    let answer = answer.expect("an answer in time").expect("an answer");
+    Status::from_header_map(answer.headers()).expect("a status")
 }
 
 #[tokio::test]

@@ -16,7 +16,8 @@ async fn answer(request: reqwest::RequestBuilder) -> Answer {
 async fn an_unknown_path_is_not_found_with_and_without_credentials() {
     let service = Service::start().await;
     let client = service.client().await;
-    for path in ["/", "/v1", "/v1/", "/v1/user", "/v1/users/", "/v1//users", "/v1/users/a/b", "/V1/users", "/v2/users"] {
+    for path in ["/", "/v1", "/v1/", "/v1/user", "/v1/users/", "/v1//users", "/v1/users/a/b", "/V1/users", "/v2/users"]
+    {
         for method in [Method::GET, Method::POST, Method::DELETE] {
             let with = answer(client.request(method.clone(), path)).await;
             assert_plain(&with, 404, "not_found", "Route not found");
@@ -82,10 +83,13 @@ async fn an_unknown_parameter_of_the_query_is_refused() {
     let client = service.client().await;
     let id = Uuid::new_v4();
     let found = details_of(&client.get(&format!("/v1/users/{id}?expand=all&x")).await);
-    assert_eq!(found, [
-        detail("expand", "unrecognized_keys", "Unrecognized key(s): 'expand'"),
-        detail("x", "unrecognized_keys", "Unrecognized key(s): 'x'"),
-    ]);
+    assert_eq!(
+        found,
+        [
+            detail("expand", "unrecognized_keys", "Unrecognized key(s): 'expand'"),
+            detail("x", "unrecognized_keys", "Unrecognized key(s): 'x'"),
+        ]
+    );
     let given_twice = details_of(&client.get(&format!("/v1/users/{id}?user_id={id}")).await);
     assert_eq!(given_twice, [detail("user_id", "custom", "Must be given once")]);
     let malformed = details_of(&client.get(&format!("/v1/users/{id}?a=%ff")).await);
@@ -96,7 +100,8 @@ async fn an_unknown_parameter_of_the_query_is_refused() {
     assert_eq!(found, [detail("dry_run", "unrecognized_keys", "Unrecognized key(s): 'dry_run'")]);
     // A body is not given in the query.
     let key = Uuid::new_v4().to_string();
-    let create = client.request(Method::POST, "/v1/users?email=a@b.co").header("idempotency-key", key).json(&individual());
+    let create =
+        client.request(Method::POST, "/v1/users?email=a@b.co").header("idempotency-key", key).json(&individual());
     assert_eq!(details_of(&answer(create).await)[0].2, "unrecognized_keys");
 }
 

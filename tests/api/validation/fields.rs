@@ -72,9 +72,7 @@ impl Kind {
                 each(&BAD_PHONES, "invalid_string", "Must be a phone number in E.164 format, such as +12025551234")
             }
             Self::Date => each(&BAD_DATES, "invalid_string", "Must be a real calendar date in YYYY-MM-DD format"),
-            Self::Country => {
-                each(&BAD_COUNTRIES, "custom", "Must be a 3-letter ISO 3166-1 country code, such as USA")
-            }
+            Self::Country => each(&BAD_COUNTRIES, "custom", "Must be a 3-letter ISO 3166-1 country code, such as USA"),
             Self::Url => each(&BAD_URLS, "invalid_string", "Invalid url"),
             Self::Percent => {
                 let low = "Number must be greater than or equal to 0";
@@ -99,20 +97,52 @@ impl Kind {
     }
 }
 
-const BAD_EMAILS: [&str; 9] =
-    ["x", "@example.com", "a@", "a@b", "a b@example.com", "a@example..com", ".a@example.com", "a@@example.com", "a@é.fr"];
+const BAD_EMAILS: [&str; 9] = [
+    "x",
+    "@example.com",
+    "a@",
+    "a@b",
+    "a b@example.com",
+    "a@example..com",
+    ".a@example.com",
+    "a@@example.com",
+    "a@é.fr",
+];
 const BAD_PHONES: [&str; 9] = [
-    "2025551234", "+0202555", "+1", "+1234567890123456", "+1 202 555", "+1-202-555", "++12025551234", "+1202555123x",
+    "2025551234",
+    "+0202555",
+    "+1",
+    "+1234567890123456",
+    "+1 202 555",
+    "+1-202-555",
+    "++12025551234",
+    "+1202555123x",
     "00442071234567",
 ];
 const BAD_DATES: [&str; 12] = [
-    "2023-02-29", "2023-1-5", "2023-01-05T00:00:00Z", "1900-02-29", "2023-13-01", "2023-00-10", "2023-04-31",
-    "05/01/2023", "2023-01-05 ", "+023-01-05", "20230105", "yesterday",
+    "2023-02-29",
+    "2023-1-5",
+    "2023-01-05T00:00:00Z",
+    "1900-02-29",
+    "2023-13-01",
+    "2023-00-10",
+    "2023-04-31",
+    "05/01/2023",
+    "2023-01-05 ",
+    "+023-01-05",
+    "20230105",
+    "yesterday",
 ];
 const BAD_COUNTRIES: [&str; 8] = ["US", "usa", "Usa", "ZZZ", "USAA", "840", "U S", "MÉX"];
 const BAD_URLS: [&str; 8] = [
-    "example.com", "ftp://example.com", "javascript:alert(1)", "https://", "http:example.com", "//example.com",
-    "https://a b.com", "mailto:a@example.com",
+    "example.com",
+    "ftp://example.com",
+    "javascript:alert(1)",
+    "https://",
+    "http:example.com",
+    "//example.com",
+    "https://a b.com",
+    "mailto:a@example.com",
 ];
 
 impl Table {
@@ -165,7 +195,8 @@ async fn a_required_field_must_be_there_and_not_empty() {
     for table in tables() {
         for field in table.fields.iter().filter(|field| field.required) {
             let path = table.path(field);
-            assert_refused_over_both(&client, &without(&table.body, &path), &at(&path, "invalid_type", "Required")).await;
+            assert_refused_over_both(&client, &without(&table.body, &path), &at(&path, "invalid_type", "Required"))
+                .await;
             if field.kind.is_text() {
                 let details = at(&path, "too_small", "String must contain at least 1 character(s)");
                 assert_refused_over_both(&client, &table.with(field, json!("")), &details).await;

@@ -46,8 +46,12 @@ async fn what_is_no_base64_data_uri_is_refused() {
     ] {
         if file.ends_with("/9k=") {
             // Two bytes and two bits that are not zero.
-            assert_refused(&client, &with_file(&json!("data:image/jpeg;base64,/9l=")), &[detail(FILE, "invalid_string", NO_URI)])
-                .await;
+            assert_refused(
+                &client,
+                &with_file(&json!("data:image/jpeg;base64,/9l=")),
+                &[detail(FILE, "invalid_string", NO_URI)],
+            )
+            .await;
             continue;
         }
         assert_refused(&client, &with_file(&json!(file)), &[detail(FILE, "invalid_string", NO_URI)]).await;
@@ -59,9 +63,13 @@ async fn what_is_no_base64_data_uri_is_refused() {
 async fn a_file_of_another_json_type_or_none_is_refused() {
     let service = Service::start().await;
     let client = service.client().await;
-    for (file, name) in
-        [(Value::Null, "null"), (json!(1), "number"), (json!(true), "boolean"), (json!([]), "array"), (json!({}), "object")]
-    {
+    for (file, name) in [
+        (Value::Null, "null"),
+        (json!(1), "number"),
+        (json!(true), "boolean"),
+        (json!([]), "array"),
+        (json!({}), "object"),
+    ] {
         let expected = [detail(FILE, "invalid_type", &format!("Expected string, received {name}"))];
         assert_refused(&client, &with_file(&file), &expected).await;
     }
@@ -174,7 +182,8 @@ async fn a_grpc_file_needs_a_media_type_of_the_list() {
 async fn a_legacy_document_is_taken_as_any_other() {
     let service = Service::start().await;
     let client = service.client().await;
-    let document = json!({"type": "file_proof_of_address", "file": data_uri("image/jpeg", JPEG), "description": "Bill"});
+    let document =
+        json!({"type": "file_proof_of_address", "file": data_uri("image/jpeg", JPEG), "description": "Bill"});
     assert_created(&client, &with(&individual(), "documents", json!([document]))).await;
     assert_eq!(stored(&service).await["files"], 1);
 }

@@ -74,8 +74,12 @@ async fn fields_that_only_the_service_sets_are_ignored() {
     let message = individual_message(|user| {
         user.residential_address = Some(address);
         let id = "00000000-0000-0000-0000-000000000001".to_owned();
-        user.identifying_information =
-            vec![v1::Identification { id, r#type: Some(1), issuing_country: Some("MEX".to_owned()), ..v1::Identification::default() }];
+        user.identifying_information = vec![v1::Identification {
+            id,
+            r#type: Some(1),
+            issuing_country: Some("MEX".to_owned()),
+            ..v1::Identification::default()
+        }];
     });
     let user = grpc_create(&client, message).await.expect("a user");
     let Some(v1::user::Details::Individual(shown)) = user.details else { panic!("an individual") };

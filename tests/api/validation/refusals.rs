@@ -135,7 +135,9 @@ async fn an_unknown_kind_is_the_only_thing_said_of_a_body() {
     let expected = [detail("type", "invalid_union_discriminator", sentence)];
     let rest = json!({"email": 5, "gender": "x", "unknown": 1});
     assert_refused(&client, &rest, &expected).await;
-    for kind in [json!("person"), json!(""), json!("Individual"), json!(null), json!(1), json!(["individual"]), json!({})] {
+    for kind in
+        [json!("person"), json!(""), json!("Individual"), json!(null), json!(1), json!(["individual"]), json!({})]
+    {
         assert_refused(&client, &with(&rest, "type", kind), &expected).await;
     }
     assert_refused(&client, &json!({}), &expected).await;
