@@ -3,6 +3,7 @@
 mod age;
 mod fields;
 mod files;
+mod kinds;
 mod lists;
 mod messages;
 mod metadata;
