@@ -50,9 +50,9 @@ pub async fn serve(listener: TcpListener, service: impl HttpService, shutdown: C
         };
         // Answers are written whole; waiting for more to send along would only delay them.
         let _ = stream.set_nodelay(true);
-        let service = service.clone().map_request(|request: http::Request<hyper::body::Incoming>| {
-            request.map(tonic::body::Body::new)
-        });
+        let service = service
+            .clone()
+            .map_request(|request: http::Request<hyper::body::Incoming>| request.map(tonic::body::Body::new));
         let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
