@@ -1,4 +1,18 @@
 //! kira-users: the user-onboarding service of a fintech, self-hosted.
+//!
+//! [`app`] puts the parts together. The two doors are in [`server`], what they lead to in [`service`], the rules in
+//! [`domain`], and what is kept in [`store`] and [`vault`]. The contract, from which messages, routes, JSON and
+//! validators are generated, is in [`contract`].
 
 pub mod ambient;
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod config;
 pub mod contract;
+pub mod domain;
+pub mod server;
+pub mod service;
+pub mod store;
+pub mod telemetry;
+pub mod vault;

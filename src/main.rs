@@ -1,2 +1,8 @@
-//! Placeholder.
-fn main() {}
+//! kira-users, the program: see `kira-users --help`.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    kira_users::cli::main()
+}

@@ -1,6 +1,490 @@
-use anyhow::Result;
+//! The JSON codec: `FromJson`, `ToJson` and `SetField` of messages, and the names of enum values.
+
+use anyhow::{Result, bail, ensure};
 use proc_macro2::TokenStream;
 use prost_reflect::{EnumDescriptor, MessageDescriptor};
-use crate::schema::Schema;
-pub(crate) fn message(_: &Schema, _: &MessageDescriptor) -> Result<TokenStream> { Ok(TokenStream::new()) }
-pub(crate) fn r#enum(_: &Schema, _: &EnumDescriptor) -> Result<TokenStream> { Ok(TokenStream::new()) }
+use quote::quote;
+
+use crate::names;
+use crate::runtime;
+use crate::schema::{Arity, Field, Form, Leaf, Oneof, Schema, Shape, Type};
+
+/// Marks that the reader has for the members of one object.
+const MAX_SLOTS: u32 = 256;
+
+pub(crate) fn message(schema: &Schema, message: &MessageDescriptor) -> Result<TokenStream> {
+    let mut code = TokenStream::new();
+    let path = schema.own_path(message);
+    let shape = schema.shape(message)?;
+    if schema.is_request(message) {
+        code.extend(read(schema, message, &path, &shape)?);
+        if schema.form(message) == Form::Object {
+            code.extend(set_field(schema, &path, &shape));
+        }
+    }
+    if schema.is_response(message) {
+        code.extend(write(schema, message, &path, &shape)?);
+    }
+    Ok(code)
+}
+
+pub(crate) fn r#enum(schema: &Schema, descriptor: &EnumDescriptor) -> Result<TokenStream> {
+    let gateway = runtime();
+    let path = names::within_package(descriptor.full_name(), descriptor.package_name());
+    let values = schema.enum_values(descriptor)?;
+    let rows = values.iter().map(|value| {
+        let (number, name) = (value.number, &value.json);
+        quote!((#number, #name))
+    });
+    let mut code = quote! {
+        impl #gateway::json::JsonEnum for #path {
+            const VALUES: &'static [(i32, &'static str)] = &[#(#rows),*];
+        }
+
+        impl #path {
+            /// The value's JSON name; empty for the unspecified one.
+            #[must_use]
+            pub fn json_name(self) -> &'static str {
+                <Self as #gateway::json::JsonEnum>::name_of(self as i32).unwrap_or_default()
+            }
+        }
+    };
+    if values.iter().any(|value| !value.category.is_empty()) {
+        let arms = values.iter().filter(|value| !value.category.is_empty()).map(|value| {
+            let (number, category) = (value.number, &value.category);
+            quote!(#number => #category)
+        });
+        code.extend(quote! {
+            impl #path {
+                /// The group of values that this one is of; empty where it is of none.
+                #[must_use]
+                pub fn category(self) -> &'static str {
+                    match self as i32 { #(#arms,)* _ => "" }
+                }
+            }
+        });
+    }
+    Ok(code)
+}
+
+/// The type, or the marker, that reads one value of a type.
+fn marker(r#type: &Type) -> TokenStream {
+    let gateway = runtime();
+    match r#type {
+        Type::Bool => quote!(bool),
+        Type::Number(rust) => {
+            let rust = names::ident(rust);
+            quote!(#rust)
+        }
+        Type::String => quote!(::prost::alloc::string::String),
+        Type::Bytes => quote!(#gateway::json::Base64),
+        Type::Enum(path) => quote!(#gateway::json::Enum<#path>),
+        Type::Message(_, path) => quote!(#path),
+    }
+}
+
+fn field_marker(field: &Field) -> TokenStream {
+    let gateway = runtime();
+    let one = marker(&field.r#type);
+    match field.arity {
+        Arity::Implicit | Arity::Optional => one,
+        Arity::List => quote!(#gateway::json::List<#one>),
+        Arity::Map => quote!(#gateway::json::Map<#one>),
+    }
+}
+
+/// The place of a leaf below `self`; the flattened messages on the way are made.
+fn place(leaf: &Leaf) -> TokenStream {
+    let way = leaf.way.iter().map(|(field, _)| quote!(#field.get_or_insert_default().));
+    let rust = &leaf.field.rust;
+    quote!(self.#(#way)* #rust)
+}
+
+fn assign(leaf: &Leaf) -> TokenStream {
+    let place = place(leaf);
+    match (&leaf.field.arity, &leaf.field.r#type) {
+        // A recursive message is boxed: `into` makes of a value either itself or its box.
+        (Arity::Optional, Type::Message(..)) => quote!(#place = Some(value.into())),
+        (Arity::Optional, _) => quote!(#place = Some(value)),
+        _ => quote!(#place = value),
+    }
+}
+
+fn read(schema: &Schema, message: &MessageDescriptor, path: &TokenStream, shape: &Shape) -> Result<TokenStream> {
+    let gateway = runtime();
+    let deserializer = quote!(__D: #gateway::json::Deserializer<'de>);
+    match schema.form(message) {
+        Form::DataUri => {
+            let (media_type, media_enum, content) = data_uri_fields(message, shape)?;
+            return Ok(quote! {
+                impl #gateway::json::Scalar for #path {
+                    type Value = Self;
+
+                    fn expected() -> ::std::borrow::Cow<'static, str> {
+                        ::std::borrow::Cow::Borrowed("string")
+                    }
+
+                    fn read(token: #gateway::json::Token<'_>) -> Result<Self, #gateway::json::Refusal> {
+                        let (#media_type, #content) = #gateway::json::data_uri::<#media_enum>(token)?;
+                        Ok(Self { #media_type, #content })
+                    }
+                }
+            });
+        }
+        Form::Transparent => {
+            let leaf = only_field(message, shape)?;
+            let rust = &leaf.field.rust;
+            let marker = field_marker(&leaf.field);
+            return Ok(quote! {
+                impl #gateway::json::FromJson for #path {
+                    type Value = Self;
+
+                    fn from_json<'de, #deserializer>(
+                        json: __D,
+                        reader: &#gateway::json::Reader<'de>,
+                    ) -> Result<Option<Self>, __D::Error> {
+                        let value = <#marker as #gateway::json::FromJson>::from_json(json, reader)?;
+                        Ok(value.map(|#rust| Self { #rust }))
+                    }
+                }
+            });
+        }
+        Form::Object => {}
+    }
+    let mut slots = shape.slots;
+    let mut arms = TokenStream::new();
+    for leaf in shape.leaves.iter().filter(|leaf| leaf.is_read()) {
+        let marker = field_marker(&leaf.field);
+        let assign = assign(leaf);
+        let (slot, name) = (leaf.slot, &leaf.name);
+        // Every name but the first gets a mark of its own behind those of the schema.
+        let mut spellings = vec![(slot, name.clone())];
+        for alias in &leaf.field.aliases {
+            spellings.push((slots, alias.clone()));
+            slots += 1;
+        }
+        if spellings.len() == 1 {
+            arms.extend(quote! {
+                #name => if let Some(value) = members.value::<#marker, A>(entries, #slot, #name)? { #assign; },
+            });
+            continue;
+        }
+        for (slot, name) in &spellings {
+            let others = spellings.iter().filter(|(other, _)| other != slot);
+            let others = others.map(|(slot, name)| quote!((#slot, #name)));
+            arms.extend(quote! {
+                #name => if let Some(value) =
+                    members.exclusive::<#marker, A>(entries, #slot, #name, &[#(#others),*])? { #assign; },
+            });
+        }
+    }
+    let mut rest = quote!(_ => return Ok(false),);
+    let mut reads = quote!(#gateway::json::read_object::<Self, __D>(json, reader));
+    let mut union = TokenStream::new();
+    for oneof in &shape.oneofs {
+        match &oneof.discriminator {
+            None if oneof.flatten => {
+                bail!("{}: it has no discriminator, and so cannot be read", oneof.descriptor.full_name())
+            }
+            None => arms.extend(read_oneof(oneof)),
+            Some(discriminator) => {
+                let (rust, oneof_path) = (&oneof.rust, &oneof.path);
+                let kinds = oneof.fields.iter().map(|field| {
+                    let variant = names::camel(field.descriptor.name());
+                    let base = field.slot;
+                    quote! {
+                        Some(#oneof_path::#variant(kind)) => {
+                            members.base += #base;
+                            let known = kind.read_member(key, entries, members);
+                            members.base -= #base;
+                            known
+                        }
+                    }
+                });
+                rest = quote!(_ => return match &mut self.#rust { #(#kinds)* None => Ok(false) },);
+                reads = quote!(#gateway::json::read_union::<Self, __D>(json, reader));
+                let tags = oneof.fields.iter().map(|field| &field.json);
+                let choices = oneof.fields.iter().map(|field| {
+                    let variant = names::camel(field.descriptor.name());
+                    let tag = &field.json;
+                    quote!(#tag => #oneof_path::#variant(Default::default()))
+                });
+                let slot = oneof.slot;
+                union = quote! {
+                    impl #gateway::json::Union for #path {
+                        const DISCRIMINATOR: &'static str = #discriminator;
+                        const SLOT: u32 = #slot;
+                        const TAGS: &'static [&'static str] = &[#(#tags),*];
+
+                        fn choose(&mut self, tag: &str) -> bool {
+                            self.#rust = Some(match tag { #(#choices,)* _ => return false });
+                            true
+                        }
+                    }
+                };
+            }
+        }
+    }
+    ensure!(slots <= MAX_SLOTS, "{}: more than {MAX_SLOTS} members in one JSON object", message.full_name());
+    Ok(quote! {
+        impl #gateway::json::Object for #path {
+            fn read_member<'de, A: #gateway::json::MapAccess<'de>>(
+                &mut self,
+                key: &str,
+                entries: &mut A,
+                members: &mut #gateway::json::Members<'_, 'de>,
+            ) -> Result<bool, A::Error> {
+                let _ = (&entries, &members);
+                match key { #arms #rest }
+                #[allow(unreachable_code)]
+                Ok(true)
+            }
+        }
+
+        impl #gateway::json::FromJson for #path {
+            type Value = Self;
+
+            fn from_json<'de, #deserializer>(
+                json: __D,
+                reader: &#gateway::json::Reader<'de>,
+            ) -> Result<Option<Self>, __D::Error> {
+                #reads
+            }
+        }
+
+        #union
+    })
+}
+
+/// The members of a oneof that are keys of their own: at most one may be given.
+fn read_oneof(oneof: &Oneof) -> TokenStream {
+    let (rust, path) = (&oneof.rust, &oneof.path);
+    let arms = oneof.fields.iter().map(|field| {
+        let (slot, name, marker) = (field.slot, &field.json, marker(&field.r#type));
+        let variant = names::camel(field.descriptor.name());
+        let others = oneof.fields.iter().filter(|other| other.slot != slot);
+        let others = others.map(|other| {
+            let (slot, name) = (other.slot, &other.json);
+            quote!((#slot, #name))
+        });
+        quote! {
+            #name => if let Some(value) =
+                members.exclusive::<#marker, A>(entries, #slot, #name, &[#(#others),*])? {
+                self.#rust = Some(#path::#variant(value.into()));
+            },
+        }
+    });
+    quote!(#(#arms)*)
+}
+
+/// The parts of a message whose JSON is a data URI: media type field, its enum, content field.
+fn data_uri_fields(
+    message: &MessageDescriptor,
+    shape: &Shape,
+) -> Result<(proc_macro2::Ident, TokenStream, proc_macro2::Ident)> {
+    let mut media_type = None;
+    let mut content = None;
+    for leaf in &shape.leaves {
+        match (&leaf.field.r#type, &leaf.field.arity) {
+            (Type::Enum(path), Arity::Implicit) => media_type = Some((leaf.field.rust.clone(), path.clone())),
+            (Type::Bytes, Arity::Implicit) => content = Some(leaf.field.rust.clone()),
+            _ => {}
+        }
+    }
+    match (media_type, content, shape.leaves.len()) {
+        (Some((media_type, r#enum)), Some(content), 2) => Ok((media_type, r#enum, content)),
+        _ => bail!("{}: a data URI has a media type, an enum, and a content, bytes", message.full_name()),
+    }
+}
+
+fn only_field<'a>(message: &MessageDescriptor, shape: &'a Shape) -> Result<&'a Leaf> {
+    match (shape.leaves.as_slice(), shape.oneofs.is_empty()) {
+        ([leaf], true) => Ok(leaf),
+        _ => bail!("{}: a transparent message has one field", message.full_name()),
+    }
+}
+
+fn write(schema: &Schema, message: &MessageDescriptor, path: &TokenStream, shape: &Shape) -> Result<TokenStream> {
+    let gateway = runtime();
+    match schema.form(message) {
+        Form::DataUri => {
+            let (media_type, media_enum, content) = data_uri_fields(message, shape)?;
+            return Ok(quote! {
+                impl #gateway::json::ToJson for #path {
+                    fn write(&self, out: &mut #gateway::json::Writer) {
+                        #gateway::json::write_data_uri::<#media_enum>(self.#media_type, &self.#content, out);
+                    }
+                }
+            });
+        }
+        Form::Transparent => {
+            let leaf = only_field(message, shape)?;
+            let rust = &leaf.field.rust;
+            let value = write_value(&leaf.field, &quote!(&self.#rust));
+            return Ok(quote! {
+                impl #gateway::json::ToJson for #path {
+                    fn write(&self, out: &mut #gateway::json::Writer) { #value }
+                }
+            });
+        }
+        Form::Object => {}
+    }
+    let mut parts: Vec<(u32, TokenStream)> = Vec::new();
+    for leaf in shape.leaves.iter().filter(|leaf| leaf.is_written()) {
+        parts.push((leaf.slot, write_leaf(leaf)));
+    }
+    for oneof in &shape.oneofs {
+        parts.push((oneof.slot, write_oneof(oneof)));
+    }
+    parts.sort_by_key(|(slot, _)| *slot);
+    let parts = parts.into_iter().map(|(_, part)| part);
+    Ok(quote! {
+        impl #gateway::json::ToJson for #path {
+            fn write(&self, out: &mut #gateway::json::Writer) {
+                out.object(|out| self.write_members(out));
+            }
+
+            fn write_members(&self, out: &mut #gateway::json::Writer) {
+                #(#parts)*
+            }
+        }
+    })
+}
+
+fn write_leaf(leaf: &Leaf) -> TokenStream {
+    let (rust, name) = (&leaf.field.rust, &leaf.name);
+    let owner = match leaf.way.last() {
+        Some(_) => quote!(inner),
+        None => quote!(self),
+    };
+    let whole = write_value(&leaf.field, &quote!(&#owner.#rust));
+    let written = match leaf.field.arity {
+        Arity::Implicit if matches!(leaf.field.r#type, Type::Enum(..)) => {
+            quote!(if #owner.#rust != 0 { out.key(#name); #whole })
+        }
+        Arity::Implicit => quote!(out.key(#name); #whole),
+        Arity::Optional => {
+            let value = write_value(&leaf.field, &quote!(value));
+            quote!(if let Some(value) = &#owner.#rust { out.key(#name); #value })
+        }
+        Arity::List | Arity::Map if leaf.field.emit_empty => quote!(out.key(#name); #whole),
+        Arity::List | Arity::Map => quote!(if !#owner.#rust.is_empty() { out.key(#name); #whole }),
+    };
+    leaf.way.iter().enumerate().rev().fold(written, |code, (depth, (field, _))| {
+        let owner = if depth == 0 { quote!(self) } else { quote!(inner) };
+        quote!(if let Some(inner) = &#owner.#field { #code })
+    })
+}
+
+/// Writes what `reference` refers to.
+fn write_value(field: &Field, reference: &TokenStream) -> TokenStream {
+    let gateway = runtime();
+    match (&field.r#type, &field.arity) {
+        (Type::Enum(path), Arity::List) => quote!(out.enumerations::<#path>(#reference);),
+        (Type::Enum(path), _) => quote!(out.enumeration::<#path>(*#reference);),
+        (_, Arity::List) => quote!(out.array(#reference);),
+        (_, Arity::Map) => quote!(out.map(#reference);),
+        _ => quote!(#gateway::json::ToJson::write(#reference, out);),
+    }
+}
+
+fn write_oneof(oneof: &Oneof) -> TokenStream {
+    let (rust, path) = (&oneof.rust, &oneof.path);
+    let arms = oneof.fields.iter().map(|field| {
+        let variant = names::camel(field.descriptor.name());
+        let name = &field.json;
+        if oneof.flatten {
+            let tag = oneof.discriminator.as_ref().map(|key| quote!(out.key(#key); out.text(#name);));
+            return quote!(Some(#path::#variant(value)) => { #tag value.write_members(out); });
+        }
+        let value = write_value(field, &quote!(value));
+        quote!(Some(#path::#variant(value)) => { out.key(#name); #value })
+    });
+    quote!(match &self.#rust { #(#arms)* None => {} })
+}
+
+/// Whether a message has a text form, so that it can stand in a path or a query.
+fn is_text(message: &MessageDescriptor) -> bool {
+    matches!(
+        message.full_name(),
+        "google.protobuf.Timestamp"
+            | "google.protobuf.Duration"
+            | "google.protobuf.FieldMask"
+            | "google.protobuf.BoolValue"
+            | "google.protobuf.StringValue"
+            | "google.protobuf.BytesValue"
+            | "google.protobuf.DoubleValue"
+            | "google.protobuf.FloatValue"
+            | "google.protobuf.Int32Value"
+            | "google.protobuf.Int64Value"
+            | "google.protobuf.UInt32Value"
+            | "google.protobuf.UInt64Value"
+    )
+}
+
+fn set_field(schema: &Schema, path: &TokenStream, shape: &Shape) -> TokenStream {
+    let gateway = runtime();
+    let mut scalars = TokenStream::new();
+    let mut messages = TokenStream::new();
+    for leaf in shape.leaves.iter().filter(|leaf| leaf.is_read()) {
+        let (slot, name) = (leaf.slot, &leaf.name);
+        match (&leaf.field.r#type, &leaf.field.arity) {
+            (_, Arity::Map) => {}
+            (Type::Message(message, _), arity) if !is_text(message) => {
+                let own = !message.full_name().starts_with("google.protobuf.");
+                if own && matches!(arity, Arity::Optional) && schema.form(message) == Form::Object {
+                    let place = place(leaf);
+                    messages.extend(quote! {
+                        Some((#name, rest)) => {
+                            let inner = #place.get_or_insert_default();
+                            #gateway::text::nested(#slot, #name, inner, rest, value, problems)
+                        }
+                    });
+                }
+            }
+            (r#type, arity) => {
+                let marker = marker(r#type);
+                let place = place(leaf);
+                let assign = match arity {
+                    Arity::List => quote!(#place.push(value)),
+                    _ => assign(leaf),
+                };
+                scalars.extend(quote! {
+                    #name => {
+                        if let Some(value) = #gateway::text::scalar::<#marker>(#slot, #name, value, problems) {
+                            #assign;
+                        }
+                        return true;
+                    }
+                });
+            }
+        }
+    }
+    for oneof in shape.oneofs.iter().filter(|oneof| !oneof.flatten) {
+        let (rust, oneof_path) = (&oneof.rust, &oneof.path);
+        for field in &oneof.fields {
+            if matches!(&field.r#type, Type::Message(message, _) if !is_text(message)) {
+                continue;
+            }
+            let (slot, name, marker) = (field.slot, &field.json, marker(&field.r#type));
+            let variant = names::camel(field.descriptor.name());
+            scalars.extend(quote! {
+                #name => {
+                    if let Some(value) = #gateway::text::scalar::<#marker>(#slot, #name, value, problems) {
+                        self.#rust = Some(#oneof_path::#variant(value.into()));
+                    }
+                    return true;
+                }
+            });
+        }
+    }
+    quote! {
+        impl #gateway::text::SetField for #path {
+            fn set_field(&mut self, path: &str, value: &str, problems: &mut #gateway::problem::Problems) -> bool {
+                let _ = (value, &problems);
+                match path { #scalars _ => {} }
+                match path.split_once('.') { #messages _ => false }
+            }
+        }
+    }
+}

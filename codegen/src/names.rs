@@ -9,7 +9,9 @@ use quote::quote;
 pub(crate) fn ident(name: &str) -> Ident {
     match name {
         "self" | "super" | "crate" | "Self" | "extern" => Ident::new(&format!("{name}_"), Span::call_site()),
-        _ if name.starts_with(|first: char| first.is_ascii_digit()) => Ident::new(&format!("_{name}"), Span::call_site()),
+        _ if name.starts_with(|first: char| first.is_ascii_digit()) => {
+            Ident::new(&format!("_{name}"), Span::call_site())
+        }
         _ => syn::parse_str(name).unwrap_or_else(|_| Ident::new_raw(name, Span::call_site())),
     }
 }

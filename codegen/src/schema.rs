@@ -1,8 +1,8 @@
 //! The contract as the generator sees it: descriptors joined with the options that shape them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use heck::ToShoutySnakeCase;
 use proc_macro2::{Ident, TokenStream};
 use prost_reflect::{
@@ -19,6 +19,10 @@ pub(crate) struct Schema {
     packages: Vec<String>,
     extern_paths: BTreeMap<String, TokenStream>,
     pub(crate) rules: Option<TokenStream>,
+    /// Full names of the messages that requests consist of.
+    requests: BTreeSet<String>,
+    /// Full names of the messages that responses consist of.
+    responses: BTreeSet<String>,
 }
 
 /// What a field holds, once or many times.
@@ -29,7 +33,7 @@ pub(crate) enum Type {
     Number(&'static str),
     String,
     Bytes,
-    Enum(EnumDescriptor, TokenStream),
+    Enum(TokenStream),
     Message(MessageDescriptor, TokenStream),
 }
 
@@ -83,6 +87,44 @@ pub(crate) struct Oneof {
 pub(crate) enum Member {
     Field(Field),
     Oneof(Oneof),
+}
+
+/// A member of a message's JSON object, those of flattened messages included.
+#[derive(Clone)]
+pub(crate) struct Leaf {
+    pub(crate) field: Field,
+    /// The key, prefixes included.
+    pub(crate) name: String,
+    pub(crate) slot: u32,
+    /// The flattened fields on the way to it, each with the path of its message's type.
+    pub(crate) way: Vec<(Ident, TokenStream)>,
+    input_only: bool,
+    output_only: bool,
+}
+
+impl Leaf {
+    /// Whether requests bring it in their body.
+    pub(crate) fn is_read(&self) -> bool {
+        !self.output_only && self.field.header.is_none()
+    }
+
+    /// Whether responses show it in their body.
+    pub(crate) fn is_written(&self) -> bool {
+        !self.input_only && self.field.header.is_none()
+    }
+
+    /// Whether only the service may set it.
+    pub(crate) fn is_output_only(&self) -> bool {
+        self.output_only
+    }
+}
+
+/// The JSON object of a message.
+pub(crate) struct Shape {
+    pub(crate) leaves: Vec<Leaf>,
+    pub(crate) oneofs: Vec<Oneof>,
+    /// How many places its members take.
+    pub(crate) slots: u32,
 }
 
 /// The JSON of a message.
@@ -161,12 +203,37 @@ impl Schema {
         for (proto, rust) in extern_paths {
             externs.insert(proto.trim_start_matches('.').to_owned(), parse(rust)?);
         }
+        let mut requests = BTreeSet::new();
+        let mut responses = BTreeSet::new();
+        for service in pool.services().filter(|service| packages.iter().any(|own| own == service.package_name())) {
+            for method in service.methods() {
+                reach(&method.input(), &mut requests);
+                reach(&method.output(), &mut responses);
+            }
+        }
         Ok(Self {
             pool,
             packages: packages.to_vec(),
             extern_paths: externs,
             rules: rules.as_deref().map(parse).transpose()?,
+            requests,
+            responses,
         })
+    }
+
+    /// Whether the field holds messages that are checked themselves.
+    pub(crate) fn has_check(&self, field: &Field) -> bool {
+        matches!(&field.r#type, Type::Message(message, _) if !message.full_name().starts_with("google.protobuf."))
+    }
+
+    /// Whether requests contain the message.
+    pub(crate) fn is_request(&self, message: &MessageDescriptor) -> bool {
+        self.requests.contains(message.full_name())
+    }
+
+    /// Whether responses contain the message.
+    pub(crate) fn is_response(&self, message: &MessageDescriptor) -> bool {
+        self.responses.contains(message.full_name())
     }
 
     /// The files that prost has to see: those of the packages to generate, and those whose types live elsewhere.
@@ -231,7 +298,6 @@ impl Schema {
 
     /// The message's parts, with their places in the order of its JSON object.
     ///
-    /// Fields that come from headers take the first places: problems are reported in the order headers, then body.
     pub(crate) fn members(&self, message: &MessageDescriptor) -> Result<Vec<Member>> {
         let mut slot = 0;
         let mut members = Vec::new();
@@ -248,7 +314,6 @@ impl Schema {
                 None => members.push(Member::Field(self.field(&descriptor)?)),
             }
         }
-        members.sort_by_key(|member| !matches!(member, Member::Field(Field { header: Some(_), .. })));
         for member in &mut members {
             match member {
                 Member::Field(field) => {
@@ -258,18 +323,62 @@ impl Schema {
                 Member::Oneof(oneof) => {
                     oneof.slot = slot;
                     slot += 1;
-                    // Only one member of a oneof is ever there, so that they may share places.
-                    let mut widest = 0;
+                    let mut end = slot;
                     for (index, field) in oneof.fields.iter_mut().enumerate() {
+                        // Only one kind is ever there, so that flattened ones share their places.
                         field.slot = if oneof.flatten { slot } else { slot + u32::try_from(index)? };
-                        widest =
-                            Ord::max(widest, field.slot - slot + if oneof.flatten { self.size(field)? } else { 1 });
+                        let width = if oneof.flatten { self.size(field)? } else { 1 };
+                        end = Ord::max(end, field.slot + width);
                     }
-                    slot += widest;
+                    slot = end;
                 }
             }
         }
         Ok(members)
+    }
+
+    /// The message's JSON object.
+    pub(crate) fn shape(&self, message: &MessageDescriptor) -> Result<Shape> {
+        let mut shape = Shape { leaves: Vec::new(), oneofs: Vec::new(), slots: self.slots(message)? };
+        for member in self.members(message)? {
+            match member {
+                Member::Oneof(oneof) => shape.oneofs.push(oneof),
+                Member::Field(field) => {
+                    let slot = field.slot;
+                    let (input_only, output_only) = (field.input_only, field.output_only);
+                    let name = field.header.clone().unwrap_or_else(|| field.json.clone());
+                    let leaf = Leaf { name, slot, way: Vec::new(), input_only, output_only, field };
+                    self.leaves(leaf, "", &mut shape.leaves)?;
+                }
+            }
+        }
+        Ok(shape)
+    }
+
+    /// Adds a member, or those of the flattened message that it is.
+    fn leaves(&self, leaf: Leaf, prefix: &str, found: &mut Vec<Leaf>) -> Result<()> {
+        let (Some(own_prefix), Type::Message(message, path)) = (&leaf.field.flatten, &leaf.field.r#type) else {
+            found.push(Leaf { name: format!("{prefix}{}", leaf.name), ..leaf });
+            return Ok(());
+        };
+        let prefix = format!("{prefix}{own_prefix}");
+        for member in self.members(message)? {
+            let Member::Field(field) = member else {
+                bail!("{}: a oneof within a flattened message", message.full_name());
+            };
+            let mut way = leaf.way.clone();
+            way.push((leaf.field.rust.clone(), path.clone()));
+            let inner = Leaf {
+                name: field.json.clone(),
+                slot: leaf.slot + field.slot,
+                way,
+                input_only: leaf.input_only || field.input_only,
+                output_only: leaf.output_only || field.output_only,
+                field,
+            };
+            self.leaves(inner, &prefix, found)?;
+        }
+        Ok(())
     }
 
     fn width(&self, field: &Field) -> Result<u32> {
@@ -281,19 +390,24 @@ impl Schema {
         let Type::Message(message, _) = &field.r#type else {
             bail!("{}: only a message can be flattened", field.descriptor.full_name());
         };
-        let mut size = 0;
+        self.slots(message)
+    }
+
+    /// How many places the members of a message take.
+    fn slots(&self, message: &MessageDescriptor) -> Result<u32> {
+        let mut end = 0;
         for member in self.members(message)? {
-            size = Ord::max(
-                size,
-                match member {
-                    Member::Field(field) => field.slot + self.width(&field)?,
-                    Member::Oneof(oneof) => {
-                        oneof.fields.iter().map(|field| field.slot + 1).max().unwrap_or(oneof.slot) + 1
+            match member {
+                Member::Field(field) => end = Ord::max(end, field.slot + self.width(&field)?),
+                Member::Oneof(oneof) => {
+                    for field in &oneof.fields {
+                        let width = if oneof.flatten { self.size(field)? } else { 1 };
+                        end = Ord::max(end, field.slot + width);
                     }
-                },
-            );
+                }
+            }
         }
-        Ok(size)
+        Ok(end)
     }
 
     fn oneof(&self, descriptor: &OneofDescriptor) -> Result<Oneof> {
@@ -391,10 +505,7 @@ impl Schema {
             Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Type::Number("i64"),
             Kind::Uint32 | Kind::Fixed32 => Type::Number("u32"),
             Kind::Uint64 | Kind::Fixed64 => Type::Number("u64"),
-            Kind::Enum(found) => {
-                let path = self.type_path(found.full_name(), found.package_name(), from);
-                Type::Enum(found, path)
-            }
+            Kind::Enum(found) => Type::Enum(self.type_path(found.full_name(), found.package_name(), from)),
             Kind::Message(found) => {
                 let path = self.message_path(&found, from);
                 Type::Message(found, path)
@@ -424,13 +535,21 @@ impl Schema {
         ensure!(names.len() == values.len(), "{}: two values have one JSON name", descriptor.full_name());
         Ok(values)
     }
+}
 
-    /// The message `name` of any package.
-    pub(crate) fn message(&self, name: &str) -> Result<MessageDescriptor> {
-        self.pool.get_message_by_name(name).with_context(|| format!("no message {name}"))
+/// Adds a message and all that it consists of.
+fn reach(message: &MessageDescriptor, found: &mut BTreeSet<String>) {
+    if !found.insert(message.full_name().to_owned()) {
+        return;
+    }
+    for field in message.fields() {
+        if let Kind::Message(inner) = field.kind() {
+            reach(&inner, found);
+        }
     }
 }
 
+// Of google.api.FieldBehavior.
 const OUTPUT_ONLY: i32 = 3;
 const INPUT_ONLY: i32 = 4;
 

@@ -1,1 +1,12 @@
-//! Placeholder.
+//! The tables as sea-orm entities, one file each. Nothing but `store` uses them.
+
+pub mod client;
+pub mod client_credential;
+pub mod document;
+pub mod event;
+pub mod idempotency_key;
+pub mod job;
+pub mod secret;
+pub mod signing_key;
+pub mod user;
+pub mod watermark;

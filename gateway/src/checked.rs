@@ -83,30 +83,30 @@ pub struct Headers<'a> {
 
 impl Headers<'_> {
     /// Fills a field from a header.
-    pub fn bind(&mut self, slot: u32, name: &'static str, field: &mut Option<String>) {
+    pub fn bind(&mut self, name: &'static str, field: &mut Option<String>) {
         let mut values = self.metadata.get_all(name).iter();
         let Some(first) = values.next() else { return };
         if values.next().is_some() {
-            return self.problem(slot, name, "Must be given once");
+            return self.problem(name, "Must be given once");
         }
         let Some(value) = text(first) else {
-            return self.problem(slot, name, "Must be visible ASCII characters");
+            return self.problem(name, "Must be visible ASCII characters");
         };
         match field {
-            Some(given) if given != value => self.problem(slot, name, "Must be given once"),
+            Some(given) if given != value => self.problem(name, "Must be given once"),
             _ => *field = Some(value.to_owned()),
         }
     }
 
     /// Fills a field that cannot tell an empty text from none.
-    pub fn bind_implicit(&mut self, slot: u32, name: &'static str, field: &mut String) {
+    pub fn bind_implicit(&mut self, name: &'static str, field: &mut String) {
         let mut bound = Some(std::mem::take(field)).filter(|given| !given.is_empty());
-        self.bind(slot, name, &mut bound);
+        self.bind(name, &mut bound);
         *field = bound.unwrap_or_default();
     }
 
-    fn problem(&mut self, slot: u32, name: &'static str, message: &'static str) {
-        self.problems.push(Path::key(slot, name), "custom", message);
+    fn problem(&mut self, name: &'static str, message: &'static str) {
+        self.problems.push(Path::header(name), "custom", message);
     }
 }
 

@@ -7,6 +7,8 @@ use std::fmt;
 /// One step of a path into a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// A header (over gRPC: an entry of the metadata).
+    Header(&'static str),
     /// A key of an object. `slot` is its place in the schema's order; keys that the schema does not know come last.
     Key {
         /// Place in the schema's order.
@@ -34,21 +36,37 @@ impl Path {
         Self(vec![Step::Key { slot, name: name.into() }])
     }
 
+    /// The path of a header.
+    #[must_use]
+    pub fn header(name: &'static str) -> Self {
+        Self(vec![Step::Header(name)])
+    }
+
+    fn is_header(&self) -> bool {
+        matches!(self.0.first(), Some(Step::Header(_)))
+    }
+
     fn is_within(&self, outer: &Path) -> bool {
         let same = |(inner, outer): (&Step, &Step)| match (inner, outer) {
+            (Step::Header(inner), Step::Header(outer)) => inner == outer,
             (Step::Key { name: inner, .. }, Step::Key { name: outer, .. }) => inner == outer,
             (Step::Index(inner), Step::Index(outer)) => inner == outer,
             _ => false,
         };
-        self.0.len() >= outer.0.len() && self.0.iter().zip(&outer.0).all(same)
+        // The empty path is the body, which holds every key but no header.
+        self.is_header() == outer.is_header()
+            && self.0.len() >= outer.0.len()
+            && self.0.iter().zip(&outer.0).all(same)
     }
 
     fn order(&self, other: &Path) -> Ordering {
         let step = |step: &Step| match step {
-            Step::Key { slot, .. } => (0, *slot as usize),
-            Step::Index(index) => (1, *index),
+            Step::Header(_) => (0, 0),
+            Step::Key { slot, .. } => (1, *slot as usize),
+            Step::Index(index) => (2, *index),
         };
-        self.0.iter().map(step).cmp(other.0.iter().map(step))
+        let headers_first = other.is_header().cmp(&self.is_header());
+        headers_first.then_with(|| self.0.iter().map(step).cmp(other.0.iter().map(step)))
     }
 }
 
@@ -59,6 +77,7 @@ impl fmt::Display for Path {
                 f.write_str(".")?;
             }
             match step {
+                Step::Header(name) => f.write_str(name)?,
                 Step::Key { name, .. } => f.write_str(name)?,
                 Step::Index(index) => write!(f, "{index}")?,
             }

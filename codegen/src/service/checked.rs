@@ -65,7 +65,7 @@ fn method(schema: &Schema, method: &MethodDescriptor, path: &TokenStream) -> Res
 fn headers(schema: &Schema, method: &MethodDescriptor) -> Result<TokenStream> {
     let mut code = TokenStream::new();
     for member in schema.members(&method.input())? {
-        let Member::Field(Field { header: Some(header), r#type, arity, rust, slot, descriptor, .. }) = member else {
+        let Member::Field(Field { header: Some(header), r#type, arity, rust, descriptor, .. }) = member else {
             continue;
         };
         let place = descriptor.full_name();
@@ -76,8 +76,8 @@ fn headers(schema: &Schema, method: &MethodDescriptor) -> Result<TokenStream> {
             "{place}: `{header}` is no name of a header: lower-case letters, digits and hyphens, no `grpc-`, no `-bin`"
         );
         code.extend(match arity {
-            Arity::Optional => quote!(headers.bind(#slot, #header, &mut message.#rust);),
-            Arity::Implicit => quote!(headers.bind_implicit(#slot, #header, &mut message.#rust);),
+            Arity::Optional => quote!(headers.bind(#header, &mut message.#rust);),
+            Arity::Implicit => quote!(headers.bind_implicit(#header, &mut message.#rust);),
             Arity::List | Arity::Map => {
                 return super::refuse(method, format_args!("{place}: a header is a single text"));
             }

@@ -1,29 +1,20 @@
-//! JSON of the documented shapes.
+//! JSON of the documented shapes, straight into and out of the generated messages.
+//!
+//! A body is read once. Wrong values do not stop the reading: each is recorded with its path, so that one answer lists
+//! every problem; only a body that is no JSON at all stops it. Strings are borrowed from the body, so that a file is
+//! decoded from where it arrived.
 
+mod object;
+mod read;
+mod scalar;
+mod well_known;
 mod write;
 
-pub use write::{ToJson, Writer};
+// For generated code.
+#[doc(hidden)]
+pub use serde::de::{Deserializer, MapAccess};
 
-use crate::problem::{Path, Problems};
-
-/// What was read from a body.
-#[derive(Debug, Default)]
-pub struct Body<T> {
-    /// The message; defaults stand where a problem was found.
-    pub message: T,
-    /// Everything wrong with the body.
-    pub problems: Problems,
-    /// The keys that the schema does not know.
-    pub unknown: Vec<Path>,
-}
-
-/// A message that can be read from JSON.
-pub trait FromJson: Sized {
-    /// What is read.
-    type Value: Default;
-}
-
-/// Reads a body whole; never fails, but lists what is wrong.
-pub fn read<T: FromJson>(_body: &[u8]) -> Body<T::Value> {
-    Body::default()
-}
+pub use object::{Members, Object, Union, read_object, read_union};
+pub use read::{Body, FromJson, List, MAX_DEPTH, Map, Reader, read};
+pub use scalar::{Base64, Enum, JsonEnum, Refusal, Scalar, Token, data_uri, expected_values, write_data_uri};
+pub use write::{ToJson, Writer, to_vec};

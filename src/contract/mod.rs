@@ -1,4 +1,6 @@
-//! The contract, as generated from `proto/`.
+//! The contract, as generated from `proto/`, and the rules that its annotations name.
+
+pub mod rules;
 
 /// Everything below the package `kira`.
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
@@ -6,6 +8,8 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/contract.rs"));
 }
 
+/// What is stored of a user: no part of the contract, but written and generated like it.
+pub use generated::kira::users::storage::v1 as storage;
 pub use generated::kira::users::v1;
 
 /// The encoded descriptor set, options kept: what gRPC reflection answers from.

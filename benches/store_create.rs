@@ -1,0 +1,166 @@
+//! Creates a second through the store, 32 at a time, without documents: on a SQLite file, and with
+//! `KIRA_TEST_DATABASE_URL` on PostgreSQL beside pgbench, which writes the same rows statement by statement.
+//!
+//! `cargo bench --bench store_create`, or `--profile fast-release` while developing.
+
+#![expect(clippy::print_stdout, reason = "the figures are the purpose")]
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use kira_users::ambient::{Ambient, System};
+use kira_users::store::{
+    ClientRecord, Creation, CredentialRecord, NewClaim, NewEvent, NewJob, NewUser, Store, StoreOptions,
+};
+use sea_orm::{ConnectionTrait, Database};
+use serde_json::json;
+use url::Url;
+use uuid::Uuid;
+
+const TASKS: u32 = 32;
+const ROUNDS: usize = 3;
+const ROUND: Duration = Duration::from_secs(4);
+
+#[tokio::main]
+async fn main() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on disk");
+    let store = open(&format!("sqlite://{}", folder.path().join("users.db").display())).await;
+    let rates = rounds(async || rate(&store).await).await;
+    println!("SQLite, FULL:   {:>6.0} creates/s (median of {ROUNDS})", rates[ROUNDS / 2]);
+    store.close().await;
+
+    if let Ok(url) = std::env::var("KIRA_TEST_DATABASE_URL") {
+        postgres(&Url::parse(&url).expect("a URL"), folder.path()).await;
+    }
+}
+
+async fn postgres(maintenance: &Url, folder: &Path) {
+    let server = Database::connect(maintenance.as_str()).await.expect("the server answers");
+    let drop = "DROP DATABASE IF EXISTS kira_bench WITH (FORCE)";
+    server.execute_unprepared(drop).await.expect("no database is left");
+    server.execute_unprepared("CREATE DATABASE kira_bench").await.expect("a new database");
+    let mut url = maintenance.clone();
+    url.set_path("kira_bench");
+    let store = open(url.as_str()).await;
+    let client = store.list_clients().await.expect("a read").remove(0).id;
+    let script = folder.join("create.sql");
+    std::fs::write(&script, SCRIPT.replace("CLIENT", &client.to_string())).expect("a script");
+
+    let mut beside = Vec::new();
+    let ours = rounds(async || {
+        beside.extend(pgbench(&url, &script));
+        rate(&store).await
+    });
+    let ours = ours.await[ROUNDS / 2];
+    println!("PostgreSQL:     {ours:>6.0} creates/s (median of {ROUNDS})");
+    beside.sort_by(f64::total_cmp);
+    if let Some(theirs) = beside.get(ROUNDS / 2) {
+        println!("pgbench beside: {theirs:>6.0} tx/s, ratio {:.2}", ours / theirs);
+    }
+    store.close().await;
+    server.execute_unprepared(drop).await.expect("the database is dropped");
+}
+
+/// Transactions a second; None without pgbench.
+fn pgbench(url: &Url, script: &Path) -> Option<f64> {
+    let (tasks, seconds) = (TASKS.to_string(), ROUND.as_secs().to_string());
+    let output = Command::new("pgbench")
+        .args(["-n", "-M", "prepared", "-c", &tasks, "-j", "1", "-T", &seconds, "-f"])
+        .args([script.as_os_str(), url.as_str().as_ref()])
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok())
+}
+
+/// The rows of `create`, one statement each.
+const SCRIPT: &str = "\
+\\set a random(0, 9000000000000000000)
+\\set b random(0, 9000000000000000000)
+BEGIN;
+INSERT INTO users VALUES (md5(:a::text || :b::text)::uuid, 'CLIENT', 'individual', 'usa', 'CREATED', md5(:b::text)::uuid,
+ true, '{\"verification\":[\"occupation\"]}', decode(repeat('01', 80), 'hex'), decode(repeat('02', 2000), 'hex'), 1, now(), now());
+INSERT INTO jobs VALUES (md5(:b::text || 'j')::uuid, 'verification', 'CLIENT', md5(:a::text || :b::text)::uuid,
+ md5(:b::text)::uuid, 'queued', now(), 0, NULL, NULL, NULL, NULL, now());
+INSERT INTO events VALUES (md5(:b::text || 'e')::uuid, 'CLIENT', md5(:a::text || :b::text)::uuid, 'user.created', 1,
+ '{\"status\":\"CREATED\"}', now(), NULL);
+INSERT INTO idempotency_keys VALUES ('CLIENT', 'users.create', md5(:b::text || 'k')::uuid, decode(repeat('03', 32), 'hex'),
+ md5(:a::text || :b::text)::uuid, now());
+COMMIT;
+";
+
+async fn open(url: &str) -> Store {
+    let options = StoreOptions { max_connections: TASKS, ..StoreOptions::default() };
+    let store = Store::connect(url, options).await.expect("a database");
+    store.migrate().await.expect("a schema");
+    let system = System::default();
+    let client =
+        ClientRecord { id: system.new_id(), name: "bench".to_owned(), created_at: system.now(), disabled_at: None };
+    let credential = CredentialRecord {
+        id: system.new_id(),
+        client_id: client.id,
+        password_hash: String::new(),
+        api_key_digest: [0; 32],
+        created_at: system.now(),
+        expires_at: None,
+    };
+    store.insert_client(&client, &credential).await.expect("a client");
+    store
+}
+
+/// The rates of all rounds, sorted.
+async fn rounds(mut round: impl AsyncFnMut() -> f64) -> Vec<f64> {
+    let mut rates = Vec::new();
+    for _ in 0..ROUNDS {
+        rates.push(round().await);
+    }
+    rates.sort_by(f64::total_cmp);
+    rates
+}
+
+/// Creates a second over one round.
+async fn rate(store: &Store) -> f64 {
+    let client = store.list_clients().await.expect("a read").remove(0).id;
+    let system = Arc::new(System::default());
+    let start = Instant::now();
+    let tasks = (0..TASKS).map(|_| {
+        let (store, system) = (store.clone(), Arc::clone(&system));
+        tokio::spawn(async move {
+            let mut count = 0_u32;
+            while start.elapsed() < ROUND {
+                let outcome = store.create_user(user(system.as_ref(), client)).await;
+                assert_eq!(outcome.expect("an outcome"), Creation::Inserted);
+                count += 1;
+            }
+            count
+        })
+    });
+    let total: u32 = join_all(tasks).await.into_iter().map(|count| count.expect("no panic")).sum();
+    f64::from(total) / start.elapsed().as_secs_f64()
+}
+
+fn user(system: &System, client_id: Uuid) -> NewUser {
+    let now = system.now();
+    let mut key = [0; 16];
+    system.fill_random(&mut key);
+    NewUser {
+        id: system.new_id(),
+        client_id,
+        kind: "individual",
+        category: Some("usa"),
+        status: "CREATED",
+        attempt_id: Some(system.new_id()),
+        verification_triggered: true,
+        missing: json!({"verification": ["occupation"]}),
+        wrapped_key: vec![1; 80],
+        profile: vec![2; 2000],
+        created_at: now,
+        documents: Vec::new(),
+        claim: NewClaim { operation: "users.create", key: Uuid::from_bytes(key), fingerprint: [3; 32] },
+        job: Some(NewJob { id: system.new_id(), kind: "verification", run_at: now, trace_context: None }),
+        event: NewEvent { id: system.new_id(), kind: "user.created", payload: json!({"status": "CREATED"}) },
+    }
+}

@@ -1,0 +1,20 @@
+//! `watermarks`: how far a recurring sweep has got.
+
+use sea_orm::entity::prelude::*;
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "watermarks")]
+pub struct Model {
+    /// The sweep.
+    #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
+    pub name: String,
+    /// Everything before this moment is done.
+    pub reached: DateTimeUtc,
+}
+
+/// Links to other tables.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,53 @@
+//! The column types of the schema, spelled once.
+
+use sea_orm_migration::prelude::{ColumnDef, ForeignKey, ForeignKeyCreateStatement, Index, IndexCreateStatement};
+
+/// An identifier.
+pub(crate) fn id(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).uuid().not_null().take()
+}
+
+/// Text of any length.
+pub(crate) fn text(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).text().not_null().take()
+}
+
+/// Sealed or hashed bytes.
+pub(crate) fn bytes(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).blob().not_null().take()
+}
+
+/// A moment.
+pub(crate) fn time(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).timestamp_with_time_zone().not_null().take()
+}
+
+/// JSON: `jsonb` on PostgreSQL, text on SQLite.
+pub(crate) fn json(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).json_binary().not_null().take()
+}
+
+/// A whole number of 64 bits.
+pub(crate) fn number(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).big_integer().not_null().take()
+}
+
+/// The same column, which may be empty.
+pub(crate) fn optional(mut column: ColumnDef) -> ColumnDef {
+    column.null().take()
+}
+
+/// `column` of `table` is the `id` of a row of `target`.
+pub(crate) fn reference(table: &'static str, column: &'static str, target: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create().name(format!("{table}_{column}_fkey")).from(table, column).to(target, "id").take()
+}
+
+/// An index named after its columns.
+pub(crate) fn index<const N: usize>(table: &'static str, columns: [&'static str; N]) -> IndexCreateStatement {
+    let mut index = Index::create();
+    index.name(format!("{table}_{}_idx", columns.join("_"))).table(table);
+    for column in columns {
+        index.col(column);
+    }
+    index.take()
+}

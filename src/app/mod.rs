@@ -1,0 +1,264 @@
+//! Puts the parts together: the only place that knows all of them.
+
+mod banner;
+mod keys;
+mod open;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kira_gateway::Checked;
+use kira_gateway::method::Methods;
+use kira_gateway::rest::Gateway;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::service::Routes;
+
+pub use self::open::{AppError, Opened, open};
+
+use crate::ambient::{SharedAmbient, System};
+use crate::auth::{Authenticator, REFRESH_INTERVAL, StoreDirectory};
+use crate::config::Config;
+use crate::contract::{self, v1};
+use crate::domain::eligibility::{Catalogue, Product};
+use crate::server::admin::Readiness;
+use crate::server::{self, GrpcDoor, RateLimits, RestDoor, Shared, admin, listener};
+use crate::service::orphans;
+use crate::service::response::Numbers;
+use crate::service::tokens::Tokens;
+use crate::service::users::Users;
+use crate::vault::documents::DocumentStore;
+
+/// How often the files of requests that failed are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
+/// How often a database that is not there yet, or has an old schema, is asked again.
+const WAIT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Serves until the process is told to stop (SIGTERM or SIGINT), then lets accepted requests finish.
+///
+/// # Errors
+/// The service cannot start.
+pub async fn serve(config: Config) -> Result<(), AppError> {
+    let ambient: SharedAmbient = Arc::new(System::default());
+    let running = tokio::select! {
+        started = start(&config, ambient) => started?,
+        () = told_to_stop() => return Ok(()),
+    };
+    banner::show(&config, &running).await?;
+    told_to_stop().await;
+    tracing::info!("stopping: accepted requests are answered first");
+    tokio::select! {
+        () = running.stop(config.server.shutdown_timeout) => {}
+        () = told_to_stop() => tracing::warn!("told to stop twice: requests under way are dropped"),
+    }
+    Ok(())
+}
+
+/// A service that runs in this process.
+pub struct Running {
+    /// Where the REST door listens.
+    pub http_addr: SocketAddr,
+    /// Where the gRPC door listens.
+    pub grpc_addr: SocketAddr,
+    /// Where health and readiness are asked.
+    pub admin_addr: SocketAddr,
+    /// The database, the key ring and the clock.
+    pub opened: Opened,
+    readiness: Readiness,
+    doors: Tasks,
+    background: Tasks,
+    admin: Tasks,
+}
+
+/// Starts the service: waits for the database and its schema, opens both doors, begins the background work.
+///
+/// # Errors
+/// The configuration cannot work: an address is taken, a master key is missing, a folder cannot be made.
+pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, AppError> {
+    let admin = Tasks::default();
+    let readiness = Readiness::waiting("starting");
+    let admin_listener = bind(config.server.admin_addr).await?;
+    let admin_addr = address(&admin_listener)?;
+    admin.spawn(|stop| listener::serve(admin_listener, admin::service(readiness.clone()), stop));
+
+    let opened = open::ready(config, ambient, &readiness).await?;
+    keys::check(&opened).await?;
+    let directory = Arc::new(StoreDirectory::new(opened.store.clone(), opened.vault.clone()));
+    let authenticator = Authenticator::open(&config.auth, directory, Arc::clone(&opened.ambient)).await;
+    let authenticator = Arc::new(authenticator.map_err(AppError::start)?);
+    let documents = DocumentStore::open(&config.documents.url).map_err(AppError::start)?;
+
+    let shared = Shared {
+        ambient: Arc::clone(&opened.ambient),
+        authenticator: Arc::clone(&authenticator),
+        rate_limits: config
+            .server
+            .rate_limit_per_second
+            .map(|rate| Arc::new(RateLimits::new(rate, Arc::clone(&opened.ambient)))),
+        max_body_bytes: config.server.max_body_bytes,
+        request_timeout: config.server.request_timeout,
+    };
+    let users = Users {
+        store: opened.store.clone(),
+        vault: opened.vault.clone(),
+        documents: documents.clone(),
+        ambient: Arc::clone(&opened.ambient),
+        fingerprints: keys::fingerprints(&opened).await?,
+        catalogue: catalogue(config)?,
+        numbers: if config.mask_numbers { Numbers::Masked } else { Numbers::Clear },
+    };
+    let tokens = Tokens { authenticator: Arc::clone(&authenticator) };
+    let (rest, grpc) = doors(users, tokens, config, &opened.ambient).await?;
+
+    let http_listener = bind(config.server.http_addr).await?;
+    let grpc_listener = bind(config.server.grpc_addr).await?;
+    let (http_addr, grpc_addr) = (address(&http_listener)?, address(&grpc_listener)?);
+    let doors = Tasks::default();
+    doors.spawn(|stop| listener::serve(http_listener, server::service(rest, &shared), stop));
+    doors.spawn(|stop| listener::serve(grpc_listener, server::service(grpc, &shared), stop));
+
+    let background = Tasks::default();
+    background.spawn(|stop| {
+        every(REFRESH_INTERVAL, stop, move || {
+            let authenticator = Arc::clone(&authenticator);
+            async move { authenticator.refresh().await }
+        })
+    });
+    let (store, ambient) = (opened.store.clone(), Arc::clone(&opened.ambient));
+    background.spawn(|stop| {
+        every(SWEEP_INTERVAL, stop, move || {
+            let (store, documents, ambient) = (store.clone(), documents.clone(), Arc::clone(&ambient));
+            async move {
+                match orphans::sweep(&store, &documents, ambient.now()).await {
+                    Ok(swept) if swept.orphans > 0 => tracing::info!(?swept, "removed files of requests that failed"),
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, "the sweep of files goes on later"),
+                }
+            }
+        })
+    });
+    readiness.ready(opened.store.clone());
+    Ok(Running { http_addr, grpc_addr, admin_addr, opened, readiness, doors, background, admin })
+}
+
+impl Running {
+    /// Stops: first readiness drops, then the doors take nothing new and answer what they have, for as long as
+    /// `timeout`; then the database is closed.
+    pub async fn stop(self, timeout: Duration) {
+        self.readiness.wait("stopping");
+        self.background.stop();
+        self.doors.stop();
+        let drained = async {
+            self.doors.ended().await;
+            self.background.ended().await;
+        };
+        if tokio::time::timeout(timeout, drained).await.is_err() {
+            tracing::warn!(?timeout, "some requests took too long and are dropped");
+        }
+        self.opened.store.close().await;
+        self.admin.stop();
+    }
+}
+
+/// The two doors to the same services.
+async fn doors(
+    users: Users,
+    tokens: Tokens,
+    config: &Config,
+    ambient: &SharedAmbient,
+) -> Result<(RestDoor, GrpcDoor), AppError> {
+    let clock = Arc::clone(ambient);
+    let clock: kira_gateway::Clock = Arc::new(move || clock.now());
+    let users = Arc::new(Checked::new(users, Arc::clone(&clock)));
+    let tokens = Arc::new(Checked::new(tokens, clock));
+    let gateway = Gateway::builder()
+        .routes(v1::users_service_rest::routes(Arc::clone(&users)))
+        .routes(v1::auth_service_rest::routes(Arc::clone(&tokens)))
+        .build()
+        .map_err(AppError::start)?;
+
+    let max = usize::try_from(config.server.max_body_bytes).unwrap_or(usize::MAX);
+    let users = v1::users_service_server::UsersServiceServer::from_arc(users).max_decoding_message_size(max);
+    let tokens = v1::auth_service_server::AuthServiceServer::from_arc(tokens).max_decoding_message_size(max);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    health.set_service_status("kira.users.v1.UsersService", tonic_health::ServingStatus::Serving).await;
+    health.set_service_status("kira.users.v1.AuthService", tonic_health::ServingStatus::Serving).await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(contract::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(AppError::start)?;
+    let routes = Routes::new(users).add_service(tokens).add_service(health_service).add_service(reflection);
+    let methods = Methods::new(&[v1::users_service_rest::METHODS, v1::auth_service_rest::METHODS]);
+    Ok((RestDoor::new(gateway), GrpcDoor::new(routes, methods)))
+}
+
+fn catalogue(config: &Config) -> Result<Catalogue, AppError> {
+    let product = |product: &crate::config::Product| {
+        let code = product.code.parse().map_err(AppError::start)?;
+        Ok(Product { id: product.id, code, name: product.name.clone() })
+    };
+    config.products.iter().map(product).collect::<Result<Vec<_>, AppError>>().map(Catalogue)
+}
+
+/// Tasks that end together.
+#[derive(Default)]
+struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    fn spawn<F: Future<Output = ()> + Send + 'static>(&self, task: impl FnOnce(CancellationToken) -> F) {
+        self.tracker.spawn(task(self.stop.clone()));
+    }
+
+    fn stop(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+    }
+
+    async fn ended(&self) {
+        self.tracker.wait().await;
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Does something at once and then again and again, until told to stop.
+async fn every<F: Future<Output = ()>>(interval: Duration, stop: CancellationToken, mut work: impl FnMut() -> F) {
+    let mut ticks = tokio::time::interval(interval);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => work().await,
+        }
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address).await.map_err(|source| AppError::Address { address, source })
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, AppError> {
+    listener.local_addr().map_err(AppError::start)
+}
+
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        // Without handlers the system's default applies: the process ends at once.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

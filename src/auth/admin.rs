@@ -1,0 +1,96 @@
+//! Making, rotating and disabling clients: for the command line and the embedded demo client.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::credentials::{ApiKeyHash, Credentials};
+use super::directory::{Directory, DirectoryError};
+use super::password::Passwords;
+use crate::ambient::SharedAmbient;
+use crate::store::{ClientRecord, CredentialRecord, Store};
+
+/// Manages the clients of the installation.
+pub struct ClientAdmin {
+    store: Store,
+    ambient: SharedAmbient,
+    api_key_hash: ApiKeyHash,
+    passwords: Passwords,
+}
+
+impl ClientAdmin {
+    /// Over the clients in `store`; `directory` holds the secret behind the digests of API keys.
+    ///
+    /// # Errors
+    /// When that secret cannot be had.
+    pub async fn open(store: Store, directory: &dyn Directory, ambient: SharedAmbient) -> Result<Self, DirectoryError> {
+        let api_key_hash = ApiKeyHash::open(directory, ambient.as_ref()).await?;
+        Ok(Self { store, ambient, api_key_hash, passwords: Passwords::new() })
+    }
+
+    /// Makes a client; its credentials are known from here alone.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub async fn create(&self, name: &str) -> Result<Credentials, DirectoryError> {
+        let client = ClientRecord {
+            id: self.ambient.new_id(),
+            name: name.to_owned(),
+            created_at: self.ambient.now(),
+            disabled_at: None,
+        };
+        let (credentials, record) = self.new_credentials(client.id).await?;
+        self.store.insert_client(&client, &record).await?;
+        Ok(credentials)
+    }
+
+    /// Gives a client new credentials; those before stay good for `overlap`. `None`: there is no such client.
+    /// One that is disabled stays so.
+    ///
+    /// # Errors
+    /// When the store does not take them.
+    pub async fn rotate(&self, client_id: Uuid, overlap: TimeDelta) -> Result<Option<Credentials>, DirectoryError> {
+        let (credentials, record) = self.new_credentials(client_id).await?;
+        let rotated = self.store.rotate_client(client_id, &record, self.ambient.now() + overlap).await?;
+        Ok(rotated.then_some(credentials))
+    }
+
+    /// Disables a client for good; every replica refuses it within five seconds. False: there is no such client.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub async fn disable(&self, client_id: Uuid) -> Result<bool, DirectoryError> {
+        Ok(self.store.disable_client(client_id, self.ambient.now()).await?)
+    }
+
+    /// One client.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn find(&self, client_id: Uuid) -> Result<Option<ClientRecord>, DirectoryError> {
+        Ok(self.store.find_client(client_id).await?)
+    }
+
+    /// All clients.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn list(&self) -> Result<Vec<ClientRecord>, DirectoryError> {
+        Ok(self.store.list_clients().await?)
+    }
+
+    async fn new_credentials(&self, client_id: Uuid) -> Result<(Credentials, CredentialRecord), DirectoryError> {
+        let ambient = self.ambient.as_ref();
+        let credentials = Credentials::generate(client_id, ambient);
+        let password_hash = self.passwords.hash(&credentials.password, ambient).await;
+        let record = CredentialRecord {
+            id: ambient.new_id(),
+            client_id,
+            password_hash: password_hash
+                .map_err(|error| DirectoryError { is_unavailable: false, source: error.into() })?,
+            api_key_digest: self.api_key_hash.digest(&credentials.api_key),
+            created_at: ambient.now(),
+            expires_at: None,
+        };
+        Ok((credentials, record))
+    }
+}

@@ -1,0 +1,100 @@
+//! Who is calling (decisions, section 1): clients, their credentials, access tokens.
+//!
+//! A call carries an access token and an API key, and both must belong to the same client. The common case costs two
+//! hashes and two cache reads; see [`Authenticator::authenticate`].
+
+mod admin;
+mod api_keys;
+mod authenticator;
+mod claims;
+mod credentials;
+mod directory;
+mod jwks;
+mod outside;
+mod own_keys;
+mod password;
+mod reload;
+mod store_directory;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use kira_gateway::error;
+use kira_gateway::error::ErrorReason;
+use tonic::Status;
+use uuid::Uuid;
+
+pub use self::admin::ClientAdmin;
+pub use self::authenticator::{Authenticator, IssuedToken, OpenError, REFRESH_INTERVAL};
+pub use self::credentials::Credentials;
+pub use self::directory::{Directory, DirectoryError, Lookup, SigningKey};
+pub use self::own_keys::{Jwk, PUBLICATION_DELAY, Rotation, rotate_signing_key};
+pub use self::store_directory::StoreDirectory;
+
+/// Seconds after which the directory may be back.
+const RETRY_AFTER: u32 = 1;
+
+/// The client that a request was authenticated as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Caller {
+    /// Its id.
+    pub client_id: Uuid,
+}
+
+/// Why a request was not authenticated. The texts are those of decisions, section 1, and tell nothing more; causes are
+/// in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthError {
+    /// There is no `Authorization` header, or it bears no token.
+    NoToken,
+    /// The token is not one, is not signed by a known key, or is meant for someone else.
+    InvalidToken,
+    /// The token was good once; told only of tokens whose signature verifies.
+    TokenExpired,
+    /// The token verifies, but names no client.
+    NoClientId,
+    /// The API key is absent, unknown, expired, of another client or of a disabled one.
+    InvalidApiKey,
+    /// `POST /auth`: any part of the credentials is wrong; which one is not told.
+    InvalidCredentials,
+    /// What would decide cannot be reached now; the caller should try again.
+    Unavailable,
+    /// Something is wrong on our side.
+    Internal,
+}
+
+impl AuthError {
+    /// The message for the caller.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::NoToken => "No authorization token provided",
+            Self::InvalidToken => "Invalid token",
+            Self::TokenExpired => "Token expired",
+            Self::NoClientId => "No client ID found in claims",
+            Self::InvalidApiKey => "Invalid API key",
+            Self::InvalidCredentials => "Invalid credentials",
+            Self::Unavailable => "The service is temporarily unavailable",
+            Self::Internal => "An unexpected error occurred",
+        }
+    }
+}
+
+impl From<AuthError> for Status {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Unavailable => error::status_with_retry(ErrorReason::Unavailable, RETRY_AFTER),
+            AuthError::Internal => error::because(ErrorReason::InternalError),
+            _ => error::status(ErrorReason::Unauthorized, error.message()),
+        }
+    }
+}
+
+impl fmt::Display for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl std::error::Error for AuthError {}

@@ -1,0 +1,114 @@
+//! `client create|list|rotate|disable`.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Failure;
+use super::arguments::ClientCommand;
+use super::output::{say, table, time};
+use crate::app::Opened;
+use crate::auth::{ClientAdmin, Credentials, StoreDirectory};
+use crate::store::ClientRecord;
+
+pub(super) async fn execute(command: ClientCommand, opened: Opened) -> Result<(), Failure> {
+    let directory = StoreDirectory::new(opened.store.clone(), opened.vault);
+    let clients = ClientAdmin::open(opened.store, &directory, Arc::clone(&opened.ambient)).await?;
+    match command {
+        ClientCommand::Create { name, format } => {
+            let credentials = clients.create(&name).await?;
+            say(if format.json {
+                credentials_json(&credentials, None)?
+            } else {
+                format!("The client {name:?} is made.\n\n{}", credentials_text(&credentials))
+            })?;
+        }
+        ClientCommand::List { format } => {
+            let clients = clients.list().await?;
+            say(if format.json { list_json(&clients).to_string() } else { list_text(&clients) })?;
+        }
+        ClientCommand::Rotate { id, overlap, format } => {
+            if clients.find(id).await?.is_some_and(|client| client.disabled_at.is_some()) {
+                return Err(format!("the client {id} is disabled; no credentials would make it welcome").into());
+            }
+            let overlap = TimeDelta::from_std(overlap)?;
+            let ends = opened.ambient.now() + overlap;
+            let credentials = clients.rotate(id, overlap).await?.ok_or_else(|| unknown(id))?;
+            say(if format.json {
+                credentials_json(&credentials, Some(ends))?
+            } else {
+                let text = credentials_text(&credentials);
+                format!("The credentials before stay good until {}.\n\n{text}", time(ends))
+            })?;
+        }
+        ClientCommand::Disable { id } => {
+            if !clients.disable(id).await? {
+                return Err(unknown(id));
+            }
+            say(format_args!("The client {id} is disabled; every replica refuses it within five seconds."))?;
+        }
+    }
+    Ok(())
+}
+
+fn unknown(id: Uuid) -> Failure {
+    format!("there is no client {id}; `kira-users client list` shows all").into()
+}
+
+/// Credentials as JSON, in the order in which they are documented.
+#[derive(Serialize)]
+struct Shown<'a> {
+    client_id: Uuid,
+    password: &'a str,
+    api_key: &'a str,
+    /// Of a rotation alone: until when the credentials before stay good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_expire_at: Option<String>,
+}
+
+pub(super) fn credentials_json(
+    credentials: &Credentials,
+    previous_expire_at: Option<DateTime<Utc>>,
+) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&Shown {
+        client_id: credentials.client_id,
+        password: &credentials.password,
+        api_key: &credentials.api_key,
+        previous_expire_at: previous_expire_at.map(time),
+    })
+}
+
+pub(super) fn credentials_text(credentials: &Credentials) -> String {
+    let Credentials { client_id, password, api_key } = credentials;
+    format!(
+        "  client_id  {client_id}\n  password   {password}\n  api_key    {api_key}\n\n\
+         Keep them now: the password and the API key are shown this once and cannot be read again."
+    )
+}
+
+fn list_json(clients: &[ClientRecord]) -> Value {
+    let client = |client: &ClientRecord| {
+        json!({
+            "client_id": client.id,
+            "name": client.name,
+            "created_at": time(client.created_at),
+            "disabled_at": client.disabled_at.map(time),
+        })
+    };
+    clients.iter().map(client).collect()
+}
+
+fn list_text(clients: &[ClientRecord]) -> String {
+    if clients.is_empty() {
+        return "There are no clients yet; `kira-users client create --name NAME` makes one.".to_owned();
+    }
+    let mut rows = vec![["CLIENT ID", "CREATED", "DISABLED", "NAME"].map(str::to_owned).to_vec()];
+    rows.extend(clients.iter().map(|client| {
+        let disabled = client.disabled_at.map_or_else(|| "-".to_owned(), time);
+        vec![client.id.to_string(), time(client.created_at), disabled, client.name.clone()]
+    }));
+    table(&rows)
+}

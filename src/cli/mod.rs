@@ -1,0 +1,101 @@
+//! The command line: what there is to do, and how it ends.
+//!
+//! Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong.
+
+mod arguments;
+mod clients;
+mod health;
+mod keys;
+mod output;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::arguments::{Cli, Command};
+use self::output::{complain, say};
+use crate::app::{self, Opened};
+use crate::config::{Config, ConfigError, TelemetryConfig};
+use crate::telemetry;
+
+/// Whatever made a command fail; its chain of causes is shown.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Runs the program as the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(failure.as_ref());
+            ExitCode::from(if failure.is::<ConfigError>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let command = cli.command.unwrap_or(Command::Serve);
+    // The probe of a container may run without the service's configuration.
+    if let Command::Healthcheck { url: Some(url) } = &command {
+        return health::check(url);
+    }
+    let config = Config::load(cli.config.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let guard = {
+        let _context = runtime.enter();
+        let serves = matches!(command, Command::Serve);
+        telemetry::init(&if serves { config.telemetry.clone() } else { quiet(&config.telemetry) })?
+    };
+    let outcome = match command {
+        Command::Healthcheck { .. } => health::check(&health::readiness_of(config.server.admin_addr)),
+        command => runtime.block_on(execute(command, config)),
+    };
+    // Before the runtime, which sends the last traces.
+    drop(guard);
+    outcome
+}
+
+async fn execute(command: Command, config: Config) -> Result<(), Failure> {
+    match command {
+        Command::Migrate => migrate(&config).await,
+        Command::Client(command) => clients::execute(command, open_current(&config).await?).await,
+        Command::Keys(command) => keys::execute(command, open_current(&config).await?, &config.auth).await,
+        Command::Serve | Command::Healthcheck { .. } => Ok(app::serve(config).await?),
+    }
+}
+
+async fn migrate(config: &Config) -> Result<(), Failure> {
+    let applied = app::open(config).await?.store.migrate().await?;
+    if applied.is_empty() {
+        say("The schema is current; there was nothing to do.")?;
+    }
+    for name in applied {
+        say(format_args!("applied {name}"))?;
+    }
+    Ok(())
+}
+
+/// Opens the store for a command that needs the current schema. The embedded database is brought there on the way; a
+/// server's, which other replicas may be using, is the operator's decision.
+async fn open_current(config: &Config) -> Result<Opened, Failure> {
+    let opened = app::open(config).await?;
+    if config.is_embedded() {
+        opened.store.migrate().await?;
+        return Ok(opened);
+    }
+    match opened.store.pending_migrations().await?.len() {
+        0 => Ok(opened),
+        behind => {
+            Err(format!("the database schema lacks {behind} migration(s); run `kira-users migrate` first").into())
+        }
+    }
+}
+
+/// Short commands log warnings alone, unless asked for more, and send no traces.
+fn quiet(config: &TelemetryConfig) -> TelemetryConfig {
+    let log = if config.log == "info" { "warn".to_owned() } else { config.log.clone() };
+    TelemetryConfig { log, otlp_endpoint: None, ..config.clone() }
+}

@@ -1,0 +1,105 @@
+//! The configuration: a TOML file, over it the environment; unknown keys and wrong values are refused, all at once.
+//!
+//! One section a file; the names, defaults and descriptions of all settings are in one table ([`SETTINGS`]).
+
+mod auth;
+mod problem;
+mod products;
+mod reader;
+mod secret;
+mod server;
+mod source;
+mod storage;
+mod table;
+mod telemetry;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+pub use self::auth::{AuthConfig, OutsideIssuerConfig};
+pub use self::problem::{ConfigError, Problem};
+pub use self::products::{PRODUCT_CODES, Product};
+pub use self::secret::Secret;
+pub use self::server::ServerConfig;
+pub use self::storage::{DatabaseConfig, DocumentsConfig, VaultConfig};
+pub use self::table::{CONFIG_FILE_ENV, SETTINGS, Setting, help_table, reference_table};
+pub use self::telemetry::{LogFormat, TelemetryConfig};
+pub use self::value::parse_duration;
+
+use self::reader::Reader;
+use self::source::Source;
+
+/// A configuration that was checked as a whole.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The folder of everything embedded.
+    pub data_dir: PathBuf,
+    /// Listeners and limits.
+    pub server: ServerConfig,
+    /// The database.
+    pub database: DatabaseConfig,
+    /// Where document files are kept.
+    pub documents: DocumentsConfig,
+    /// What seals personal data.
+    pub vault: VaultConfig,
+    /// Access tokens.
+    pub auth: AuthConfig,
+    /// Whether sensitive numbers are masked to their last four, even to their owner (decisions, section 4).
+    pub mask_numbers: bool,
+    /// Logs and traces.
+    pub telemetry: TelemetryConfig,
+    /// The product catalogue, in the order in which it is shown.
+    pub products: Vec<Product>,
+}
+
+impl Config {
+    /// Reads the configuration of this process: `file`, else the file that `KIRA_CONFIG` names, and the environment.
+    ///
+    /// # Errors
+    /// Every problem of the file and the environment at once.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let named = std::env::var_os(CONFIG_FILE_ENV).filter(|name| !name.is_empty()).map(PathBuf::from);
+        Self::from_parts(file.or(named.as_deref()), std::env::vars_os())
+    }
+
+    /// Reads the configuration from `file` and the given environment.
+    ///
+    /// # Errors
+    /// Every problem of the two at once.
+    pub fn from_parts(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(Source::read(file, environment));
+        let data_dir: PathBuf = reader.required("data_dir");
+        let server = ServerConfig::read(&mut reader);
+        let database = DatabaseConfig::read(&mut reader, &data_dir);
+        let documents = DocumentsConfig::read(&mut reader, &data_dir);
+        let vault = VaultConfig::read(&mut reader, &database);
+        let auth = AuthConfig::read(&mut reader);
+        let mask_numbers = reader.required("responses.mask_numbers");
+        let telemetry = TelemetryConfig::read(&mut reader);
+        let products = products::read(&mut reader);
+        if reader.problems.is_empty() {
+            Ok(Self { data_dir, server, database, documents, vault, auth, mask_numbers, telemetry, products })
+        } else {
+            Err(ConfigError { problems: reader.problems })
+        }
+    }
+
+    /// Whether this is the embedded form, which needs nothing else on the machine: an SQLite file, which the program
+    /// migrates by itself, and (unless master keys are given) a key file that it makes.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        self.database.is_sqlite()
+    }
+
+    /// The key file of the embedded form; read or made when no master keys are given.
+    #[must_use]
+    pub fn master_keys_file(&self) -> PathBuf {
+        storage::master_keys_file(&self.data_dir)
+    }
+}

@@ -1,0 +1,64 @@
+//! `[server]`: the listeners and what they allow.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::reader::Reader;
+use super::value::{ByteSize, OrOff};
+
+/// Listeners and limits.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// The REST door.
+    pub http_addr: SocketAddr,
+    /// The gRPC door.
+    pub grpc_addr: SocketAddr,
+    /// Health and readiness.
+    pub admin_addr: SocketAddr,
+    /// The largest request, over both doors (decisions, section 1).
+    pub max_body_bytes: u64,
+    /// Within this a request is answered or given up (decisions, section 1: never a hang).
+    pub request_timeout: Duration,
+    /// How long a stop waits for accepted requests.
+    pub shutdown_timeout: Duration,
+    /// Requests per second of one client; `None` is no limit.
+    pub rate_limit_per_second: Option<u32>,
+}
+
+impl ServerConfig {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let config = Self {
+            http_addr: reader.required("server.http_addr"),
+            grpc_addr: reader.required("server.grpc_addr"),
+            admin_addr: reader.required("server.admin_addr"),
+            max_body_bytes: reader.bounded("server.max_body_bytes", ByteSize(1 << 10), ByteSize(1 << 30)).0,
+            request_timeout: reader.bounded("server.request_timeout", Duration::from_millis(1), HOUR),
+            shutdown_timeout: reader.bounded("server.shutdown_timeout", Duration::ZERO, HOUR),
+            rate_limit_per_second: reader.required::<OrOff<u32>>("server.rate_limit_per_second").0,
+        };
+        config.check_addresses(reader);
+        config
+    }
+
+    /// Two listeners cannot share an address; port 0 asks the system for any free port, so it never collides.
+    fn check_addresses(&self, reader: &mut Reader) {
+        let doors = [
+            ("server.http_addr", self.http_addr),
+            ("server.grpc_addr", self.grpc_addr),
+            ("server.admin_addr", self.admin_addr),
+        ];
+        for (i, (path, addr)) in doors.iter().enumerate() {
+            let clash = doors[..i].iter().find(|(_, earlier)| addr.port() != 0 && overlap(*earlier, *addr));
+            if let Some((earlier, _)) = clash {
+                let problem = format!("{addr} is taken by {}; every listener needs its own", reader.key(earlier));
+                reader.refuse(path, problem);
+            }
+        }
+    }
+}
+
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() == b.port() && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);

@@ -1,0 +1,80 @@
+//! `data_dir`, `[database]`, `[documents]` and `[vault]`: where things are kept and what seals them.
+
+use std::path::PathBuf;
+
+use super::reader::Reader;
+use super::secret::Secret;
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct DatabaseConfig {
+    /// `sqlite://…` or `postgres://…`; secret because it may hold a password.
+    pub url: Secret,
+    /// The most connections to it.
+    pub max_connections: u32,
+}
+
+impl DatabaseConfig {
+    pub(super) fn read(reader: &mut Reader, data_dir: &std::path::Path) -> Self {
+        let url = reader
+            .optional("database.url")
+            .unwrap_or_else(|| Secret::new(format!("sqlite://{}", data_dir.join("kira-users.db").display())));
+        let config = Self { url, max_connections: reader.bounded("database.max_connections", 1, 10_000) };
+        if !config.is_sqlite() && !config.is_postgres() {
+            reader.refuse(
+                "database.url",
+                "is of no known kind; accepted: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME",
+            );
+        }
+        config
+    }
+
+    /// Whether the database is an SQLite file.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        self.url.expose().starts_with("sqlite:")
+    }
+
+    /// Whether the database is a PostgreSQL server.
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        ["postgres://", "postgresql://"].iter().any(|scheme| self.url.expose().starts_with(scheme))
+    }
+}
+
+/// What seals personal data.
+#[derive(Debug, Clone)]
+pub struct VaultConfig {
+    /// The text of the key ring; `None` means the key file in the data folder.
+    pub master_keys: Option<Secret>,
+}
+
+impl VaultConfig {
+    pub(super) fn read(reader: &mut Reader, database: &DatabaseConfig) -> Self {
+        let given = reader.has("vault.master_keys");
+        // Replicas share a server, so they must share the keys too; a key file of one of them would lock the others out.
+        if database.is_postgres() && !given {
+            reader.refuse("vault.master_keys", "must be given with PostgreSQL (or KIRA_MASTER_KEYS_FILE)");
+        }
+        Self { master_keys: reader.optional("vault.master_keys") }
+    }
+}
+
+/// Where document files are kept.
+#[derive(Debug, Clone)]
+pub struct DocumentsConfig {
+    /// A folder, or the URL of an object store.
+    pub url: String,
+}
+
+impl DocumentsConfig {
+    pub(super) fn read(reader: &mut Reader, data_dir: &std::path::Path) -> Self {
+        let folder = || data_dir.join("documents").display().to_string();
+        Self { url: reader.optional("documents.url").unwrap_or_else(folder) }
+    }
+}
+
+/// The file of the embedded key ring in `data_dir`.
+pub(super) fn master_keys_file(data_dir: &std::path::Path) -> PathBuf {
+    data_dir.join("master.keys")
+}

@@ -1,0 +1,138 @@
+//! The one table of settings: the parser, `--help` and the README's reference are made from it.
+
+use std::fmt::Write as _;
+
+/// One setting: its two names, what it means and what it is when nobody sets it.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The environment variable.
+    pub env: &'static str,
+    /// The path in the TOML file, `section.key`.
+    pub path: &'static str,
+    /// One line for people.
+    pub description: &'static str,
+    /// The default as it would be written, or a word such as `off` in parentheses.
+    pub default: &'static str,
+    /// Secrets are never shown, and have a twin that names a file to read them from: `…_FILE`, `…_file`.
+    pub secret: bool,
+}
+
+const fn setting(env: &'static str, path: &'static str, default: &'static str, description: &'static str) -> Setting {
+    Setting { env, path, description, default, secret: false }
+}
+
+const fn secret(env: &'static str, path: &'static str, default: &'static str, description: &'static str) -> Setting {
+    Setting { env, path, description, default, secret: true }
+}
+
+/// Every setting of one value, in the order of the reference. (The list `[[products]]` is a matter of the file alone.)
+pub const SETTINGS: &[Setting] = &[
+    setting("KIRA_DATA_DIR", "data_dir", "./data", "Folder of the embedded database, its key file and documents"),
+    setting("KIRA_HTTP_ADDR", "server.http_addr", "127.0.0.1:8080", "Address of the REST door"),
+    setting("KIRA_GRPC_ADDR", "server.grpc_addr", "127.0.0.1:50051", "Address of the gRPC door"),
+    setting("KIRA_ADMIN_ADDR", "server.admin_addr", "127.0.0.1:9090", "Address of /healthz and /readyz"),
+    setting("KIRA_MAX_BODY_BYTES", "server.max_body_bytes", "64MiB", "Largest request, over both doors"),
+    setting("KIRA_REQUEST_TIMEOUT", "server.request_timeout", "30s", "A request is answered or given up within this"),
+    setting("KIRA_SHUTDOWN_TIMEOUT", "server.shutdown_timeout", "25s", "How long a stop waits for accepted requests"),
+    setting("KIRA_RATE_LIMIT_PER_SECOND", "server.rate_limit_per_second", "off", "Requests per second of one client"),
+    secret(
+        "KIRA_DATABASE_URL",
+        "database.url",
+        "(sqlite in the data folder)",
+        "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME",
+    ),
+    setting("KIRA_DATABASE_MAX_CONNECTIONS", "database.max_connections", "16", "Most connections to the database"),
+    setting(
+        "KIRA_DOCUMENTS_URL",
+        "documents.url",
+        "(documents in the data folder)",
+        "Folder for documents, or s3://, gs://, az:// in builds with cloud stores",
+    ),
+    secret(
+        "KIRA_MASTER_KEYS",
+        "vault.master_keys",
+        "(a key file made in the data folder)",
+        "Key ring that seals personal data; must be given with PostgreSQL",
+    ),
+    setting("KIRA_TOKEN_LIFETIME", "auth.token_lifetime", "3600s", "How long an access token of POST /auth is good"),
+    setting("KIRA_TOKEN_ISSUER", "auth.token_issuer", "kira-users", "The `iss` of our own access tokens"),
+    setting("KIRA_JWKS_URL", "auth.jwks_url", "off", "Keys of an outside token issuer; https, or http on this machine"),
+    setting("KIRA_JWT_ISSUER", "auth.jwt_issuer", "(none)", "The `iss` of the outside issuer's tokens"),
+    setting("KIRA_JWT_AUDIENCE", "auth.jwt_audience", "(none)", "The `aud` that the outside issuer's tokens must name"),
+    setting(
+        "KIRA_JWT_CLIENT_ID_CLAIM",
+        "auth.jwt_client_id_claim",
+        "client_id",
+        "Claim of outside tokens that holds the client id; dots descend into objects",
+    ),
+    setting("KIRA_MASK_NUMBERS", "responses.mask_numbers", "false", "Show sensitive numbers by their last four only"),
+    setting(
+        "KIRA_LOG",
+        "telemetry.log",
+        "info",
+        "What is logged: a level, or a filter such as `info,kira_users=debug`",
+    ),
+    setting(
+        "KIRA_LOG_FORMAT",
+        "telemetry.log_format",
+        "(pretty on a terminal, else json)",
+        "Form of the log: pretty or json",
+    ),
+    setting(
+        "KIRA_OTLP_ENDPOINT",
+        "telemetry.otlp_endpoint",
+        "off",
+        "Where traces go by OTLP over gRPC, http://host:4317",
+    ),
+];
+
+/// The environment variable that names the configuration file; `--config` wins over it.
+pub const CONFIG_FILE_ENV: &str = "KIRA_CONFIG";
+
+/// The settings as a markdown table, for the README.
+#[must_use]
+pub fn reference_table() -> String {
+    let mut table = String::from("| Environment | TOML | Default | Meaning |\n|---|---|---|---|\n");
+    for Setting { env, path, description, default, secret } in SETTINGS {
+        let twin = if *secret { format!(", `{env}_FILE`") } else { String::new() };
+        let default = if default.starts_with('(') { (*default).to_owned() } else { format!("`{default}`") };
+        writeln!(table, "| `{env}`{twin} | `{path}` | {default} | {description} |").expect("a String takes any text");
+    }
+    table
+}
+
+/// The settings as plain text, for `--help`.
+#[must_use]
+pub fn help_table() -> String {
+    let mut text = String::new();
+    for Setting { env, path, description, default, secret } in SETTINGS {
+        let twin = if *secret { format!(" or {env}_FILE") } else { String::new() };
+        writeln!(text, "  {env}{twin}  [file: {path}] [default: {default}]\n          {description}")
+            .expect("a String takes any text");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_is_in_the_table_once() {
+        let names: BTreeSet<&str> = SETTINGS.iter().map(|setting| setting.env).collect();
+        let paths: BTreeSet<&str> = SETTINGS.iter().map(|setting| setting.path).collect();
+        assert_eq!((names.len(), paths.len()), (SETTINGS.len(), SETTINGS.len()));
+    }
+
+    #[test]
+    fn the_reference_names_the_file_twin_of_a_secret() {
+        assert!(reference_table().contains("| `KIRA_MASTER_KEYS`, `KIRA_MASTER_KEYS_FILE` | `vault.master_keys` |"));
+    }
+
+    #[test]
+    fn the_reference_has_a_row_for_every_setting() {
+        assert_eq!(reference_table().lines().count(), SETTINGS.len() + 2);
+    }
+}

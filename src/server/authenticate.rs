@@ -1,0 +1,48 @@
+//! Who is calling (decisions, section 1).
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use kira_gateway::method::Access;
+
+use super::door::{Call, Door};
+use super::layer::{HttpService, Wrap, pass};
+use super::{HttpRequest, HttpResponse};
+use crate::auth::Authenticator;
+
+#[derive(Clone)]
+pub(super) struct Authenticate<D> {
+    pub(super) door: D,
+    pub(super) authenticator: Arc<Authenticator>,
+}
+
+impl<D: Door> Wrap for Authenticate<D> {
+    /// Adds the caller to the request's extensions, or refuses.
+    async fn wrap<S: HttpService>(&self, mut request: HttpRequest, next: S) -> HttpResponse {
+        let call = request.extensions().get::<Call>().copied();
+        // What is no call of the contract has nothing to protect; whatever is not marked public is protected.
+        let protected = call.and_then(|call| call.method).is_some_and(|method| method.access == Access::Client);
+        if protected {
+            let headers = request.headers();
+            let (token, api_key) = (only(headers, "authorization"), only(headers, "x-api-key"));
+            match self.authenticator.authenticate(token, api_key).await {
+                Ok(caller) => {
+                    tracing::Span::current().record("client_id", tracing::field::display(caller.client_id));
+                    request.extensions_mut().insert(caller);
+                }
+                Err(error) => return self.door.refuse(error.into()),
+            }
+        }
+        pass(request, next).await
+    }
+}
+
+/// A header's text. One that is given twice with different texts is as good as a wrong one.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    if values.any(|other| other != first) {
+        return Some("");
+    }
+    Some(first.to_str().unwrap_or_default())
+}

@@ -1,0 +1,139 @@
+//! What differs between the doors: how a request names its call, who answers it, and what an error looks like.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use kira_gateway::error;
+use kira_gateway::method::{Method, Methods};
+use kira_gateway::rest::{Gateway, Matched};
+use tonic::Status;
+use tonic::service::Routes;
+use tower::Service;
+
+use super::{HttpRequest, HttpResponse};
+
+/// The call that a request makes; an extension of the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// Its policy; `None` for what is no call of the contract: gRPC's own health and reflection.
+    pub method: Option<&'static Method>,
+}
+
+/// One of the doors.
+pub trait Door: Clone + Send + Sync + 'static {
+    /// Its name in logs.
+    const NAME: &'static str;
+
+    /// Which call a request makes. What the door needs to know to answer it, it notes in the request's extensions.
+    ///
+    /// # Errors
+    /// There is no such call.
+    fn identify(&self, request: &mut HttpRequest) -> Result<Call, Status>;
+
+    /// Answers a call.
+    fn call(&self, request: HttpRequest) -> impl Future<Output = HttpResponse> + Send;
+
+    /// An error as this door's clients know it.
+    fn refuse(&self, status: Status) -> HttpResponse;
+}
+
+/// The door for services in the cluster.
+#[derive(Clone)]
+pub struct GrpcDoor {
+    routes: Routes,
+    methods: Arc<Methods>,
+}
+
+impl GrpcDoor {
+    /// The door to the services of `routes`, whose policies are `methods`.
+    #[must_use]
+    pub fn new(routes: Routes, methods: Methods) -> Self {
+        Self { routes: routes.prepare(), methods: Arc::new(methods) }
+    }
+}
+
+impl Door for GrpcDoor {
+    const NAME: &'static str = "grpc";
+
+    fn identify(&self, request: &mut HttpRequest) -> Result<Call, Status> {
+        Ok(Call { method: self.methods.find(request.uri().path()) })
+    }
+
+    async fn call(&self, request: HttpRequest) -> HttpResponse {
+        let mut routes = self.routes.clone();
+        let mut response = match Service::call(&mut routes, request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        error::complete_headers(response.headers_mut());
+        response
+    }
+
+    fn refuse(&self, status: Status) -> HttpResponse {
+        error::complete(status).into_http()
+    }
+}
+
+/// The door for customers outside: JSON over HTTP.
+#[derive(Clone)]
+pub struct RestDoor {
+    gateway: Arc<Gateway>,
+}
+
+impl RestDoor {
+    /// The door to the routes of `gateway`.
+    #[must_use]
+    pub fn new(gateway: Gateway) -> Self {
+        Self { gateway: Arc::new(gateway) }
+    }
+}
+
+impl Door for RestDoor {
+    const NAME: &'static str = "rest";
+
+    fn identify(&self, request: &mut HttpRequest) -> Result<Call, Status> {
+        let matched = self.gateway.find(request.method(), request.uri())?;
+        let method = matched.method();
+        request.extensions_mut().insert(matched);
+        Ok(Call { method: Some(method) })
+    }
+
+    async fn call(&self, mut request: HttpRequest) -> HttpResponse {
+        let matched = match request.extensions_mut().remove::<Matched>() {
+            Some(matched) => matched,
+            None => match self.gateway.find(request.method(), request.uri()) {
+                Ok(matched) => matched,
+                Err(status) => return self.refuse(status),
+            },
+        };
+        self.gateway.call(matched, request).await
+    }
+
+    fn refuse(&self, status: Status) -> HttpResponse {
+        error::rest_response(&status)
+    }
+}
+
+/// The innermost service: the door itself.
+#[derive(Clone)]
+pub(super) struct Endpoint<D> {
+    pub(super) door: D,
+}
+
+impl<D: Door> Service<HttpRequest> for Endpoint<D> {
+    type Response = HttpResponse;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: HttpRequest) -> Self::Future {
+        let door = self.door.clone();
+        Box::pin(async move { Ok(door.call(request).await) })
+    }
+}

@@ -1,0 +1,71 @@
+//! Removing the content of documents that were never created: a crash, or a request that failed, between the upload and
+//! the commit of the row leaves an object nobody refers to.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::store::{Store, StoreError};
+use crate::vault::documents::{DocumentError, DocumentStore, hour_of};
+
+/// How long after the end of its hour an upload may still be followed by its row. Far above any request's deadline and
+/// any difference between the clocks of two replicas.
+const GRACE: TimeDelta = TimeDelta::hours(1);
+const HOUR: TimeDelta = TimeDelta::hours(1);
+/// The watermark's name.
+const WATERMARK: &str = "orphaned-documents";
+
+/// What one sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Hours of uploads that were listed.
+    pub hours: usize,
+    /// Objects that were deleted.
+    pub orphans: usize,
+}
+
+/// Why a sweep stopped; the next one goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The document store.
+    #[error(transparent)]
+    Documents(#[from] DocumentError),
+}
+
+/// Deletes the objects without a row among the uploads of every hour that ended more than an hour before `now`.
+///
+/// Each hour is listed once in the life of a deployment; the watermark remembers how far that is. With nothing to do it
+/// costs one read of one row. Two replicas may sweep at once: both delete the same objects.
+///
+/// # Errors
+/// When the database or the document store is unavailable.
+pub async fn sweep(store: &Store, documents: &DocumentStore, now: DateTime<Utc>) -> Result<Swept, SweepError> {
+    let end = hour_of(now - GRACE);
+    let mut swept = Swept::default();
+    let mut hour = match store.watermark(WATERMARK).await? {
+        Some(reached) => reached,
+        None => {
+            let oldest = documents.oldest_hour().await?.map_or(end, |oldest| oldest.min(end));
+            store.advance_watermark(WATERMARK, oldest).await?;
+            oldest
+        }
+    };
+    while hour < end {
+        swept.orphans += sweep_hour(store, documents, hour).await?;
+        swept.hours += 1;
+        hour += HOUR;
+        store.advance_watermark(WATERMARK, hour).await?;
+    }
+    Ok(swept)
+}
+
+async fn sweep_hour(store: &Store, documents: &DocumentStore, hour: DateTime<Utc>) -> Result<usize, SweepError> {
+    let mut orphans = documents.list_hour(hour).await?;
+    let referenced = store.referenced_object_keys(&orphans).await?;
+    orphans.retain(|key| !referenced.contains(key));
+    let count = orphans.len();
+    documents.delete_all(orphans).await?;
+    documents.discard_unfinished(hour).await?;
+    Ok(count)
+}

@@ -1,0 +1,243 @@
+//! The users service: both doors end here.
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use kira_gateway::error;
+use kira_gateway::error::ErrorReason;
+use serde_json::json;
+use tonic::metadata::MetadataValue;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::failure::{corrupt, of_documents, of_store, of_vault};
+use super::profile::{self, Draft, Planned, PlannedDocument};
+use super::response::{Numbers, Record, to_user};
+use super::subject::subject;
+use crate::ambient::SharedAmbient;
+use crate::auth::Caller;
+use crate::contract::v1;
+use crate::contract::v1::users_service_server::UsersService;
+use crate::domain::eligibility::Catalogue;
+use crate::domain::requirements::{Report, report as judge};
+use crate::domain::status::Status as UserStatus;
+use crate::store::{
+    Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewJob, NewUser, Store, UserRecord,
+};
+use crate::telemetry;
+use crate::vault::documents::{DocumentStore, object_key};
+use crate::vault::{DataKey, KeyedHash, Owner, Place, SEAL_OVERHEAD, Vault};
+
+/// The operation that idempotency keys of creates are scoped to (decisions, section 7).
+const CREATE_USER: &str = "create_user";
+/// The job that verifies a user.
+const VERIFICATION: &str = "verification";
+/// Files of one request that are stored at the same time.
+const UPLOADS: usize = 4;
+/// From this size on, in bytes, hashing and sealing leave the threads that answer requests.
+const LARGE: usize = 256 * 1024;
+
+/// Creates and shows users.
+pub struct Users {
+    /// The database.
+    pub store: Store,
+    /// Seals personal data.
+    pub vault: Vault,
+    /// Keeps the files.
+    pub documents: DocumentStore,
+    /// Clock, identifiers, randomness.
+    pub ambient: SharedAmbient,
+    /// The keyed hash of idempotency fingerprints.
+    pub fingerprints: KeyedHash,
+    /// The products on offer.
+    pub catalogue: Catalogue,
+    /// How sensitive numbers are shown.
+    pub numbers: Numbers,
+}
+
+#[tonic::async_trait]
+impl UsersService for Users {
+    async fn create_user(
+        &self,
+        request: Request<v1::CreateUserRequest>,
+    ) -> Result<Response<v1::CreateUserResponse>, Status> {
+        let client_id = caller(&request)?.client_id;
+        let v1::CreateUserRequest { idempotency_key, user } = request.into_inner();
+        let (Some(key), Some(user)) = (idempotency_key.and_then(|key| Uuid::try_parse(&key).ok()), user) else {
+            return Err(corrupt("a request that was not checked"));
+        };
+        let scope = ClaimScope { client_id, operation: CREATE_USER, key };
+        let size = content_size(&user);
+        let draft = off_thread(size, move || Draft::new(user)).await?;
+        let fingerprint = draft.fingerprint(|canonical| self.fingerprints.digest(canonical));
+        // A repeated request must not upload its files again; without files the create itself finds the claim.
+        if size > 0
+            && let Some(claim) = self.store.find_claim(&scope).await.map_err(of_store)?
+        {
+            return self.replay(client_id, claim, fingerprint).await;
+        }
+        let report = judge(&subject(draft.profile()), self.catalogue.codes());
+        let created = self.create(scope, fingerprint, draft.plan(self.ambient.as_ref()), &report).await?;
+        match created {
+            Ok(user) => Ok(Response::new(v1::CreateUserResponse { user: Some(user) })),
+            Err(claim) => self.replay(client_id, claim, fingerprint).await,
+        }
+    }
+
+    async fn get_user(&self, request: Request<v1::GetUserRequest>) -> Result<Response<v1::GetUserResponse>, Status> {
+        let client_id = caller(&request)?.client_id;
+        let id = request.into_inner().user_id.and_then(|id| Uuid::try_parse(&id).ok());
+        let id = id.ok_or_else(|| corrupt("a request that was not checked"))?;
+        let user = self.find(client_id, id).await?;
+        let user = user.ok_or_else(|| error::status(ErrorReason::NotFound, format!("User with ID {id} not found")))?;
+        Ok(Response::new(v1::GetUserResponse { user: Some(user) }))
+    }
+}
+
+impl Users {
+    /// Seals and stores a new user with its files, or gives the claim that an earlier request has on the key.
+    async fn create(
+        &self,
+        scope: ClaimScope,
+        fingerprint: [u8; 32],
+        planned: Planned,
+        report: &Report,
+    ) -> Result<Result<v1::User, Claim>, Status> {
+        let now = self.ambient.now();
+        let id = self.ambient.new_id();
+        let owner = Owner { client_id: scope.client_id, user_id: id };
+        let (data_key, wrapped_key) = self.vault.new_data_key(owner);
+        let Planned { profile, documents } = planned;
+        let documents = self.upload(&data_key, documents).await?;
+        let triggers = report.triggers_verification();
+        let status = UserStatus::Created;
+        let kind = kind(&profile);
+        let record = Record { id, status, verification_triggered: triggers, created_at: now, updated_at: now };
+        let plaintext = profile::encode(&profile, SEAL_OVERHEAD);
+        let new = NewUser {
+            id,
+            client_id: scope.client_id,
+            kind,
+            category: Some(subject(&profile).residence.category()),
+            status: status.as_str(),
+            attempt_id: triggers.then(|| self.ambient.new_id()),
+            verification_triggered: triggers,
+            missing: report.missing().map(|(target, fields)| (target.to_owned(), json!(fields))).collect(),
+            wrapped_key,
+            profile: data_key.seal(&Place::UserProfile, plaintext),
+            created_at: now,
+            documents,
+            claim: NewClaim { operation: scope.operation, key: scope.key, fingerprint },
+            job: triggers.then(|| NewJob {
+                id: self.ambient.new_id(),
+                kind: VERIFICATION,
+                run_at: now,
+                trace_context: telemetry::trace_context(),
+            }),
+            event: NewEvent {
+                id: self.ambient.new_id(),
+                kind: "user.created",
+                payload: json!({"type": kind, "status": status.as_str()}),
+            },
+        };
+        let objects: Vec<String> = new.documents.iter().map(|document| document.object_key.clone()).collect();
+        // An error leaves open whether the user was stored, so that the files stay: the sweep knows later.
+        match self.store.create_user(new).await.map_err(of_store)? {
+            Creation::Inserted => Ok(Ok(to_user(&record, profile, &self.catalogue, self.numbers))),
+            Creation::Claimed(claim) => {
+                if let Err(error) = self.documents.delete_all(objects).await {
+                    tracing::warn!(%error, "files of a repeated request wait for the sweep");
+                }
+                Ok(Err(claim))
+            }
+        }
+    }
+
+    /// Answers a repeated request: the user as it is now (decisions, section 7).
+    async fn replay(
+        &self,
+        client_id: Uuid,
+        claim: Claim,
+        fingerprint: [u8; 32],
+    ) -> Result<Response<v1::CreateUserResponse>, Status> {
+        if claim.fingerprint != fingerprint {
+            return Err(error::because(ErrorReason::IdempotencyKeyReused));
+        }
+        let user = self.find(client_id, claim.user_id).await?;
+        let user = user.ok_or_else(|| corrupt("a claim without its user"))?;
+        let mut response = Response::new(v1::CreateUserResponse { user: Some(user) });
+        response.metadata_mut().insert("idempotent-replayed", MetadataValue::from_static("true"));
+        Ok(response)
+    }
+
+    async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<v1::User>, Status> {
+        let Some(row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
+        let UserRecord { status, verification_triggered, wrapped_key, profile, created_at, updated_at, .. } = row;
+        let data_key = self.vault.open_data_key(Owner { client_id, user_id: id }, &wrapped_key).map_err(of_vault)?;
+        let plaintext = zeroize::Zeroizing::new(data_key.open(&Place::UserProfile, profile).map_err(of_vault)?);
+        let profile = profile::decode(&plaintext).map_err(|_| corrupt("a stored profile"))?;
+        let status = status.parse().map_err(|_| corrupt("a stored status"))?;
+        let record = Record { id, status, verification_triggered, created_at, updated_at };
+        Ok(Some(to_user(&record, profile, &self.catalogue, self.numbers)))
+    }
+
+    /// Seals the files and stores them, before the row that makes them visible.
+    async fn upload(&self, data_key: &DataKey, files: Vec<PlannedDocument>) -> Result<Vec<NewDocument>, Status> {
+        let uploads = files.into_iter().map(|PlannedDocument { id, content, .. }| async move {
+            let object_key = object_key(self.ambient.now(), id);
+            let sealing = data_key.clone();
+            let size = content.len();
+            let sealed = off_thread(size, move || sealing.seal(&Place::DocumentContent(id), owned(content))).await?;
+            self.documents.put(&object_key, sealed).await.map_err(of_documents)?;
+            Ok::<_, Status>(NewDocument { id, object_key })
+        });
+        stream::iter(uploads).buffered(UPLOADS).try_collect().await
+    }
+}
+
+/// The bytes of a file in a buffer that can be sealed in place; a copy only where others share it.
+fn owned(content: Bytes) -> Vec<u8> {
+    let mut content = Vec::from(content);
+    content.reserve_exact(SEAL_OVERHEAD);
+    content
+}
+
+fn kind(profile: &profile::Profile) -> &'static str {
+    match profile {
+        profile::Profile::Individual(_) => v1::UserType::Individual.json_name(),
+        profile::Profile::Business(_) => v1::UserType::Business.json_name(),
+    }
+}
+
+/// The client that makes the call.
+fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
+    request.extensions().get::<Caller>().copied().ok_or_else(|| corrupt("a request that was not authenticated"))
+}
+
+/// The size in bytes of all files of a request.
+fn content_size(user: &v1::create_user_request::User) -> usize {
+    use v1::create_user_request::User;
+    let of_documents = |documents: &[v1::Document]| -> usize {
+        documents.iter().filter_map(|document| document.file.as_ref()).map(|file| file.content.len()).sum()
+    };
+    let of_entries = |entries: &[v1::Identification]| -> usize {
+        entries.iter().map(|entry| of_documents(&entry.documents)).sum()
+    };
+    match user {
+        User::Individual(user) => of_entries(&user.identifying_information) + of_documents(&user.documents),
+        User::Business(user) => {
+            let of_persons = user.associated_persons.iter().map(|person| of_entries(&person.identifying_information));
+            of_persons.sum::<usize>() + of_entries(&user.identifying_information) + of_documents(&user.documents)
+        }
+    }
+}
+
+/// Does work on `size` bytes, elsewhere where it takes long.
+async fn off_thread<T: Send + 'static>(
+    size: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Status> {
+    if size < LARGE {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|_| error::because(ErrorReason::InternalError))
+}

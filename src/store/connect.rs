@@ -1,0 +1,100 @@
+//! Opening the database: one writer and several readers on a SQLite file, one pool on PostgreSQL.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sea_orm::sqlx::ConnectOptions as _;
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+
+use super::error::{StoreError, classify};
+use super::{Connections, Engine, StoreOptions, batch};
+
+/// A PostgreSQL connection that lay idle this long is pinged before it is used. One in steady use is not: the ping
+/// would double the round trips. After a restart of the server each such connection costs one answer "unavailable".
+const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
+
+/// Opens what `url` names. A SQLite file is made if it is missing, with its folder; PostgreSQL is not contacted yet.
+pub(super) async fn connect(url: &str, options: &StoreOptions) -> Result<Connections, StoreError> {
+    match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("sqlite") => sqlite(url, options).await,
+        Some("postgres" | "postgresql") => postgres(url, options).await,
+        _ => Err(StoreError::Configuration("the database URL must begin with sqlite:// or postgres://".to_owned())),
+    }
+}
+
+async fn sqlite(url: &str, options: &StoreOptions) -> Result<Connections, StoreError> {
+    let file = SqliteConnectOptions::from_str(url).map_err(|error| classify(&error))?;
+    if is_in_memory(url) {
+        return Err(StoreError::Configuration("SQLite in memory is not supported: name a file".to_owned()));
+    }
+    if let Some(folder) = file.get_filename().parent() {
+        create_folder(folder).map_err(|error| classify(&error.into()))?;
+    }
+    let file = file
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .busy_timeout(options.busy_timeout)
+        // An acknowledged create survives a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .disable_statement_logging();
+    // The writer makes the file and switches it to the write-ahead log, which lasts; the readers find it so.
+    let write = pool(url, 1, options, file.clone().journal_mode(SqliteJournalMode::Wal)).await?;
+    let read = pool(url, options.sqlite_readers, options, file.pragma("query_only", "ON")).await?;
+    let writer = Some(batch::start_writer(write.clone()));
+    Ok(Connections { engine: Engine::Sqlite, read, write, writer })
+}
+
+/// Each connection would have a database of its own.
+fn is_in_memory(url: &str) -> bool {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let path = path.trim_start_matches("sqlite:").trim_start_matches("//");
+    let by_mode = url::form_urlencoded::parse(query.as_bytes()).any(|pair| pair == ("mode".into(), "memory".into()));
+    path.is_empty() || path == ":memory:" || by_mode
+}
+
+/// The folder of the database file, for its owner only.
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    if folder.as_os_str().is_empty() { Ok(()) } else { builder.recursive(true).create(folder) }
+}
+
+async fn pool(
+    url: &str,
+    connections: u32,
+    options: &StoreOptions,
+    file: SqliteConnectOptions,
+) -> Result<DatabaseConnection, StoreError> {
+    let mut connect = quiet(url, options);
+    connect
+        .max_connections(connections)
+        .map_sqlx_sqlite_opts(move |_| file.clone())
+        // A connection to a file neither breaks by itself nor holds anything that would be worth giving back.
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None);
+    Ok(Database::connect(connect).await?)
+}
+
+async fn postgres(url: &str, options: &StoreOptions) -> Result<Connections, StoreError> {
+    // The mapper's own answer to a URL that cannot be read is to quote it, password and all.
+    PgConnectOptions::from_str(url).map_err(|error| classify(&error))?;
+    let mut connect = quiet(url, options);
+    connect
+        .max_connections(options.max_connections)
+        .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
+        .connect_lazy(true);
+    let pool = Database::connect(connect).await?;
+    Ok(Connections { engine: Engine::Postgres, read: pool.clone(), write: pool, writer: None })
+}
+
+/// Options under which no statement is logged or put into a trace.
+fn quiet(url: &str, options: &StoreOptions) -> ConnectOptions {
+    let mut connect = ConnectOptions::new(url);
+    connect.acquire_timeout(options.acquire_timeout).sqlx_logging(false).record_stmt_in_spans(false);
+    connect
+}

@@ -1,0 +1,140 @@
+//! The database: the only place that knows sea-orm and the entities.
+//!
+//! Every read of a client's data names the client; an unknown row and another client's row are both `None`. Times come
+//! in cut to microseconds (`Ambient::now`), so that what is read equals what was written on both engines.
+
+mod batch;
+mod clients;
+mod connect;
+mod error;
+mod keys;
+mod queue;
+mod schema;
+mod sweeps;
+mod users;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::{DatabaseConnection, DatabaseTransaction};
+
+pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
+pub use error::{Cause, StoreError};
+pub use keys::SigningKeyRecord;
+pub use users::{Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewJob, NewUser, UserRecord};
+
+use batch::{Batch, Writer};
+use error::WriteError;
+
+/// Which database it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// A file beside the process.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// How the database is used; the defaults fit one replica.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// PostgreSQL: connections of this process at most.
+    pub max_connections: u32,
+    /// SQLite: connections that read; one more writes.
+    pub sqlite_readers: u32,
+    /// How long a call waits for a free connection before it answers "unavailable".
+    pub acquire_timeout: Duration,
+    /// SQLite: how long a write waits for another process that holds the file.
+    pub busy_timeout: Duration,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            max_connections: 16,
+            sqlite_readers: 4,
+            acquire_timeout: Duration::from_secs(5),
+            busy_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A handle to the database; clones share its connections.
+#[derive(Clone)]
+pub struct Store {
+    connections: Arc<Connections>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Store").field("engine", &self.engine()).finish_non_exhaustive()
+    }
+}
+
+struct Connections {
+    engine: Engine,
+    /// Reads that must see every committed write: on PostgreSQL the primary.
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+    /// SQLite's one writer.
+    writer: Option<Writer>,
+}
+
+impl Store {
+    /// Opens `sqlite://path` (made if it is missing, with its folder) or `postgres://…`.
+    ///
+    /// Parameters of the URL are the driver's. PostgreSQL is contacted at the first call, not here, so that a service
+    /// may start before its database.
+    ///
+    /// Behind PgBouncer in transaction mode: version 1.21 or newer with `max_prepared_statements` above 0, and the
+    /// driver's statement cache left on. With `statement-cache-capacity=0` the driver gives every statement a new name
+    /// and never closes it, which an older pooler cannot follow and which costs the server memory.
+    ///
+    /// # Errors
+    /// `Configuration` for a URL that cannot be used, `Unavailable` for a file that cannot be opened.
+    pub async fn connect(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
+        Ok(Self { connections: Arc::new(connect::connect(url, &options).await?) })
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.connections.engine
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// `Unavailable` without one.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        Ok(self.read().ping().await?)
+    }
+
+    /// Finishes the writes that are queued and closes the connections; other clones answer "unavailable" from now on.
+    pub async fn close(self) {
+        if let Some(writer) = &self.connections.writer {
+            writer.close().await;
+        }
+        // Closing a pool cannot fail; the signature is that of all drivers.
+        let _ = self.connections.read.close_by_ref().await;
+        let _ = self.connections.write.close_by_ref().await;
+    }
+
+    fn read(&self) -> &DatabaseConnection {
+        &self.connections.read
+    }
+
+    fn write(&self) -> &DatabaseConnection {
+        &self.connections.write
+    }
+
+    /// A transaction that reads and then writes; dropping it undoes it.
+    async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        Ok(batch::begin(self.write()).await?)
+    }
+
+    /// Writes all rows of a change in one round trip.
+    async fn write_batch(&self, batch: Batch) -> Result<(), WriteError> {
+        batch::write(self.write(), self.connections.writer.as_ref(), batch).await
+    }
+}

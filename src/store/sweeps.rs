@@ -1,0 +1,56 @@
+//! What the recurring sweeps need: how far they got, and what is still referred to.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use entity::{document, watermark};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
+
+use super::{Store, StoreError};
+
+/// How many values one query names; both engines allow many more.
+const AT_ONCE: usize = 500;
+
+impl Store {
+    /// Those of the given object keys that a document refers to, read from the primary.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    pub async fn referenced_object_keys(&self, keys: &[String]) -> Result<HashSet<String>, StoreError> {
+        let mut referenced = HashSet::new();
+        for keys in keys.chunks(AT_ONCE) {
+            let found = document::Entity::find()
+                .select_only()
+                .column(document::Column::ObjectKey)
+                .filter(document::Column::ObjectKey.is_in(keys))
+                .into_tuple::<String>()
+                .all(self.read())
+                .await?;
+            referenced.extend(found);
+        }
+        Ok(referenced)
+    }
+
+    /// How far a sweep has got: everything before is done. None: it never ran.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    pub async fn watermark(&self, name: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(watermark::Entity::find_by_id(name).one(self.read()).await?.map(|row| row.reached))
+    }
+
+    /// Records how far a sweep has got. Never goes back: of two replicas the farther one counts.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    pub async fn advance_watermark(&self, name: &str, reached: DateTime<Utc>) -> Result<(), StoreError> {
+        let farther = OnConflict::column(watermark::Column::Name)
+            .update_column(watermark::Column::Reached)
+            .action_and_where(Expr::col((watermark::Entity, watermark::Column::Reached)).lt(reached))
+            .to_owned();
+        let row = watermark::Model { name: name.to_owned(), reached }.into_active_model();
+        watermark::Entity::insert(row).on_conflict(farther).try_insert().exec_without_returning(self.write()).await?;
+        Ok(())
+    }
+}

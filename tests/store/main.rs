@@ -1,0 +1,12 @@
+//! The store on a real database: a SQLite file, or PostgreSQL with `KIRA_TEST_DATABASE_URL`.
+
+mod clients;
+mod creation;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod keys;
+mod orphans;
+mod sample;
+mod schema;
+mod sealing;
+mod unavailable;

@@ -1,0 +1,130 @@
+//! The sweep of documents without a row.
+
+use chrono::TimeDelta;
+use kira_users::ambient::{Ambient, MovableClock};
+use kira_users::service::orphans::{Swept, sweep};
+use kira_users::store::Store;
+use kira_users::vault::documents::{DocumentError, DocumentStore, object_key};
+use tempfile::TempDir;
+
+use crate::harness::database::TestDatabase;
+use crate::sample;
+
+async fn documents() -> (TempDir, DocumentStore) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let documents = DocumentStore::open(&folder.path().display().to_string()).expect("a folder can be opened");
+    (folder, documents)
+}
+
+/// An upload that no row follows, as after a crash.
+async fn upload(documents: &DocumentStore, clock: &MovableClock) -> String {
+    let key = object_key(clock.now(), clock.new_id());
+    documents.put(&key, b"sealed".to_vec()).await.expect("an upload");
+    key
+}
+
+/// A user whose documents are uploaded.
+async fn create(store: &Store, documents: &DocumentStore, clock: &MovableClock) -> Vec<String> {
+    let new = sample::user(clock, sample::stored_client(store, clock).await);
+    let keys: Vec<_> = new.documents.iter().map(|document| document.object_key.clone()).collect();
+    for key in &keys {
+        documents.put(key, b"sealed".to_vec()).await.expect("an upload");
+    }
+    store.create_user(new).await.expect("a new user");
+    keys
+}
+
+async fn exists(documents: &DocumentStore, key: &str) -> bool {
+    match documents.get(key).await {
+        Ok(content) => content == b"sealed",
+        Err(DocumentError::Missing) => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn an_upload_without_a_row_is_removed_and_one_with_a_row_stays() {
+    let database = TestDatabase::migrated().await;
+    let ((_folder, documents), store, clock) = (documents().await, database.store().await, sample::clock());
+    let orphan = upload(&documents, &clock).await;
+    let kept = create(&store, &documents, &clock).await;
+    clock.advance(TimeDelta::hours(2));
+    assert_eq!(sweep(&store, &documents, clock.now()).await.expect("a sweep"), Swept { hours: 1, orphans: 1 });
+    assert!(!exists(&documents, &orphan).await);
+    for key in kept {
+        assert!(exists(&documents, &key).await);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_may_still_get_its_row_is_left_alone_until_it_is_too_old() {
+    let database = TestDatabase::migrated().await;
+    let ((_folder, documents), store, clock) = (documents().await, database.store().await, sample::clock());
+    let young = upload(&documents, &clock).await;
+    // The hour ends and one more passes, less a moment.
+    let end = (clock.now() + TimeDelta::hours(1)).timestamp() / 3600 * 3600;
+    let missing = TimeDelta::seconds(end + 3600 - clock.now().timestamp() - 1);
+    for _ in 0..2 {
+        assert_eq!(sweep(&store, &documents, clock.now()).await.expect("a sweep").orphans, 0);
+        assert!(exists(&documents, &young).await);
+        clock.advance(missing / 2);
+    }
+    clock.advance(TimeDelta::seconds(2));
+    assert_eq!(sweep(&store, &documents, clock.now()).await.expect("a sweep").orphans, 1);
+    assert!(!exists(&documents, &young).await);
+}
+
+#[tokio::test]
+async fn each_hour_is_listed_once_from_the_oldest_on() {
+    let database = TestDatabase::migrated().await;
+    let ((_folder, documents), store, clock) = (documents().await, database.store().await, sample::clock());
+    upload(&documents, &clock).await;
+    clock.advance(TimeDelta::hours(3));
+    upload(&documents, &clock).await;
+    clock.advance(TimeDelta::hours(4));
+    let now = clock.now();
+    assert_eq!(sweep(&store, &documents, now).await.expect("a sweep"), Swept { hours: 6, orphans: 2 });
+    assert_eq!(sweep(&store, &documents, now).await.expect("a sweep"), Swept::default());
+    clock.advance(TimeDelta::hours(1));
+    assert_eq!(sweep(&store, &documents, clock.now()).await.expect("a sweep"), Swept { hours: 1, orphans: 0 });
+}
+
+#[tokio::test]
+async fn replicas_may_sweep_at_once() {
+    let database = TestDatabase::migrated().await;
+    let ((_folder, documents), store, clock) = (documents().await, database.store().await, sample::clock());
+    for _ in 0..20 {
+        upload(&documents, &clock).await;
+    }
+    let kept = create(&store, &documents, &clock).await;
+    clock.advance(TimeDelta::hours(5));
+    let other = database.store().await;
+    let now = clock.now();
+    let (one, two) = tokio::join!(sweep(&store, &documents, now), sweep(&other, &documents, now));
+    assert!(one.expect("a sweep").orphans + two.expect("a sweep").orphans >= 20);
+    assert!(exists(&documents, &kept[0]).await && exists(&documents, &kept[1]).await);
+    assert_eq!(sweep(&store, &documents, now).await.expect("a sweep"), Swept::default());
+}
+
+#[tokio::test]
+async fn what_an_interrupted_upload_left_in_the_folder_goes_too() {
+    let database = TestDatabase::migrated().await;
+    let ((folder, documents), store, clock) = (documents().await, database.store().await, sample::clock());
+    let orphan = upload(&documents, &clock).await;
+    let staged = folder.path().join(format!("{orphan}#1"));
+    std::fs::write(&staged, b"half").expect("a staged file");
+    clock.advance(TimeDelta::hours(3));
+    sweep(&store, &documents, clock.now()).await.expect("a sweep");
+    assert!(!staged.exists() && !staged.parent().expect("its hour").exists());
+}
+
+#[tokio::test]
+async fn a_watermark_never_goes_back() {
+    let database = TestDatabase::migrated().await;
+    let (store, clock) = (database.store().await, sample::clock());
+    let (early, late) = (clock.now(), clock.now() + TimeDelta::hours(1));
+    assert_eq!(store.watermark("sweep").await.expect("a read"), None);
+    store.advance_watermark("sweep", late).await.expect("a write");
+    store.advance_watermark("sweep", early).await.expect("a write");
+    assert_eq!(store.watermark("sweep").await.expect("a read"), Some(late));
+}
