@@ -41,7 +41,10 @@ impl Library {
 impl LibraryService for Library {
     type WatchBooksStream = Pin<Box<dyn Stream<Item = Result<WatchBooksResponse, Status>> + Send>>;
 
-    async fn create_shelf(&self, request: Request<CreateShelfRequest>) -> Result<Response<CreateShelfResponse>, Status> {
+    async fn create_shelf(
+        &self,
+        request: Request<CreateShelfRequest>,
+    ) -> Result<Response<CreateShelfResponse>, Status> {
         let CreateShelfRequest { request_id, theme } = request.into_inner();
         let id = request_id.unwrap_or_else(|| "new".to_owned());
         let mut shelves = self.shelves();

@@ -108,29 +108,30 @@ async fn every_problem_of_a_query_is_told() {
 #[tokio::test]
 async fn a_field_is_the_body_and_others_come_by_query() {
     let doors = Doors::new();
-    let dry = doors.post("/v1/shelves/s/books?dry_run=true", json!({"title": "A", "ISBN": "1"})).await;
+    let dry =
+        doors.post("/v1/shelves/s/books?dry_run=true", json!({"edition": "paper", "title": "A", "ISBN": "1"})).await;
     assert_eq!((dry.code, &dry.headers["location"]), (201, &http::HeaderValue::from_static("/v1/books/1")));
     assert_eq!(doors.get("/v1/shelves/s/books/1").await.code, 404);
-    doors.post("/v1/shelves/s/books", json!({"title": "A", "ISBN": "1"})).await;
+    doors.post("/v1/shelves/s/books", json!({"edition": "paper", "title": "A", "ISBN": "1"})).await;
     assert_eq!(doors.get("/v1/shelves/s/books/1").await.json()["name"], "shelves/s/books/1");
 }
 
 #[tokio::test]
 async fn a_location_without_its_value_is_left_out() {
-    let answer = Doors::new().post("/v1/shelves/s/books", json!({"title": "A"})).await;
+    let answer = Doors::new().post("/v1/shelves/s/books", json!({"edition": "paper", "title": "A"})).await;
     assert_eq!(answer.code, 201);
     assert!(!answer.headers.contains_key("location"));
 }
 
 #[tokio::test]
 async fn the_field_that_is_the_body_is_no_parameter() {
-    let answer = Doors::new().post("/v1/shelves/s/books?book.title=B", json!({"title": "A"})).await;
+    let answer = Doors::new().post("/v1/shelves/s/books?book.title=B", json!({"edition": "paper", "title": "A"})).await;
     assert_eq!(answer.problems(), [("book.title".to_owned(), "unrecognized_keys".to_owned())]);
 }
 
 #[tokio::test]
 async fn problems_in_a_field_that_is_the_body_are_told_by_their_place_in_the_request() {
-    let answer = Doors::new().post("/v1/shelves/s/books", json!({"stars": 9, "genre": 1})).await;
+    let answer = Doors::new().post("/v1/shelves/s/books", json!({"edition": "paper", "stars": 9, "genre": 1})).await;
     let mut problems = answer.problems();
     problems.sort();
     let expected = [("book.genre", "invalid_type"), ("book.stars", "too_big"), ("book.title", "invalid_type")];
@@ -141,11 +142,13 @@ async fn problems_in_a_field_that_is_the_body_are_told_by_their_place_in_the_req
 async fn a_variable_may_lie_within_the_body() {
     let doors = Doors::new();
     doors.put_book(json!({"ISBN": "1"})).await;
-    let answer = doors.request("PATCH", "/v1/shelves/s/books/1", r#"{"title":"B"}"#).await;
+    let answer = doors.request("PATCH", "/v1/shelves/s/books/1", r#"{"edition":"paper","title":"B"}"#).await;
     assert_eq!((answer.code, &answer.json()["title"]), (200, &json!("B")));
-    let twice = doors.request("PATCH", "/v1/shelves/s/books/1", r#"{"title":"B","name":"shelves/s/books/2"}"#).await;
+    let twice = doors
+        .request("PATCH", "/v1/shelves/s/books/1", r#"{"edition":"paper","title":"B","name":"shelves/s/books/2"}"#)
+        .await;
     assert_eq!(twice.problems(), [("book.name".to_owned(), "custom".to_owned())]);
-    let whole = r#"{"book":{"title":"C","name":"shelves/s/books/1"}}"#;
+    let whole = r#"{"book":{"edition":"paper","title":"C","name":"shelves/s/books/1"}}"#;
     assert_eq!(doors.request("PUT", "/v1/books", whole).await.json()["title"], "C");
 }
 

