@@ -101,6 +101,7 @@ impl Generator {
     ///
     /// # Errors
     /// What is wrong with the `.proto` files or their options, naming the element.
+    #[expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
     pub fn write(self, name: &str) -> Result<()> {
         let folders: Vec<&PathBuf> = std::iter::once(&self.root).chain(&self.includes).collect();
         for folder in &folders {

@@ -43,7 +43,9 @@ struct Note {
 impl Check for Note {
     fn check(&self, cx: &mut Checker) {
         if self.text == "bad" {
-            cx.problems.push(Path::key(2, "text"), "custom", "Must be good");
+            cx.enter(2, "text");
+            cx.problem("custom", "Must be good");
+            cx.leave();
         }
     }
     fn clear_output_only(&mut self) {}
@@ -131,7 +133,7 @@ fn gateway() -> Gateway {
     let clock: kira_gateway::Clock = Arc::new(|| DateTime::<Utc>::UNIX_EPOCH);
     let checked = Arc::new(Checked::new((), clock));
     let call = move |mut request: tonic::Request<Note>| {
-        let accepted = checked.accept(&mut request, |note, headers| headers.bind(0, "idempotency-key", &mut note.key));
+        let accepted = checked.accept(&mut request, |note, headers| headers.bind("idempotency-key", &mut note.key));
         let answer = accepted.and_then(|()| answer(request));
         Box::pin(std::future::ready(answer)) as kira_gateway::rest::ServiceFuture<Note>
     };

@@ -25,7 +25,7 @@ pub(super) struct Binding {
 pub(super) enum Body {
     None,
     Whole,
-    Field(Field),
+    Field(Box<Field>),
 }
 
 /// The bindings of all calls of a service; a call's first one is its primary one.
@@ -95,7 +95,7 @@ impl Binding {
                 if template.variables.iter().any(|variable| variable.field == name) {
                     return refuse(method, format_args!("`{name}` is both the body and in the path"));
                 }
-                Body::Field(field)
+                Body::Field(Box::new(field))
             }
         };
         let response = match rule.string("response_body") {
@@ -126,7 +126,7 @@ fn pattern(rule: &Options) -> Option<(String, String)> {
 /// The parts of a `Location`: texts, and fields of the response.
 pub(super) enum Part {
     Text(String),
-    Value(Target),
+    Value(Box<Target>),
 }
 
 /// Reads the template of a `Location`.
@@ -146,7 +146,7 @@ pub(super) fn location(schema: &Schema, method: &MethodDescriptor, text: &str) -
                         format_args!("the location's `{}` is no text and no number", variable.field),
                     );
                 }
-                Part::Value(target)
+                Part::Value(Box::new(target))
             }
             _ => {
                 return refuse(method, format_args!("the location `{text}` may have plain `{{field}}` variables only"));

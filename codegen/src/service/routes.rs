@@ -96,7 +96,7 @@ fn body(schema: &Schema, binding: &Binding, request: &TokenStream) -> TokenStrea
         Body::None => quote!(::core::option::Option::None),
         Body::Whole => quote!(::core::option::Option::Some(|body| #runtime::json::read::<#request>(body))),
         Body::Field(field) => {
-            let Field { rust, json, slot, .. } = field;
+            let Field { rust, json, slot, .. } = &**field;
             let path = field_path(schema, &binding.method, field);
             quote! {
                 ::core::option::Option::Some(|body| {
