@@ -92,6 +92,7 @@ fn binding(method: &'static Method, verb: &'static str, template: &'static str) 
         query: verb == "GET",
         lists: &["tags"],
         closed: &["key"],
+        headers: &["idempotency-key"],
         write,
         location: |note| {
             let mut path = "/notes".to_owned();
@@ -363,6 +364,25 @@ async fn a_stream_may_be_empty() {
     let response = get("/notes/1:watch?text=none").await;
     assert_eq!(response.status(), 200);
     assert_eq!(text(response).await, "");
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_ends_the_stream() {
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let items = std::sync::Mutex::new(Some(tokio_stream::wrappers::ReceiverStream::new(receiver)));
+    let call = move |_| {
+        let items = items.lock().expect("no panic").take().expect("one call");
+        Box::pin(std::future::ready(Ok(tonic::Response::new(items)))) as kira_gateway::rest::ServiceFuture<_>
+    };
+    let route = Route::server_streaming(binding(&WATCH, "GET", "/notes/{id}"), call);
+    let gateway = Gateway::builder().routes([route]).build().expect("routes");
+    let request = Request::get("/notes/1").body(Full::<Bytes>::default()).expect("a request");
+    let matched = gateway.find(request.method(), request.uri()).expect("a route");
+    sender.send(Ok(Note::default())).await.expect("a listener");
+    let response = gateway.call(matched, request).await;
+    assert!(!sender.is_closed());
+    drop(response);
+    assert!(sender.is_closed());
 }
 
 #[test]

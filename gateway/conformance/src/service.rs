@@ -102,9 +102,9 @@ impl LibraryService for Library {
     }
 
     async fn borrow_book(&self, request: Request<BorrowBookRequest>) -> Result<Response<()>, Status> {
-        let BorrowBookRequest { name, reader } = request.into_inner();
+        let BorrowBookRequest { name, reader, card } = request.into_inner();
         let mut book = self.book(&name)?;
-        book.borrowed_by = reader.unwrap_or_default();
+        book.borrowed_by = format!("{}{card}", reader.unwrap_or_default());
         self.books().insert(name, book);
         Ok(Response::new(()))
     }

@@ -78,6 +78,14 @@ async fn streams_pass_both_ways_over_grpc() {
     assert_eq!(doors.grpc().upload_pages(pages).await.expect("an answer").into_inner().pages, 3);
 }
 
+#[tokio::test]
+async fn a_message_too_large_for_grpc_says_so() {
+    let status = Doors::new().grpc_up_to(8).create_shelf(shelf("A longer theme")).await.expect_err("too large");
+    let status = kira_gateway::error::complete(status);
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(details(&status).expect("details").reason, ErrorReason::PayloadTooLarge);
+}
+
 #[test]
 fn the_policy_of_a_call_is_found_by_its_path() {
     let methods = Methods::new(&[v1::library_service_rest::METHODS]);

@@ -47,6 +47,16 @@ async fn a_header_is_no_key_of_the_body() {
 }
 
 #[tokio::test]
+async fn a_header_of_the_contracts_own_passes() {
+    let doors = Doors::new();
+    doors.put_book(json!({"ISBN": "1"})).await;
+    let request = Request::post("/v1/shelves/s/books/1:borrow").header("content-type", "application/json");
+    let request = request.header("x-library-card", " #7").body(r#"{"reader":"Ann"}"#.to_owned());
+    assert_eq!(doors.send(request.expect("a request")).await.code, 200);
+    assert_eq!(doors.get("/v1/shelves/s/books/1").await.json()["borrowed_by"], "Ann #7");
+}
+
+#[tokio::test]
 async fn a_literal_beats_a_variable() {
     let doors = Doors::new();
     doors.post("/v1/shelves", json!({"theme": "Sea"})).await;

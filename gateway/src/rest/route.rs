@@ -34,6 +34,8 @@ pub struct Binding<Q, R> {
     pub template: &'static str,
     /// The fields that the template's variables fill, from left to right.
     pub variables: Vec<Variable<Q>>,
+    /// The headers that are fields.
+    pub headers: &'static [&'static str],
     /// Reads the body, where there is one.
     pub body: Option<ReadBody<Q>>,
     /// Fills the field at a path from a text; false where there is no such field.

@@ -54,8 +54,12 @@ impl Doors {
     }
 
     pub fn grpc(&self) -> Grpc {
+        self.grpc_up_to(usize::MAX)
+    }
+
+    pub fn grpc_up_to(&self, max_size: usize) -> Grpc {
         let server = v1::library_service_server::LibraryServiceServer::from_arc(Arc::clone(&self.service));
-        v1::library_service_client::LibraryServiceClient::new(server)
+        v1::library_service_client::LibraryServiceClient::new(server.max_decoding_message_size(max_size))
     }
 
     pub async fn send(&self, request: Request<String>) -> Answer {
