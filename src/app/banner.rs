@@ -52,7 +52,7 @@ fn text(config: &Config, running: &Running, credentials: &Credentials) -> String
 
 TOKEN=$(curl -s http://{http_addr}/auth -H 'x-api-key: {api_key}' -H 'content-type: application/json' \
   -d '{{"client_id":"{client_id}","password":"{password}"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-curl -i http://{http_addr}/v1/users -H "authorization: Bearer $TOKEN" -H 'x-api-key: {api_key}' \
+curl -si http://{http_addr}/v1/users -H "authorization: Bearer $TOKEN" -H 'x-api-key: {api_key}' \
   -H 'content-type: application/json' -H 'idempotency-key: {idempotency_key}' \
   -d '{{"type":"individual","email":"john@example.com","first_name":"John","last_name":"Doe","address_country":"USA"}}'
 

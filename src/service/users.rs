@@ -117,7 +117,7 @@ impl Users {
             id,
             client_id: scope.client_id,
             kind,
-            category: Some(subject(&profile).residence.category()),
+            category: Some(subject(&profile).residence.as_str()),
             status: status.as_str(),
             attempt_id: triggers.then(|| self.ambient.new_id()),
             verification_triggered: triggers,

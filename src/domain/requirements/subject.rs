@@ -25,15 +25,6 @@ pub enum Residence {
 }
 
 impl Residence {
-    /// The set of requirements that applies: that of the USA or the international one.
-    #[must_use]
-    pub const fn category(self) -> &'static str {
-        match self {
-            Self::Usa => "usa",
-            Self::Mexico | Self::Brazil | Self::Elsewhere => "international",
-        }
-    }
-
     /// The residence that the text of `address_country` (ISO 3166-1 alpha-3) says.
     #[must_use]
     pub fn of(address_country: &str) -> Self {
