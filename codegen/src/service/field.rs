@@ -54,9 +54,12 @@ impl Target {
     /// An expression of type `bool`, over `message`.
     pub(super) fn is_set(&self) -> TokenStream {
         let (holder, rust) = (&self.holder, &self.field.rust);
-        match self.field.arity {
-            Arity::Optional => quote!(#holder.#rust.is_some()),
-            _ => quote!(#holder.#rust != ::core::default::Default::default()),
+        match (&self.field.arity, &self.field.r#type) {
+            (Arity::Implicit, Type::Bool) => quote!(#holder.#rust),
+            (Arity::Implicit, Type::Number("f32" | "f64")) => quote!(#holder.#rust != 0.0),
+            (Arity::Implicit, Type::Number(_) | Type::Enum(..)) => quote!(#holder.#rust != 0),
+            (Arity::Implicit, Type::String) => quote!(!#holder.#rust.is_empty()),
+            _ => quote!(#holder.#rust.is_some()),
         }
     }
 
