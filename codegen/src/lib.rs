@@ -8,7 +8,9 @@
 mod check;
 mod debug;
 mod json;
+mod model;
 mod names;
+mod options;
 mod schema;
 mod service;
 // The run-time crate's own parser: a template that it would refuse at start-up does not build.

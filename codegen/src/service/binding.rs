@@ -5,7 +5,9 @@ use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 
 use super::field::{Target, plain_field};
 use super::refuse;
-use crate::schema::{Arity, Field, Options, Schema, Type};
+use crate::model::{Arity, Field, Type};
+use crate::options::Options;
+use crate::schema::Schema;
 use crate::template::{Segment, Template};
 
 /// One way to make a call over HTTP.

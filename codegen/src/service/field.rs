@@ -5,7 +5,8 @@ use proc_macro2::TokenStream;
 use prost_reflect::MessageDescriptor;
 use quote::quote;
 
-use crate::schema::{Arity, Field, Member, Schema, Type};
+use crate::model::{Arity, Field, Member, Type};
+use crate::schema::Schema;
 
 /// A field, perhaps of a message within the message.
 pub(super) struct Target {

@@ -7,7 +7,8 @@ use quote::quote;
 
 use super::binding::{self, Binding, Body, Part};
 use super::field;
-use crate::schema::{Arity, Field, Member, Schema, Type};
+use crate::model::{Arity, Field, Member, Type};
+use crate::schema::Schema;
 
 pub(super) fn service(schema: &Schema, service: &ServiceDescriptor) -> Result<TokenStream> {
     let runtime = crate::runtime();
