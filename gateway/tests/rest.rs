@@ -104,11 +104,12 @@ fn binding(method: &'static Method, verb: &'static str, template: &'static str) 
 
 /// What the service does: echo, or as the text says.
 fn answer(request: tonic::Request<Note>) -> Result<tonic::Response<Note>, Status> {
-    let (metadata, _, mut note) = request.into_parts();
+    let (metadata, extensions, mut note) = request.into_parts();
     if note.text == "missing" {
         return Err(status(ErrorReason::NotFound, "Note not found"));
     }
     note.tags.extend(metadata.get("cookie").map(|_| "a cookie".to_owned()));
+    note.tags.extend(extensions.get::<&str>().map(|caller| (*caller).to_owned()));
     note.tags.extend(note.key.take());
     let replayed = note.text == "again";
     let mut response = tonic::Response::new(note);
@@ -214,6 +215,12 @@ async fn a_header_is_a_field() {
     let request = put("/notes/1").header("idempotency-key", "k1").header("cookie", "c");
     let (_, body) = json_of(send(request.body(Full::from("{}")).expect("a request")).await).await;
     assert_eq!(body["tags"], serde_json::json!(["k1"]));
+}
+
+#[tokio::test]
+async fn what_a_layer_notes_reaches_the_service() {
+    let request = Request::get("/notes/1").extension("client 7").body(Full::default()).expect("a request");
+    assert_eq!(json_of(send(request).await).await.1["tags"], serde_json::json!(["client 7"]));
 }
 
 #[tokio::test]
