@@ -95,16 +95,39 @@ pub struct Problem {
     pub message: Cow<'static, str>,
 }
 
-/// The problems of one request.
+impl Problem {
+    /// The place that needs no further look.
+    fn covers(&self) -> Path {
+        let mut place = self.path.clone();
+        if self.code == "invalid_union_discriminator" {
+            place.0.pop();
+        }
+        place
+    }
+}
+
+/// The problems of one request: the first thousand, and how many more there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     list: Vec<Problem>,
+    more: usize,
 }
+
+/// Problems that are told. A body of megabytes can be wrong in millions of places.
+const MAX_PROBLEMS: usize = 1_000;
 
 impl Problems {
     /// Adds a problem.
     pub fn push(&mut self, path: Path, code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) {
-        self.list.push(Problem { path, code: code.into(), message: message.into() });
+        self.add(Problem { path, code: code.into(), message: message.into() });
+    }
+
+    fn add(&mut self, problem: Problem) {
+        if self.list.len() < MAX_PROBLEMS {
+            self.list.push(problem);
+        } else {
+            self.more += 1;
+        }
     }
 
     /// Whether there are none.
@@ -114,20 +137,53 @@ impl Problems {
     }
 
     /// Adds what a later look found, but for what lies at or below a place where a problem is known already: a field
-    /// of a wrong type is not missing as well.
+    /// of a wrong type is not missing as well, and an object of unknown kind says nothing about its other keys.
     pub fn merge(&mut self, later: Problems) {
-        let known = self.list.len();
+        let known: Vec<Path> = self.list.iter().map(Problem::covers).collect();
         for problem in later.list {
-            if !self.list[..known].iter().any(|earlier| problem.path.is_within(&earlier.path)) {
-                self.list.push(problem);
+            if !known.iter().any(|place| problem.path.is_within(place)) {
+                self.add(problem);
             }
         }
+        self.more += later.more;
     }
 
     /// All problems in the order headers, then fields in schema order, arrays by index.
     #[must_use]
     pub fn into_sorted(mut self) -> Vec<Problem> {
         self.list.sort_by(|one, other| one.path.order(&other.path));
+        if self.more > 0 {
+            let message = format!("{} more problem(s) are not listed", self.more);
+            self.list.push(Problem { path: Path::default(), code: "custom".into(), message: message.into() });
+        }
         self.list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_wrong_in_a_million_places_tells_the_first_thousand_and_how_many_more() {
+        let mut problems = Problems::default();
+        for index in 0..1_000_000 {
+            problems.push(Path(vec![Step::Index(index)]), "custom", "wrong");
+        }
+        let told = problems.into_sorted();
+        assert_eq!(told.len(), MAX_PROBLEMS + 1);
+        assert_eq!(told[MAX_PROBLEMS].message, "999000 more problem(s) are not listed");
+    }
+
+    #[test]
+    fn an_object_of_unknown_kind_hides_what_its_other_keys_lack() {
+        let mut problems = Problems::default();
+        problems.push(Path::key(3, "type"), "invalid_union_discriminator", "unknown");
+        let mut later = Problems::default();
+        later.push(Path::key(4, "name"), "invalid_type", "Required");
+        later.push(Path::header("idempotency-key"), "invalid_type", "Required");
+        problems.merge(later);
+        let paths: Vec<_> = problems.into_sorted().iter().map(|problem| problem.path.to_string()).collect();
+        assert_eq!(paths, ["idempotency-key", "type"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Objects: messages, and messages that a key tells the kind of.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess};
@@ -45,14 +46,14 @@ const WORDS: usize = 4;
 pub struct Members<'r, 'de> {
     reader: &'r Reader<'de>,
     seen: [u64; WORDS],
-    unknown: Vec<Cow<'de, str>>,
+    unknown: HashSet<Cow<'de, str>>,
     /// Added to every slot: the place of a flattened kind within its object.
     pub base: u32,
 }
 
 impl<'r, 'de> Members<'r, 'de> {
     fn new(reader: &'r Reader<'de>) -> Self {
-        Self { reader, seen: [0; WORDS], unknown: Vec::new(), base: 0 }
+        Self { reader, seen: [0; WORDS], unknown: HashSet::new(), base: 0 }
     }
 
     /// Reads the value of a known member.
@@ -116,8 +117,9 @@ impl<'r, 'de> Members<'r, 'de> {
         if self.unknown.contains(&key) {
             return Err(self.reader.duplicate(&key));
         }
+        self.reader.count()?;
         self.reader.unknown(&key);
-        self.unknown.push(key);
+        self.unknown.insert(key);
         entries.next_value_seed(Skip(self.reader))
     }
 }
@@ -203,6 +205,7 @@ impl<T: Union> Contents for Tagged<T> {
                     read_kept(&mut object, &mut members, key, value, reader)?;
                 }
             } else if !known {
+                reader.count()?;
                 let value = entries.next_value::<&'de RawValue>()?;
                 before.push((key, value));
             } else if !object.read_member(&key, &mut entries, &mut members)? {

@@ -13,6 +13,13 @@ use crate::problem::{Path, Problems, Step};
 /// How deep a body may nest (decisions, section 2).
 pub const MAX_DEPTH: u32 = 128;
 
+/// How many elements and free keys a body may have in all. A few bytes of JSON become hundreds in memory: without a limit
+/// a body of megabytes would take gigabytes.
+const MAX_PARTS: u32 = 100_000;
+
+/// Unknown keys that are told.
+const MAX_UNKNOWN: usize = 1_000;
+
 /// What was read from a body.
 #[derive(Debug, Default)]
 pub struct Body<T> {
@@ -77,6 +84,7 @@ fn position(text: &[u8]) -> (usize, usize) {
 pub struct Reader<'de> {
     text: &'de str,
     depth: Cell<u32>,
+    parts: Cell<u32>,
     state: RefCell<State>,
     /// Why reading stopped, where the reader stopped it.
     stopped: RefCell<Option<String>>,
@@ -91,7 +99,7 @@ struct State {
 
 impl<'de> Reader<'de> {
     fn new(text: &'de str) -> Self {
-        Self { text, depth: Cell::new(0), state: RefCell::default(), stopped: RefCell::default() }
+        Self { text, depth: Cell::new(0), parts: Cell::new(0), state: RefCell::default(), stopped: RefCell::default() }
     }
 
     /// Records a problem at the current place.
@@ -115,6 +123,9 @@ impl<'de> Reader<'de> {
     /// Notes a key that the schema does not know.
     pub(super) fn unknown(&self, name: &str) {
         let state = &mut *self.state.borrow_mut();
+        if state.unknown.len() >= MAX_UNKNOWN {
+            return;
+        }
         let mut path = state.path.clone();
         path.0.push(Step::Key { slot: Step::UNKNOWN, name: Cow::Owned(name.to_owned()) });
         state.unknown.push(path);
@@ -134,6 +145,15 @@ impl<'de> Reader<'de> {
         self.depth.set(depth);
         if depth > MAX_DEPTH {
             return Err(self.stop(format!("JSON nests deeper than {MAX_DEPTH} levels")));
+        }
+        Ok(())
+    }
+
+    /// Counts an element or a free key.
+    pub(super) fn count<E: Error>(&self) -> Result<(), E> {
+        self.parts.set(self.parts.get() + 1);
+        if self.parts.get() > MAX_PARTS {
+            return Err(self.stop(format!("JSON has more than {MAX_PARTS} elements")));
         }
         Ok(())
     }
@@ -288,6 +308,7 @@ impl<'de> Visitor<'de> for Skip<'_, 'de> {
                 return Err(self.0.duplicate(&key));
             }
             seen.insert(key);
+            self.0.count()?;
             entries.next_value_seed(Skip(self.0))?;
         }
         self.0.ascend();
@@ -349,6 +370,7 @@ impl<T: FromJson> Contents for List<T> {
             reader.enter(Step::Index(list.len()));
             let Some(item) = items.next_element_seed(Seed::<T>::new(reader))? else { break };
             reader.leave();
+            reader.count()?;
             list.push(item.unwrap_or_default());
         }
         reader.leave();
@@ -365,6 +387,7 @@ impl<T: FromJson> Contents for Map<T> {
             if map.contains_key(key.as_ref()) {
                 return Err(reader.duplicate(&key));
             }
+            reader.count()?;
             reader.enter(Step::Key { slot: 0, name: Cow::Owned(key.as_ref().to_owned()) });
             let value = entries.next_value_seed(Seed::<T>::new(reader))?;
             reader.leave();
