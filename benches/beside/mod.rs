@@ -1,5 +1,8 @@
 //! What the measurements are compared with: the same rows, written statement by statement by somebody else.
 
+#![allow(dead_code, reason = "each bench uses a part of it")]
+
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -11,6 +14,8 @@ use uuid::Uuid;
 
 /// Creates that run at the same time.
 pub(crate) const TASKS: u32 = 32;
+/// Clock ticks a second in `/proc`, the same on every Linux.
+const TICKS: f64 = 100.0;
 /// How long one measurement takes.
 pub(crate) const ROUND: Duration = Duration::from_secs(4);
 
@@ -83,6 +88,28 @@ pub(crate) fn rusqlite(folder: &Path) -> f64 {
         count += 1;
     }
     f64::from(count) / start.elapsed().as_secs_f64()
+}
+
+/// CPU time in milliseconds of writing 10 MiB to a new file and on to the disk: what the kernel takes for it.
+pub(crate) fn plain_write(folder: &Path, files: u32) -> f64 {
+    let content = vec![7; 10 * 1024 * 1024];
+    let (user, system) = cpu_times(std::process::id());
+    for number in 0..files {
+        let mut file = std::fs::File::create(folder.join(format!("plain-{number}"))).expect("a file");
+        file.write_all(&content).expect("room on the disk");
+        file.sync_all().expect("room on the disk");
+    }
+    let (user_after, system_after) = cpu_times(std::process::id());
+    (user_after + system_after - user - system) * 1e3 / f64::from(files)
+}
+
+/// CPU time of a process so far, in seconds: its own, and the kernel's for it.
+pub(crate) fn cpu_times(process: u32) -> (f64, f64) {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("the process runs");
+    // The name of the program, in brackets, may hold anything; behind it every field is a number.
+    let fields: Vec<&str> = text.rsplit(") ").next().expect("fields").split(' ').collect();
+    let seconds = |index: usize| fields[index].parse::<f64>().expect("a number") / TICKS;
+    (seconds(11), seconds(12))
 }
 
 const TABLES: &str = "

@@ -16,8 +16,6 @@ use uuid::Uuid;
 const REST: &str = "127.0.0.1:18080";
 const GRPC: &str = "127.0.0.1:18051";
 const ADMIN: &str = "127.0.0.1:18090";
-/// Clock ticks a second in `/proc`, the same on every Linux.
-const TICKS: f64 = 100.0;
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The middle one.
@@ -60,13 +58,15 @@ impl Program {
         std::fs::metadata(env!("CARGO_BIN_EXE_kira-users")).expect("the program's file").len() as f64
     }
 
-    /// CPU time of the process so far.
+    /// CPU time of the process so far, in seconds.
     pub(crate) fn cpu_seconds(&self) -> f64 {
-        let text = self.proc("stat");
-        // The name of the program, in brackets, may hold anything; behind it every field is a number.
-        let fields: Vec<&str> = text.rsplit(") ").next().expect("fields").split(' ').collect();
-        let ticks = |index: usize| fields[index].parse::<f64>().expect("a number");
-        (ticks(11) + ticks(12)) / TICKS
+        let (user, system) = self.cpu_times();
+        user + system
+    }
+
+    /// CPU time of the process so far, in seconds: its own, and the kernel's for it.
+    pub(crate) fn cpu_times(&self) -> (f64, f64) {
+        crate::beside::cpu_times(self.child.id())
     }
 
     /// A line of the process's status, in bytes.

@@ -111,9 +111,12 @@ impl Generator {
         }
         let out = PathBuf::from(std::env::var_os("OUT_DIR").context("OUT_DIR is set in build scripts only")?);
         let files = self.all_files()?;
+        // Reflection needs no comments, and a running service would keep them in memory.
+        let mut bare = protox::Compiler::new(&folders)?;
+        bare.include_imports(true).include_source_info(false).open_files(&files)?;
+        std::fs::write(out.join(format!("{name}.descriptors.bin")), bare.encode_file_descriptor_set())?;
         let mut compiler = protox::Compiler::new(&folders)?;
         compiler.include_imports(true).include_source_info(true).open_files(&files)?;
-        std::fs::write(out.join(format!("{name}.descriptors.bin")), compiler.encode_file_descriptor_set())?;
         let code = self.generate(compiler.descriptor_pool())?;
         std::fs::write(out.join(format!("{name}.rs")), code)?;
         Ok(())
