@@ -249,7 +249,10 @@ fn value_check(schema: &Schema, field: &Field, rules: &Rules) -> Result<TokenStr
         Type::String => {
             let (min, max) = (rules.min_len.unwrap_or_default(), rules.max_len);
             let max = max.map_or(quote!(usize::MAX), |max| quote!(#max));
-            code.extend(quote!(cx.text(value, #min, #max);));
+            // A UUID has one form, which says it all.
+            if !rules.uuid || rules.min_len.is_some() || rules.max_len.is_some() {
+                code.extend(quote!(cx.text(value, #min, #max);));
+            }
             if rules.uuid {
                 let message = field.form_message.as_deref().unwrap_or("Invalid uuid");
                 code.extend(quote!(cx.uuid(value, #message);));

@@ -158,7 +158,8 @@ fn read(schema: &Schema, message: &MessageDescriptor, path: &TokenStream, shape:
         let marker = field_marker(&leaf.field);
         let assign = assign(leaf);
         let (slot, name) = (leaf.slot, &leaf.name);
-        // Every name but the first gets a mark of its own behind those of the schema.
+        // Every name but the first gets a mark of its own behind those of the schema. Problems are told under the first:
+        // the checks that follow know no other.
         let mut spellings = vec![(slot, name.clone())];
         for alias in &leaf.field.aliases {
             spellings.push((slots, alias.clone()));
@@ -170,12 +171,12 @@ fn read(schema: &Schema, message: &MessageDescriptor, path: &TokenStream, shape:
             });
             continue;
         }
-        for (slot, name) in &spellings {
-            let others = spellings.iter().filter(|(other, _)| other != slot);
+        for (mark, spelling) in &spellings {
+            let others = spellings.iter().filter(|(other, _)| other != mark);
             let others = others.map(|(slot, name)| quote!((#slot, #name)));
             arms.extend(quote! {
-                #name => if let Some(value) =
-                    members.exclusive::<#marker, A>(entries, #slot, #name, &[#(#others),*])? { #assign; },
+                #spelling => if let Some(value) =
+                    members.alias::<#marker, A>(entries, (#slot, #name), (#mark, #spelling), &[#(#others),*])? { #assign; },
             });
         }
     }

@@ -106,15 +106,17 @@ impl Problem {
     }
 }
 
-/// The problems of one request: the first thousand, and how many more there are.
+/// How many problems of one request are told; beyond them, how many more there are. A sentence that lists the values of
+/// an enum is a thousand times as long as the value that is wrong.
+const MAX_LISTED: usize = 1_000;
+
+/// The problems of one request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     list: Vec<Problem>,
-    more: usize,
+    /// Those beyond the limit.
+    unlisted: usize,
 }
-
-/// Problems that are told. A body of megabytes can be wrong in millions of places.
-const MAX_PROBLEMS: usize = 1_000;
 
 impl Problems {
     /// Adds a problem.
@@ -123,10 +125,10 @@ impl Problems {
     }
 
     fn add(&mut self, problem: Problem) {
-        if self.list.len() < MAX_PROBLEMS {
+        if self.list.len() < MAX_LISTED {
             self.list.push(problem);
         } else {
-            self.more += 1;
+            self.unlisted += 1;
         }
     }
 
@@ -140,20 +142,20 @@ impl Problems {
     /// of a wrong type is not missing as well, and an object of unknown kind says nothing about its other keys.
     pub fn merge(&mut self, later: Problems) {
         let known: Vec<Path> = self.list.iter().map(Problem::covers).collect();
+        self.unlisted += later.unlisted;
         for problem in later.list {
             if !known.iter().any(|place| problem.path.is_within(place)) {
                 self.add(problem);
             }
         }
-        self.more += later.more;
     }
 
     /// All problems in the order headers, then fields in schema order, arrays by index.
     #[must_use]
     pub fn into_sorted(mut self) -> Vec<Problem> {
         self.list.sort_by(|one, other| one.path.order(&other.path));
-        if self.more > 0 {
-            let message = format!("{} more problem(s) are not listed", self.more);
+        if self.unlisted > 0 {
+            let message = format!("{} more problem(s) are not listed", self.unlisted);
             self.list.push(Problem { path: Path::default(), code: "custom".into(), message: message.into() });
         }
         self.list
@@ -171,8 +173,8 @@ mod tests {
             problems.push(Path(vec![Step::Index(index)]), "custom", "wrong");
         }
         let told = problems.into_sorted();
-        assert_eq!(told.len(), MAX_PROBLEMS + 1);
-        assert_eq!(told[MAX_PROBLEMS].message, "999000 more problem(s) are not listed");
+        assert_eq!(told.len(), MAX_LISTED + 1);
+        assert_eq!(told[MAX_LISTED].message, "999000 more problem(s) are not listed");
     }
 
     #[test]

@@ -18,6 +18,10 @@ const METADATA_KEYS: usize = 50;
 /// The most bytes of a `metadata` object as compact JSON.
 const METADATA_BYTES: usize = 16_384;
 
+/// The most objects and arrays inside each other in a `metadata` object, itself included. Each takes up to three levels
+/// of protobuf, of which its libraries read no more than a hundred: what is deeper could be written, but never read.
+const METADATA_DEPTH: usize = 20;
+
 /// The age from which a person may be a user, in years.
 const ADULT_YEARS: i32 = 18;
 
@@ -107,6 +111,26 @@ pub fn metadata_size(value: &Struct, _now: DateTime<Utc>) -> bool {
     let mut length = Length(0);
     length.object(value);
     length.0 <= METADATA_BYTES
+}
+
+/// At most 20 objects and arrays inside each other.
+#[must_use]
+pub fn metadata_depth(value: &Struct, _now: DateTime<Utc>) -> bool {
+    object_fits(value, METADATA_DEPTH)
+}
+
+fn object_fits(value: &Struct, levels: usize) -> bool {
+    levels.checked_sub(1).is_some_and(|levels| value.fields.values().all(|value| value_fits(value, levels)))
+}
+
+fn value_fits(value: &Value, levels: usize) -> bool {
+    match &value.kind {
+        Some(Kind::StructValue(object)) => object_fits(object, levels),
+        Some(Kind::ListValue(list)) => {
+            levels.checked_sub(1).is_some_and(|levels| list.values.iter().all(|value| value_fits(value, levels)))
+        }
+        _ => true,
+    }
 }
 
 /// A tax ID has a number.

@@ -171,6 +171,26 @@ fn metadata_may_have_16384_bytes_of_json() {
 }
 
 #[test]
+fn metadata_may_nest_20_levels_deep() {
+    let now = noon(2026, 1, 1);
+    let within = |inner: Value, array: bool| Value {
+        kind: Some(match array {
+            true => Kind::ListValue(prost_types::ListValue { values: vec![text(""), inner] }),
+            false => Kind::StructValue(object([("k".to_owned(), inner)])),
+        }),
+    };
+    for array in [false, true] {
+        let of = |levels: usize| {
+            let inner = (1..levels).fold(text("x"), |inner, _| within(inner, array));
+            object([("k".to_owned(), inner)])
+        };
+        assert!(metadata_depth(&of(20), now));
+        assert!(!metadata_depth(&of(21), now));
+    }
+    assert!(metadata_depth(&object([]), now));
+}
+
+#[test]
 fn a_tax_id_needs_a_number_and_other_identifications_do_not() {
     use v1::IdentificationType::{BusinessFormation, Curp, Ein, Nit, Passport, Ssn, Unspecified};
     let now = noon(2026, 1, 1);

@@ -65,7 +65,8 @@ impl<D: Door> Wrap for RateLimit<D> {
         if let (Some(limits), Some(caller)) = (&self.limits, request.extensions().get::<Caller>())
             && let Err(wait) = limits.take(caller.client_id)
         {
-            let seconds = u32::try_from(wait.num_milliseconds().div_euclid(1_000) + 1).unwrap_or(1);
+            // Whole seconds, and no shorter than the wait; an allowance is full again after one second at most.
+            let seconds = u32::try_from(wait.num_seconds()).unwrap_or(1) + u32::from(wait.subsec_nanos() > 0);
             return self.door.refuse(error::status_with_retry(ErrorReason::RateLimitExceeded, seconds));
         }
         pass(request, next).await

@@ -31,6 +31,8 @@ const CREATE_USER: &str = "create_user";
 const VERIFICATION: &str = "verification";
 /// Files of one request that are stored at the same time.
 const UPLOADS: usize = 4;
+/// Documents of one request; each is a row of the one statement that stores them all, and engines limit its parameters.
+const MAX_DOCUMENTS: usize = 1_000;
 /// From this size on, in bytes, hashing and sealing leave the threads that answer requests.
 const LARGE: usize = 256 * 1024;
 
@@ -64,7 +66,13 @@ impl UsersService for Users {
             return Err(corrupt("a request that was not checked"));
         };
         let scope = ClaimScope { client_id, operation: CREATE_USER, key };
-        let size = content_size(&user);
+        let mut size = Size::default();
+        each_document(&user, &mut |document| size.add(document));
+        if size.documents > MAX_DOCUMENTS {
+            let message = format!("A request must contain at most {MAX_DOCUMENTS} documents");
+            return Err(error::invalid("too_big", message));
+        }
+        let size = size.bytes;
         let draft = off_thread(size, move || Draft::new(user)).await?;
         let fingerprint = draft.fingerprint(|canonical| self.fingerprints.digest(canonical));
         // A repeated request must not upload its files again; without files the create itself finds the claim.
@@ -211,21 +219,30 @@ fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     request.extensions().get::<Caller>().copied().ok_or_else(|| corrupt("a request that was not authenticated"))
 }
 
-/// The size in bytes of all files of a request.
-fn content_size(user: &v1::create_user_request::User) -> usize {
-    use v1::create_user_request::User;
-    let of_documents = |documents: &[v1::Document]| -> usize {
-        documents.iter().filter_map(|document| document.file.as_ref()).map(|file| file.content.len()).sum()
-    };
-    let of_entries =
-        |entries: &[v1::Identification]| -> usize { entries.iter().map(|entry| of_documents(&entry.documents)).sum() };
-    match user {
-        User::Individual(user) => of_entries(&user.identifying_information) + of_documents(&user.documents),
-        User::Business(user) => {
-            let of_persons = user.associated_persons.iter().map(|person| of_entries(&person.identifying_information));
-            of_persons.sum::<usize>() + of_entries(&user.identifying_information) + of_documents(&user.documents)
-        }
+/// How much a request brings.
+#[derive(Default)]
+struct Size {
+    documents: usize,
+    /// Of all files together.
+    bytes: usize,
+}
+
+impl Size {
+    fn add(&mut self, document: &v1::Document) {
+        self.documents += 1;
+        self.bytes += document.file.as_ref().map_or(0, |file| file.content.len());
     }
+}
+
+/// Shows every document of a request to `see`.
+fn each_document(user: &v1::create_user_request::User, see: &mut dyn FnMut(&v1::Document)) {
+    use v1::create_user_request::User;
+    let (persons, entries, documents) = match user {
+        User::Individual(user) => (&[][..], &user.identifying_information, &user.documents),
+        User::Business(user) => (&user.associated_persons[..], &user.identifying_information, &user.documents),
+    };
+    let of_persons = persons.iter().flat_map(|person| &person.identifying_information);
+    of_persons.chain(entries).flat_map(|entry| &entry.documents).chain(documents).for_each(see);
 }
 
 /// Does work on `size` bytes, elsewhere where it takes long.

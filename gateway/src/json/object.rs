@@ -66,18 +66,55 @@ impl<'r, 'de> Members<'r, 'de> {
         slot: u32,
         name: &'static str,
     ) -> Result<Option<T::Value>, A::Error> {
-        let slot = self.base + slot;
-        if self.mark(slot) {
-            return Err(self.reader.duplicate(name));
+        self.spelled::<T, A>(entries, (slot, name), (slot, name))
+    }
+
+    /// Reads the value of the member `(slot, name)`, which the body calls by the name of a mark.
+    fn spelled<T: FromJson, A: MapAccess<'de>>(
+        &mut self,
+        entries: &mut A,
+        (slot, name): (u32, &'static str),
+        (mark, spelling): (u32, &'static str),
+    ) -> Result<Option<T::Value>, A::Error> {
+        if self.mark(self.base + mark) {
+            return Err(self.reader.duplicate(spelling));
         }
-        self.reader.enter(Step::Key { slot, name: Cow::Borrowed(name) });
+        self.reader.enter(Step::Key { slot: self.base + slot, name: Cow::Borrowed(name) });
         let value = entries.next_value_seed(Seed::<T>::new(self.reader))?;
         self.reader.leave();
         Ok(value)
     }
 
-    /// As [`Members::value`], of a member that another name stands for as well, or that excludes another: giving both is
-    /// a problem.
+    /// As [`Members::value`], of a member that has several names, of which `spelling` is this one: giving two is a
+    /// problem. All problems are told under the member's first name.
+    ///
+    /// # Errors
+    /// The text is no JSON, nests too deep, or names a key twice.
+    pub fn alias<T: FromJson, A: MapAccess<'de>>(
+        &mut self,
+        entries: &mut A,
+        (slot, name): (u32, &'static str),
+        (mark, spelling): (u32, &'static str),
+        others: &[(u32, &'static str)],
+    ) -> Result<Option<T::Value>, A::Error> {
+        let value = self.spelled::<T, A>(entries, (slot, name), (mark, spelling))?;
+        for (other, other_name) in others {
+            if self.is_marked(self.base + other) {
+                let second = if *other_name == name { spelling } else { other_name };
+                self.together((slot, name), second);
+                return Ok(None);
+            }
+        }
+        Ok(value)
+    }
+
+    fn together(&self, (slot, name): (u32, &'static str), other: &str) {
+        self.reader.enter(Step::Key { slot: self.base + slot, name: Cow::Borrowed(name) });
+        self.reader.problem("custom", format!("Must not be given together with '{other}'"));
+        self.reader.leave();
+    }
+
+    /// As [`Members::value`], of a member that excludes others: giving two is a problem.
     ///
     /// # Errors
     /// The text is no JSON, nests too deep, or names a key twice.
@@ -91,9 +128,7 @@ impl<'r, 'de> Members<'r, 'de> {
         let value = self.value::<T, A>(entries, slot, name)?;
         for (other, other_name) in others {
             if self.is_marked(self.base + other) {
-                self.reader.enter(Step::Key { slot: self.base + slot, name: Cow::Borrowed(name) });
-                self.reader.problem("custom", format!("Must not be given together with '{other_name}'"));
-                self.reader.leave();
+                self.together((slot, name), other_name);
                 return Ok(None);
             }
         }
@@ -117,7 +152,6 @@ impl<'r, 'de> Members<'r, 'de> {
         if self.unknown.contains(&key) {
             return Err(self.reader.duplicate(&key));
         }
-        self.reader.count()?;
         self.reader.unknown(&key);
         self.unknown.insert(key);
         entries.next_value_seed(Skip(self.reader))
@@ -193,8 +227,12 @@ impl<T: Union> Contents for Tagged<T> {
         let mut object = T::default();
         let mut members = Members::new(reader);
         let mut before: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::new();
+        let mut seen: HashSet<Cow<'de, str>> = HashSet::new();
         let mut known = false;
         while let Some(key) = entries.next_key_seed(Key)? {
+            if !known && !seen.insert(key.clone()) {
+                return Err(reader.duplicate(&key));
+            }
             if key == T::DISCRIMINATOR {
                 let tag = members.value::<Tag, A>(&mut entries, T::SLOT, T::DISCRIMINATOR)?.unwrap_or_default();
                 if !object.choose(&tag) {
@@ -213,8 +251,16 @@ impl<T: Union> Contents for Tagged<T> {
             }
         }
         if !known {
-            // Nothing can be said about the other keys, but the rest must still be JSON.
-            while let Some(_key) = entries.next_key_seed(Key)? {
+            // Nothing can be said about the other keys, but all of them must be JSON as any other.
+            for (_, value) in before {
+                let skipped = Entry(value.get()).next_value_seed(Skip(reader));
+                skipped.map_err(|error| reader.stop_within(value.get(), &error))?;
+            }
+            while let Some(key) = entries.next_key_seed(Key)? {
+                if seen.contains(&key) {
+                    return Err(reader.duplicate(&key));
+                }
+                seen.insert(key);
                 entries.next_value_seed(Skip(reader))?;
             }
             reader.forget();

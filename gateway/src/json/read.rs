@@ -13,11 +13,11 @@ use crate::problem::{Path, Problems, Step};
 /// How deep a body may nest (decisions, section 2).
 pub const MAX_DEPTH: u32 = 128;
 
-/// How many elements and free keys a body may have in all. A few bytes of JSON become hundreds in memory: without a limit
-/// a body of megabytes would take gigabytes.
-const MAX_PARTS: u32 = 100_000;
+/// How many values a body may have in all. An element of three bytes may become a message of hundreds, so that the size
+/// of a body says little about the memory that it takes.
+pub const MAX_VALUES: u32 = 100_000;
 
-/// Unknown keys that are told.
+/// How many unknown keys are told.
 const MAX_UNKNOWN: usize = 1_000;
 
 /// What was read from a body.
@@ -84,10 +84,18 @@ fn position(text: &[u8]) -> (usize, usize) {
 pub struct Reader<'de> {
     text: &'de str,
     depth: Cell<u32>,
-    parts: Cell<u32>,
+    values: Cell<u32>,
     state: RefCell<State>,
     /// Why reading stopped, where the reader stopped it.
-    stopped: RefCell<Option<String>>,
+    stopped: RefCell<Option<Stop>>,
+}
+
+/// Why reading stopped.
+#[derive(Debug)]
+struct Stop {
+    reason: String,
+    /// Whether the reason tells the line and the column.
+    placed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -99,7 +107,7 @@ struct State {
 
 impl<'de> Reader<'de> {
     fn new(text: &'de str) -> Self {
-        Self { text, depth: Cell::new(0), parts: Cell::new(0), state: RefCell::default(), stopped: RefCell::default() }
+        Self { text, depth: Cell::new(0), values: Cell::new(0), state: RefCell::default(), stopped: RefCell::default() }
     }
 
     /// Records a problem at the current place.
@@ -149,17 +157,18 @@ impl<'de> Reader<'de> {
         Ok(())
     }
 
-    /// Counts an element or a free key.
-    pub(super) fn count<E: Error>(&self) -> Result<(), E> {
-        self.parts.set(self.parts.get() + 1);
-        if self.parts.get() > MAX_PARTS {
-            return Err(self.stop(format!("JSON has more than {MAX_PARTS} elements")));
-        }
-        Ok(())
-    }
-
     pub(super) fn ascend(&self) {
         self.depth.set(self.depth.get() - 1);
+    }
+
+    /// Counts a value.
+    pub(super) fn count<E: Error>(&self) -> Result<(), E> {
+        let values = self.values.get() + 1;
+        self.values.set(values);
+        if values > MAX_VALUES {
+            return Err(self.stop(format!("JSON has more than {MAX_VALUES} values")));
+        }
+        Ok(())
     }
 
     /// Stops the reading because an object names a key twice.
@@ -169,7 +178,7 @@ impl<'de> Reader<'de> {
     }
 
     fn stop<E: Error>(&self, reason: String) -> E {
-        *self.stopped.borrow_mut() = Some(reason);
+        *self.stopped.borrow_mut() = Some(Stop { reason, placed: false });
         E::custom("stopped")
     }
 
@@ -179,14 +188,23 @@ impl<'de> Reader<'de> {
         let (line, column) = position(&self.text.as_bytes()[..offset]);
         let line_in_slice = error.line();
         let column = if line_in_slice <= 1 { column + error.column() } else { error.column() };
-        let reason = self.reason(error);
-        self.stop(format!("{reason} at line {} column {column}", line + line_in_slice.saturating_sub(1)))
+        let line = line + line_in_slice.saturating_sub(1);
+        let stop = self.stop_at(error, line, column);
+        *self.stopped.borrow_mut() = Some(stop);
+        E::custom("stopped")
     }
 
-    fn reason(&self, error: &serde_json::Error) -> String {
-        if let Some(reason) = self.stopped.borrow_mut().take() {
-            return reason;
-        }
+    /// Why reading stopped, with the place, which is that of `error` unless the reason tells another.
+    fn stop_at(&self, error: &serde_json::Error, line: usize, column: usize) -> Stop {
+        let reason = match self.stopped.borrow_mut().take() {
+            Some(stop) if stop.placed => return stop,
+            Some(stop) => stop.reason,
+            None => Self::reason(error),
+        };
+        Stop { reason: format!("{reason} at line {line} column {column}"), placed: true }
+    }
+
+    fn reason(error: &serde_json::Error) -> String {
         if error.is_eof() {
             return "Unexpected end of JSON".to_owned();
         }
@@ -196,11 +214,7 @@ impl<'de> Reader<'de> {
     }
 
     fn describe(&self, error: &serde_json::Error) -> String {
-        let reason = self.reason(error);
-        if reason.contains(" at line ") {
-            return reason;
-        }
-        format!("{reason} at line {} column {}", error.line(), error.column())
+        self.stop_at(error, error.line(), error.column()).reason
     }
 }
 
@@ -220,6 +234,7 @@ impl<'de, T: FromJson> DeserializeSeed<'de> for Seed<'_, 'de, T> {
     type Value = Option<T::Value>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        self.reader.count()?;
         T::from_json(json, self.reader)
     }
 }
@@ -258,6 +273,7 @@ impl<'de> DeserializeSeed<'de> for Skip<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        self.0.count()?;
         json.deserialize_any(self)
     }
 }
@@ -308,7 +324,6 @@ impl<'de> Visitor<'de> for Skip<'_, 'de> {
                 return Err(self.0.duplicate(&key));
             }
             seen.insert(key);
-            self.0.count()?;
             entries.next_value_seed(Skip(self.0))?;
         }
         self.0.ascend();
@@ -370,7 +385,6 @@ impl<T: FromJson> Contents for List<T> {
             reader.enter(Step::Index(list.len()));
             let Some(item) = items.next_element_seed(Seed::<T>::new(reader))? else { break };
             reader.leave();
-            reader.count()?;
             list.push(item.unwrap_or_default());
         }
         reader.leave();
@@ -387,7 +401,6 @@ impl<T: FromJson> Contents for Map<T> {
             if map.contains_key(key.as_ref()) {
                 return Err(reader.duplicate(&key));
             }
-            reader.count()?;
             reader.enter(Step::Key { slot: 0, name: Cow::Owned(key.as_ref().to_owned()) });
             let value = entries.next_value_seed(Seed::<T>::new(reader))?;
             reader.leave();

@@ -149,7 +149,6 @@ fn read_struct<'de, A: MapAccess<'de>>(mut entries: A, reader: &Reader<'de>) -> 
         if found.fields.contains_key(key.as_ref()) {
             return Err(reader.duplicate(&key));
         }
-        reader.count()?;
         let value = entries.next_value_seed(Free(reader))?;
         found.fields.insert(key.into_owned(), value);
     }
@@ -161,7 +160,6 @@ fn read_list<'de, A: SeqAccess<'de>>(mut items: A, reader: &Reader<'de>) -> Resu
     reader.descend()?;
     let mut found = ListValue::default();
     while let Some(value) = items.next_element_seed(Free(reader))? {
-        reader.count()?;
         found.values.push(value);
     }
     reader.ascend();
@@ -175,6 +173,7 @@ impl<'de> DeserializeSeed<'de> for Free<'_, 'de> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+        self.0.count()?;
         json.deserialize_any(self)
     }
 }
