@@ -20,6 +20,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// How much of one HTTP/2 stream may be under way: a file of megabytes should not wait for permissions.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
+/// The headers of one HTTP/2 request, all together: the longest token that is looked at, and room for the rest. What is
+/// longer gets a bare 431, without a gRPC status.
+const MAX_HEADERS: u32 = 64 << 10;
 /// Pause after an accept that failed, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -33,7 +36,8 @@ pub async fn serve(listener: TcpListener, service: impl HttpService, shutdown: C
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE)
         .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW);
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(MAX_HEADERS);
     let graceful = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {
@@ -50,9 +54,9 @@ pub async fn serve(listener: TcpListener, service: impl HttpService, shutdown: C
         };
         // Answers are written whole; waiting for more to send along would only delay them.
         let _ = stream.set_nodelay(true);
-        let service = service.clone().map_request(|request: http::Request<hyper::body::Incoming>| {
-            request.map(tonic::body::Body::new)
-        });
+        let service = service
+            .clone()
+            .map_request(|request: http::Request<hyper::body::Incoming>| request.map(tonic::body::Body::new));
         let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
