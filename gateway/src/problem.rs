@@ -54,7 +54,9 @@ impl Path {
             _ => false,
         };
         // The empty path is the body, which holds every key but no header.
-        self.is_header() == outer.is_header() && self.0.len() >= outer.0.len() && self.0.iter().zip(&outer.0).all(same)
+        self.is_header() == outer.is_header()
+            && self.0.len() >= outer.0.len()
+            && self.0.iter().zip(&outer.0).all(same)
     }
 
     fn order(&self, other: &Path) -> Ordering {

@@ -137,8 +137,10 @@ fn the_headers_of_a_grpc_answer_are_completed() {
 
 #[test]
 fn a_success_stays_one() {
-    let mut headers =
-        HeaderMap::from_iter([(http::HeaderName::from_static("grpc-status"), http::HeaderValue::from_static("0"))]);
+    let mut headers = HeaderMap::from_iter([(
+        http::HeaderName::from_static("grpc-status"),
+        http::HeaderValue::from_static("0"),
+    )]);
     complete_headers(&mut headers);
     assert_eq!(headers.len(), 1);
 }

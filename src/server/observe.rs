@@ -83,11 +83,9 @@ fn request_id(headers: &HeaderMap, ambient: &SharedAmbient) -> HeaderValue {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
         (1..=128).contains(&id.len()) && id.as_bytes().iter().all(plain)
     };
-    headers
-        .get(REQUEST_ID)
-        .filter(sane)
-        .cloned()
-        .unwrap_or_else(|| HeaderValue::from_str(&ambient.new_id().to_string()).expect("a UUID is a header value"))
+    headers.get(REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| {
+        HeaderValue::from_str(&ambient.new_id().to_string()).expect("a UUID is a header value")
+    })
 }
 
 struct Headers<'a>(&'a HeaderMap);

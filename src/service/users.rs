@@ -20,7 +20,9 @@ use crate::contract::v1::users_service_server::UsersService;
 use crate::domain::eligibility::Catalogue;
 use crate::domain::requirements::{Report, report as judge};
 use crate::domain::status::Status as UserStatus;
-use crate::store::{Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewJob, NewUser, Store, UserRecord};
+use crate::store::{
+    Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewJob, NewUser, Store, UserRecord,
+};
 use crate::telemetry;
 use crate::vault::documents::{DocumentStore, object_key};
 use crate::vault::{DataKey, KeyedHash, Owner, Place, SEAL_OVERHEAD, Vault};
@@ -217,8 +219,9 @@ fn content_size(user: &v1::create_user_request::User) -> usize {
     let of_documents = |documents: &[v1::Document]| -> usize {
         documents.iter().filter_map(|document| document.file.as_ref()).map(|file| file.content.len()).sum()
     };
-    let of_entries =
-        |entries: &[v1::Identification]| -> usize { entries.iter().map(|entry| of_documents(&entry.documents)).sum() };
+    let of_entries = |entries: &[v1::Identification]| -> usize {
+        entries.iter().map(|entry| of_documents(&entry.documents)).sum()
+    };
     match user {
         User::Individual(user) => of_entries(&user.identifying_information) + of_documents(&user.documents),
         User::Business(user) => {
@@ -229,7 +232,10 @@ fn content_size(user: &v1::create_user_request::User) -> usize {
 }
 
 /// Does work on `size` bytes, elsewhere where it takes long.
-async fn off_thread<T: Send + 'static>(size: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Status> {
+async fn off_thread<T: Send + 'static>(
+    size: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Status> {
     if size < LARGE {
         return Ok(work());
     }
