@@ -9,7 +9,8 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::harness::service::{Answer, Client, Service, config};
-use crate::support::{minimal, refusal};
+use crate::harness::requests::minimal;
+use crate::support::refusal;
 
 /// `POST /auth` and CreateToken with these credentials; both must answer the same. None: refused.
 async fn token(service: &Service, client: &Client, id: &str, password: &str, api_key: Option<&str>) -> Option<String> {

@@ -7,9 +7,8 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::harness::service::{Answer, Client, Service};
-use crate::support::{
-    EXAMPLES, data_uri, example, execute, id, jpeg, message, minimal, objects, refusal, rows, with, with_files,
-};
+use crate::harness::requests::{EXAMPLES, data_uri, example, jpeg, message, minimal, with, with_files};
+use crate::support::{execute, id, objects, refusal, rows};
 
 const REUSED: &str = "Idempotency key has already been used with different request data";
 

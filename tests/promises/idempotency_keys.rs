@@ -6,7 +6,8 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::harness::service::{Client, Service, is_replayed};
-use crate::support::{id, message, minimal, problems, refusal, rows, violations, with};
+use crate::harness::requests::{message, minimal, with};
+use crate::support::{id, problems, refusal, rows, violations};
 
 const KEY: &str = "5f0e8400-e29b-41d4-a716-4466554400ab";
 

@@ -7,7 +7,8 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::harness::service::Service;
-use crate::support::{id, minimal, refusal};
+use crate::harness::requests::minimal;
+use crate::support::{id, refusal};
 
 fn not_found(user_id: &str) -> Value {
     json!({"code": "not_found", "message": format!("User with ID {user_id} not found")})

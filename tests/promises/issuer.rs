@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::authentication::assert_refused;
 use crate::harness::service::{Client, Service};
-use crate::support::minimal;
+use crate::harness::requests::minimal;
 
 const ISSUER: &str = "https://id.example.com/";
 

@@ -5,7 +5,8 @@ use kira_users::config::Config;
 
 use crate::harness::database::{TestDatabase, engine};
 use crate::harness::service::{Client, Service, config};
-use crate::support::{id, minimal, with_files};
+use crate::harness::requests::{minimal, with_files};
+use crate::support::id;
 
 /// The harness's own key.
 const TEST: &str = "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";

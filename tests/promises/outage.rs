@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::harness::service::{Answer, Client, Service, config};
 use crate::proxy::Proxy;
-use crate::support::{message, minimal, refusal, rows};
+use crate::harness::requests::{message, minimal};
+use crate::support::{refusal, rows};
 
 /// A service whose database can be taken away.
 struct Setup {

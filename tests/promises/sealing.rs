@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::harness::database::TestDatabase;
 use crate::harness::service::{Client, Service};
 use crate::log;
-use crate::support::{EXAMPLES, data_uri, example, files, id, jpeg, message, objects, with};
+use crate::harness::requests::{EXAMPLES, data_uri, example, jpeg, message, with};
+use crate::support::{files, id, objects};
 
 /// Stands in every text, number and file that is planted.
 const MARK: &str = "zqjxkvwyq";
