@@ -1,14 +1,16 @@
-//! Creates a second through the store, 32 at a time, without documents: on a SQLite file, and with
-//! `KIRA_TEST_DATABASE_URL` on PostgreSQL beside pgbench, which writes the same rows statement by statement.
+//! Creates a second through the store, 32 at a time, without documents: on a SQLite file, and beside one rusqlite
+//! connection, and with `KIRA_TEST_DATABASE_URL` on PostgreSQL beside pgbench; both write the same rows statement by
+//! statement.
 //!
 //! `cargo bench --bench store_create`, or `--profile fast-release` while developing.
 
 #![expect(clippy::print_stdout, reason = "the figures are the purpose")]
 
+mod beside;
+
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use kira_users::ambient::{Ambient, System};
@@ -20,16 +22,24 @@ use serde_json::json;
 use url::Url;
 use uuid::Uuid;
 
-const TASKS: u32 = 32;
+use beside::{ROUND, TASKS};
+
 const ROUNDS: usize = 3;
-const ROUND: Duration = Duration::from_secs(4);
 
 #[tokio::main]
 async fn main() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on disk");
     let store = open(&format!("sqlite://{}", folder.path().join("users.db").display())).await;
-    let rates = rounds(async || rate(&store).await).await;
-    println!("SQLite, FULL:   {:>6.0} creates/s (median of {ROUNDS})", rates[ROUNDS / 2]);
+    let mut alone = Vec::new();
+    let ours = rounds(async || {
+        alone.push(beside::rusqlite(folder.path()));
+        rate(&store).await
+    });
+    let ours = ours.await[ROUNDS / 2];
+    alone.sort_by(f64::total_cmp);
+    let alone = alone[ROUNDS / 2];
+    println!("SQLite, FULL:   {ours:>6.0} creates/s (median of {ROUNDS})");
+    println!("rusqlite alone: {alone:>6.0} tx/s, one connection; ratio {:.2}", ours / alone);
     store.close().await;
 
     if let Ok(url) = std::env::var("KIRA_TEST_DATABASE_URL") {
@@ -46,51 +56,22 @@ async fn postgres(maintenance: &Url, folder: &Path) {
     url.set_path("kira_bench");
     let store = open(url.as_str()).await;
     let client = store.list_clients().await.expect("a read").remove(0).id;
-    let script = folder.join("create.sql");
-    std::fs::write(&script, SCRIPT.replace("CLIENT", &client.to_string())).expect("a script");
+    let script = beside::script(folder, client);
 
-    let mut beside = Vec::new();
+    let mut theirs = Vec::new();
     let ours = rounds(async || {
-        beside.extend(pgbench(&url, &script));
+        theirs.extend(beside::pgbench(&url, &script));
         rate(&store).await
     });
     let ours = ours.await[ROUNDS / 2];
     println!("PostgreSQL:     {ours:>6.0} creates/s (median of {ROUNDS})");
-    beside.sort_by(f64::total_cmp);
-    if let Some(theirs) = beside.get(ROUNDS / 2) {
+    theirs.sort_by(f64::total_cmp);
+    if let Some(theirs) = theirs.get(ROUNDS / 2) {
         println!("pgbench beside: {theirs:>6.0} tx/s, ratio {:.2}", ours / theirs);
     }
     store.close().await;
     server.execute_unprepared(drop).await.expect("the database is dropped");
 }
-
-/// Transactions a second; None without pgbench.
-fn pgbench(url: &Url, script: &Path) -> Option<f64> {
-    let (tasks, seconds) = (TASKS.to_string(), ROUND.as_secs().to_string());
-    let output = Command::new("pgbench")
-        .args(["-n", "-M", "prepared", "-c", &tasks, "-j", "1", "-T", &seconds, "-f"])
-        .args([script.as_os_str(), url.as_str().as_ref()])
-        .output()
-        .ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok())
-}
-
-/// The rows of `create`, one statement each.
-const SCRIPT: &str = "\
-\\set a random(0, 9000000000000000000)
-\\set b random(0, 9000000000000000000)
-BEGIN;
-INSERT INTO users VALUES (md5(:a::text || :b::text)::uuid, 'CLIENT', 'individual', 'usa', 'CREATED', md5(:b::text)::uuid,
- true, '{\"verification\":[\"occupation\"]}', decode(repeat('01', 80), 'hex'), decode(repeat('02', 2000), 'hex'), 1, now(), now());
-INSERT INTO jobs VALUES (md5(:b::text || 'j')::uuid, 'verification', 'CLIENT', md5(:a::text || :b::text)::uuid,
- md5(:b::text)::uuid, 'queued', now(), 0, NULL, NULL, NULL, NULL, now());
-INSERT INTO events VALUES (md5(:b::text || 'e')::uuid, 'CLIENT', md5(:a::text || :b::text)::uuid, 'user.created', 1,
- '{\"status\":\"CREATED\"}', now(), NULL);
-INSERT INTO idempotency_keys VALUES ('CLIENT', 'users.create', md5(:b::text || 'k')::uuid, decode(repeat('03', 32), 'hex'),
- md5(:a::text || :b::text)::uuid, now());
-COMMIT;
-";
 
 async fn open(url: &str) -> Store {
     let options = StoreOptions { max_connections: TASKS, ..StoreOptions::default() };

@@ -10,6 +10,8 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod contract;
+#[cfg(test)]
+mod dependency_rules;
 pub mod domain;
 pub mod server;
 pub mod service;

@@ -6,9 +6,11 @@ use proc_macro2::TokenStream;
 use prost_reflect::{MessageDescriptor, Value};
 use quote::quote;
 
+use crate::model::{Arity, Field, Form, Leaf, Member, Shape, Type};
 use crate::names;
+use crate::options::Options;
 use crate::runtime;
-use crate::schema::{Arity, Field, Form, Leaf, Member, Options, Schema, Shape, Type};
+use crate::schema::Schema;
 
 pub(crate) fn message(schema: &Schema, message: &MessageDescriptor) -> Result<TokenStream> {
     if !schema.is_request(message) {

@@ -5,7 +5,8 @@ use proc_macro2::TokenStream;
 use prost_reflect::MessageDescriptor;
 use quote::quote;
 
-use crate::schema::{Member, Schema};
+use crate::model::Member;
+use crate::schema::Schema;
 
 pub(crate) fn message(schema: &Schema, message: &MessageDescriptor) -> Result<TokenStream> {
     let path = schema.own_path(message);

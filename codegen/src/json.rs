@@ -5,9 +5,10 @@ use proc_macro2::TokenStream;
 use prost_reflect::{EnumDescriptor, MessageDescriptor};
 use quote::quote;
 
+use crate::model::{Arity, Field, Form, Leaf, Oneof, Shape, Type};
 use crate::names;
 use crate::runtime;
-use crate::schema::{Arity, Field, Form, Leaf, Oneof, Schema, Shape, Type};
+use crate::schema::Schema;
 
 /// Marks that the reader has for the members of one object.
 const MAX_SLOTS: u32 = 256;

@@ -8,7 +8,9 @@
 mod check;
 mod debug;
 mod json;
+mod model;
 mod names;
+mod options;
 mod schema;
 mod service;
 // The run-time crate's own parser: a template that it would refuse at start-up does not build.
@@ -31,6 +33,7 @@ use crate::schema::Schema;
 #[derive(Debug)]
 pub struct Generator {
     root: PathBuf,
+    includes: Vec<PathBuf>,
     files: Vec<PathBuf>,
     packages: Vec<String>,
     rules: Option<String>,
@@ -43,12 +46,20 @@ impl Generator {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
+            includes: Vec::new(),
             files: Vec::new(),
             packages: Vec::new(),
             rules: None,
             extern_paths: Vec::new(),
             messages_only: false,
         }
+    }
+
+    /// Another folder that imports may start at.
+    #[must_use]
+    pub fn include(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.includes.push(folder.into());
+        self
     }
 
     /// Adds every file of a package; the package's folder is its name with slashes.
@@ -92,13 +103,20 @@ impl Generator {
     ///
     /// # Errors
     /// What is wrong with the `.proto` files or their options, naming the element.
+    #[expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
     pub fn write(self, name: &str) -> Result<()> {
-        println!("cargo:rerun-if-changed={}", self.root.display());
+        let folders: Vec<&PathBuf> = std::iter::once(&self.root).chain(&self.includes).collect();
+        for folder in &folders {
+            println!("cargo:rerun-if-changed={}", folder.display());
+        }
         let out = PathBuf::from(std::env::var_os("OUT_DIR").context("OUT_DIR is set in build scripts only")?);
         let files = self.all_files()?;
-        let mut compiler = protox::Compiler::new([&self.root])?;
+        // Reflection needs no comments, and a running service would keep them in memory.
+        let mut bare = protox::Compiler::new(&folders)?;
+        bare.include_imports(true).include_source_info(false).open_files(&files)?;
+        std::fs::write(out.join(format!("{name}.descriptors.bin")), bare.encode_file_descriptor_set())?;
+        let mut compiler = protox::Compiler::new(&folders)?;
         compiler.include_imports(true).include_source_info(true).open_files(&files)?;
-        std::fs::write(out.join(format!("{name}.descriptors.bin")), compiler.encode_file_descriptor_set())?;
         let code = self.generate(compiler.descriptor_pool())?;
         std::fs::write(out.join(format!("{name}.rs")), code)?;
         Ok(())

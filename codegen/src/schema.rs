@@ -1,17 +1,19 @@
-//! The contract as the generator sees it: descriptors joined with the options that shape them.
+//! Reads the contract: descriptors joined with the options that shape them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail, ensure};
 use heck::ToShoutySnakeCase;
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use prost_reflect::{
     Cardinality, DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind,
-    MessageDescriptor, OneofDescriptor, ReflectMessage, ServiceDescriptor, Value,
+    MessageDescriptor, OneofDescriptor, ServiceDescriptor, Value,
 };
 use quote::quote;
 
+use crate::model::{Arity, EnumValue, Field, Form, Leaf, Member, Oneof, Shape, Type};
 use crate::names;
+use crate::options::Options;
 
 /// All files, and the packages to generate.
 pub(crate) struct Schema {
@@ -23,172 +25,6 @@ pub(crate) struct Schema {
     requests: BTreeSet<String>,
     /// Full names of the messages that responses consist of.
     responses: BTreeSet<String>,
-}
-
-/// What a field holds, once or many times.
-#[derive(Clone)]
-pub(crate) enum Type {
-    Bool,
-    /// Any integer or floating-point type, by its Rust name.
-    Number(&'static str),
-    String,
-    Bytes,
-    Enum(TokenStream),
-    Message(MessageDescriptor, TokenStream),
-}
-
-/// How often a field holds it.
-#[derive(Clone)]
-pub(crate) enum Arity {
-    /// Always there; the default where nothing was given.
-    Implicit,
-    /// There or not.
-    Optional,
-    List,
-    /// From texts to the type.
-    Map,
-}
-
-/// A field with its options.
-#[derive(Clone)]
-pub(crate) struct Field {
-    pub(crate) descriptor: FieldDescriptor,
-    pub(crate) rust: Ident,
-    pub(crate) r#type: Type,
-    pub(crate) arity: Arity,
-    pub(crate) json: String,
-    pub(crate) aliases: Vec<String>,
-    pub(crate) flatten: Option<String>,
-    pub(crate) header: Option<String>,
-    pub(crate) sensitive: bool,
-    pub(crate) emit_empty: bool,
-    pub(crate) form_message: Option<String>,
-    pub(crate) input_only: bool,
-    pub(crate) output_only: bool,
-    /// Place in the schema order of the enclosing JSON object; a flattened message takes as many as it has members.
-    pub(crate) slot: u32,
-}
-
-/// A oneof with its options.
-#[derive(Clone)]
-pub(crate) struct Oneof {
-    pub(crate) descriptor: OneofDescriptor,
-    pub(crate) rust: Ident,
-    /// The enum that prost makes of it, from the root of the package's module.
-    pub(crate) path: TokenStream,
-    pub(crate) flatten: bool,
-    pub(crate) discriminator: Option<String>,
-    pub(crate) fields: Vec<Field>,
-    pub(crate) slot: u32,
-}
-
-/// A message's parts in the order of their declaration.
-#[derive(Clone)]
-pub(crate) enum Member {
-    Field(Field),
-    Oneof(Oneof),
-}
-
-/// A member of a message's JSON object, those of flattened messages included.
-#[derive(Clone)]
-pub(crate) struct Leaf {
-    pub(crate) field: Field,
-    /// The key, prefixes included.
-    pub(crate) name: String,
-    pub(crate) slot: u32,
-    /// The flattened fields on the way to it, each with the path of its message's type.
-    pub(crate) way: Vec<(Ident, TokenStream)>,
-    input_only: bool,
-    output_only: bool,
-}
-
-impl Leaf {
-    /// Whether requests bring it in their body.
-    pub(crate) fn is_read(&self) -> bool {
-        !self.output_only && self.field.header.is_none()
-    }
-
-    /// Whether responses show it in their body.
-    pub(crate) fn is_written(&self) -> bool {
-        !self.input_only && self.field.header.is_none()
-    }
-
-    /// Whether only the service may set it.
-    pub(crate) fn is_output_only(&self) -> bool {
-        self.output_only
-    }
-}
-
-/// The JSON object of a message.
-pub(crate) struct Shape {
-    pub(crate) leaves: Vec<Leaf>,
-    pub(crate) oneofs: Vec<Oneof>,
-    /// How many places its members take.
-    pub(crate) slots: u32,
-}
-
-/// The JSON of a message.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    Object,
-    DataUri,
-    Transparent,
-}
-
-/// An enum value with its options.
-pub(crate) struct EnumValue {
-    pub(crate) number: i32,
-    pub(crate) json: String,
-    pub(crate) category: String,
-    pub(crate) reason: Option<Options>,
-}
-
-/// An option message, or nothing.
-#[derive(Clone)]
-pub(crate) struct Options(DynamicMessage);
-
-impl Options {
-    pub(crate) fn get(&self, name: &str) -> Option<Value> {
-        let field = ReflectMessage::descriptor(&self.0).get_field_by_name(name)?;
-        self.0.has_field(&field).then(|| self.0.get_field(&field).into_owned())
-    }
-
-    pub(crate) fn string(&self, name: &str) -> Option<String> {
-        self.get(name).and_then(|value| value.as_str().map(str::to_owned)).filter(|text| !text.is_empty())
-    }
-
-    pub(crate) fn strings(&self, name: &str) -> Vec<String> {
-        let list = self.get(name);
-        let items = list.as_ref().and_then(Value::as_list).unwrap_or_default();
-        items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
-    }
-
-    pub(crate) fn flag(&self, name: &str) -> bool {
-        self.get(name).and_then(|value| value.as_bool()).unwrap_or_default()
-    }
-
-    pub(crate) fn number(&self, name: &str) -> Option<u64> {
-        match self.get(name)? {
-            Value::U64(number) => Some(number),
-            Value::U32(number) => Some(u64::from(number)),
-            Value::EnumNumber(number) => u64::try_from(number).ok(),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn message(&self, name: &str) -> Option<Options> {
-        self.get(name).and_then(|value| value.as_message().cloned()).map(Options)
-    }
-
-    pub(crate) fn messages(&self, name: &str) -> Vec<Options> {
-        let list = self.get(name);
-        let items = list.as_ref().and_then(Value::as_list).unwrap_or_default();
-        items.iter().filter_map(|item| item.as_message().cloned().map(Options)).collect()
-    }
-
-    pub(crate) fn dynamic(&self) -> &DynamicMessage {
-        &self.0
-    }
 }
 
 impl Schema {

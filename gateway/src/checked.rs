@@ -46,7 +46,6 @@ impl<S> Checked<S> {
     ///
     /// # Errors
     /// INVALID_ARGUMENT with all problems, those of decoding too.
-    #[expect(clippy::result_large_err, reason = "the trait's own error type")]
     pub fn accept<T: Check>(
         &self,
         request: &mut Request<T>,
@@ -63,7 +62,6 @@ impl<S> Checked<S> {
     ///
     /// # Errors
     /// INVALID_ARGUMENT with the problems of decoding.
-    #[expect(clippy::result_large_err, reason = "the trait's own error type")]
     pub fn accept_any<T>(&self, request: &mut Request<T>) -> Result<(), Status> {
         let problems = decoded(request);
         if problems.is_empty() { Ok(()) } else { Err(invalid_request(problems)) }

@@ -95,6 +95,17 @@ pub struct Problem {
     pub message: Cow<'static, str>,
 }
 
+impl Problem {
+    /// The place that needs no further look.
+    fn covers(&self) -> Path {
+        let mut place = self.path.clone();
+        if self.code == "invalid_union_discriminator" {
+            place.0.pop();
+        }
+        place
+    }
+}
+
 /// How many problems of one request are told; beyond them, how many more there are. A sentence that lists the values of
 /// an enum is a thousand times as long as the value that is wrong.
 const MAX_LISTED: usize = 1_000;
@@ -128,12 +139,12 @@ impl Problems {
     }
 
     /// Adds what a later look found, but for what lies at or below a place where a problem is known already: a field
-    /// of a wrong type is not missing as well.
+    /// of a wrong type is not missing as well, and an object of unknown kind says nothing about its other keys.
     pub fn merge(&mut self, later: Problems) {
-        let known = self.list.len();
+        let known: Vec<Path> = self.list.iter().map(Problem::covers).collect();
         self.unlisted += later.unlisted;
         for problem in later.list {
-            if !self.list[..known].iter().any(|earlier| problem.path.is_within(&earlier.path)) {
+            if !known.iter().any(|place| problem.path.is_within(place)) {
                 self.add(problem);
             }
         }
@@ -148,5 +159,33 @@ impl Problems {
             self.list.push(Problem { path: Path::default(), code: "custom".into(), message: message.into() });
         }
         self.list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_wrong_in_a_million_places_tells_the_first_thousand_and_how_many_more() {
+        let mut problems = Problems::default();
+        for index in 0..1_000_000 {
+            problems.push(Path(vec![Step::Index(index)]), "custom", "wrong");
+        }
+        let told = problems.into_sorted();
+        assert_eq!(told.len(), MAX_LISTED + 1);
+        assert_eq!(told[MAX_LISTED].message, "999000 more problem(s) are not listed");
+    }
+
+    #[test]
+    fn an_object_of_unknown_kind_hides_what_its_other_keys_lack() {
+        let mut problems = Problems::default();
+        problems.push(Path::key(3, "type"), "invalid_union_discriminator", "unknown");
+        let mut later = Problems::default();
+        later.push(Path::key(4, "name"), "invalid_type", "Required");
+        later.push(Path::header("idempotency-key"), "invalid_type", "Required");
+        problems.merge(later);
+        let paths: Vec<_> = problems.into_sorted().iter().map(|problem| problem.path.to_string()).collect();
+        assert_eq!(paths, ["idempotency-key", "type"]);
     }
 }

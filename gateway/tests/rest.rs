@@ -43,7 +43,9 @@ struct Note {
 impl Check for Note {
     fn check(&self, cx: &mut Checker) {
         if self.text == "bad" {
-            cx.problems.push(Path::key(2, "text"), "custom", "Must be good");
+            cx.enter(2, "text");
+            cx.problem("custom", "Must be good");
+            cx.leave();
         }
     }
     fn clear_output_only(&mut self) {}
@@ -90,6 +92,7 @@ fn binding(method: &'static Method, verb: &'static str, template: &'static str) 
         query: verb == "GET",
         lists: &["tags"],
         closed: &["key"],
+        headers: &["idempotency-key"],
         write,
         location: |note| {
             let mut path = "/notes".to_owned();
@@ -101,11 +104,12 @@ fn binding(method: &'static Method, verb: &'static str, template: &'static str) 
 
 /// What the service does: echo, or as the text says.
 fn answer(request: tonic::Request<Note>) -> Result<tonic::Response<Note>, Status> {
-    let (metadata, _, mut note) = request.into_parts();
+    let (metadata, extensions, mut note) = request.into_parts();
     if note.text == "missing" {
         return Err(status(ErrorReason::NotFound, "Note not found"));
     }
     note.tags.extend(metadata.get("cookie").map(|_| "a cookie".to_owned()));
+    note.tags.extend(extensions.get::<&str>().map(|caller| (*caller).to_owned()));
     note.tags.extend(note.key.take());
     let replayed = note.text == "again";
     let mut response = tonic::Response::new(note);
@@ -131,7 +135,7 @@ fn gateway() -> Gateway {
     let clock: kira_gateway::Clock = Arc::new(|| DateTime::<Utc>::UNIX_EPOCH);
     let checked = Arc::new(Checked::new((), clock));
     let call = move |mut request: tonic::Request<Note>| {
-        let accepted = checked.accept(&mut request, |note, headers| headers.bind(0, "idempotency-key", &mut note.key));
+        let accepted = checked.accept(&mut request, |note, headers| headers.bind("idempotency-key", &mut note.key));
         let answer = accepted.and_then(|()| answer(request));
         Box::pin(std::future::ready(answer)) as kira_gateway::rest::ServiceFuture<Note>
     };
@@ -211,6 +215,12 @@ async fn a_header_is_a_field() {
     let request = put("/notes/1").header("idempotency-key", "k1").header("cookie", "c");
     let (_, body) = json_of(send(request.body(Full::from("{}")).expect("a request")).await).await;
     assert_eq!(body["tags"], serde_json::json!(["k1"]));
+}
+
+#[tokio::test]
+async fn what_a_layer_notes_reaches_the_service() {
+    let request = Request::get("/notes/1").extension("client 7").body(Full::default()).expect("a request");
+    assert_eq!(json_of(send(request).await).await.1["tags"], serde_json::json!(["client 7"]));
 }
 
 #[tokio::test]
@@ -361,6 +371,25 @@ async fn a_stream_may_be_empty() {
     let response = get("/notes/1:watch?text=none").await;
     assert_eq!(response.status(), 200);
     assert_eq!(text(response).await, "");
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_ends_the_stream() {
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let items = std::sync::Mutex::new(Some(tokio_stream::wrappers::ReceiverStream::new(receiver)));
+    let call = move |_| {
+        let items = items.lock().expect("no panic").take().expect("one call");
+        Box::pin(std::future::ready(Ok(tonic::Response::new(items)))) as kira_gateway::rest::ServiceFuture<_>
+    };
+    let route = Route::server_streaming(binding(&WATCH, "GET", "/notes/{id}"), call);
+    let gateway = Gateway::builder().routes([route]).build().expect("routes");
+    let request = Request::get("/notes/1").body(Full::<Bytes>::default()).expect("a request");
+    let matched = gateway.find(request.method(), request.uri()).expect("a route");
+    sender.send(Ok(Note::default())).await.expect("a listener");
+    let response = gateway.call(matched, request).await;
+    assert!(!sender.is_closed());
+    drop(response);
+    assert!(sender.is_closed());
 }
 
 #[test]

@@ -12,6 +12,7 @@ use kira_gateway::Checked;
 use kira_gateway::method::Methods;
 use kira_gateway::rest::Gateway;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
@@ -42,16 +43,18 @@ const WAIT_INTERVAL: Duration = Duration::from_secs(1);
 /// The service cannot start.
 pub async fn serve(config: Config) -> Result<(), AppError> {
     let ambient: SharedAmbient = Arc::new(System::default());
+    // One for the whole life: once a process listens for a signal, one that nobody waits for is lost.
+    let mut signals = Signals::listen().map_err(AppError::start)?;
     let running = tokio::select! {
         started = start(&config, ambient) => started?,
-        () = told_to_stop() => return Ok(()),
+        () = signals.told_to_stop() => return Ok(()),
     };
     banner::show(&config, &running).await?;
-    told_to_stop().await;
+    signals.told_to_stop().await;
     tracing::info!("stopping: accepted requests are answered first");
     tokio::select! {
         () = running.stop(config.server.shutdown_timeout) => {}
-        () = told_to_stop() => tracing::warn!("told to stop twice: requests under way are dropped"),
+        () = signals.told_to_stop() => tracing::warn!("told to stop twice: requests under way are dropped"),
     }
     Ok(())
 }
@@ -81,6 +84,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     let readiness = Readiness::waiting("starting");
     let admin_listener = bind(config.server.admin_addr).await?;
     let admin_addr = address(&admin_listener)?;
+    tracing::info!(admin = %admin_addr, "starting");
     admin.spawn(|stop| listener::serve(admin_listener, admin::service(readiness.clone()), stop));
 
     let opened = open::ready(config, ambient, &readiness).await?;
@@ -251,14 +255,21 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, AppError> {
     listener.local_addr().map_err(AppError::start)
 }
 
-async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        // Without handlers the system's default applies: the process ends at once.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+/// The signals that end the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn told_to_stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Opening what the service and its commands stand on: the key ring, the database, the clock.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -93,7 +94,8 @@ pub async fn open(config: &Config) -> Result<Opened, AppError> {
 async fn open_with(config: &Config, ambient: SharedAmbient) -> Result<Opened, AppError> {
     let folder = &config.data_dir;
     if config.is_embedded() || config.vault.master_keys.is_none() {
-        let made = std::fs::create_dir_all(folder);
+        // For its owner only: the key file is in it.
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|source| AppError::DataFolder { folder: folder.clone(), source })?;
     }
     let options = StoreOptions { max_connections: config.database.max_connections, ..StoreOptions::default() };

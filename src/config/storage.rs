@@ -16,9 +16,7 @@ pub struct DatabaseConfig {
 
 impl DatabaseConfig {
     pub(super) fn read(reader: &mut Reader, data_dir: &std::path::Path) -> Self {
-        let url = reader
-            .optional("database.url")
-            .unwrap_or_else(|| Secret::new(format!("sqlite://{}", data_dir.join("kira-users.db").display())));
+        let url = reader.optional("database.url").unwrap_or_else(|| Secret::new(sqlite_url(data_dir)));
         let config = Self { url, max_connections: reader.bounded("database.max_connections", 1, 10_000) };
         if !config.is_sqlite() && !config.is_postgres() {
             reader.refuse(
@@ -72,6 +70,13 @@ impl DocumentsConfig {
         let folder = || data_dir.join("documents").display().to_string();
         Self { url: reader.optional("documents.url").unwrap_or_else(folder) }
     }
+}
+
+/// The URL of the embedded database in `data_dir`.
+fn sqlite_url(data_dir: &std::path::Path) -> String {
+    // The driver reads the rest of the URL as percent-encoded, and a query behind a question mark.
+    let path = data_dir.join("kira-users.db").display().to_string();
+    format!("sqlite://{}", path.replace('%', "%25").replace('?', "%3F").replace('#', "%23"))
 }
 
 /// The file of the embedded key ring in `data_dir`.

@@ -132,6 +132,14 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_lists_every_setting_as_it_is() {
+        let readme = include_str!("../../README.md");
+        let below = readme.split_once("checked by a test -->\n").expect("the README has a table of settings").1;
+        let table = below.split_once("<!-- /settings -->").expect("the table ends").0;
+        assert_eq!(table, reference_table(), "copy the right-hand side into the README");
+    }
+
+    #[test]
     fn the_reference_has_a_row_for_every_setting() {
         assert_eq!(reference_table().lines().count(), SETTINGS.len() + 2);
     }

@@ -12,11 +12,15 @@ use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
+use kira_gateway::method::Access;
 use tonic::Status;
 
-use super::door::Door;
+use super::door::{Call, Door};
 use super::layer::{HttpService, Wrap, pass};
 use super::{HttpRequest, HttpResponse};
+
+/// The largest request to a call that needs no credentials: they carry a few texts, and anybody can send them.
+const MAX_PUBLIC_BODY: u64 = 64 * 1024;
 
 #[derive(Clone)]
 pub(super) struct Limits<D> {
@@ -27,14 +31,18 @@ pub(super) struct Limits<D> {
 
 impl<D: Door> Wrap for Limits<D> {
     async fn wrap<S: HttpService>(&self, request: HttpRequest, next: S) -> HttpResponse {
-        if content_length(request.headers()).is_some_and(|length| length > self.max_body_bytes) {
+        let method = request.extensions().get::<Call>().and_then(|call| call.method);
+        let max_body_bytes = match method {
+            Some(method) if method.access == Access::Client => self.max_body_bytes,
+            _ => Ord::min(self.max_body_bytes, MAX_PUBLIC_BODY),
+        };
+        if content_length(request.headers()).is_some_and(|length| length > max_body_bytes) {
             return self.door.refuse(error::because(ErrorReason::PayloadTooLarge));
         }
         let timeout = grpc_timeout(request.headers()).map_or(self.timeout, |asked| Ord::min(asked, self.timeout));
         let arrived = Arc::new(AtomicBool::new(request.body().is_end_stream()));
-        let request = request.map(|body| {
-            tonic::body::Body::new(Limited { body, left: self.max_body_bytes, arrived: Arc::clone(&arrived) })
-        });
+        let request = request
+            .map(|body| tonic::body::Body::new(Limited { body, left: max_body_bytes, arrived: Arc::clone(&arrived) }));
         match tokio::time::timeout(timeout, pass(request, next)).await {
             Ok(response) => response,
             Err(_) if arrived.load(Ordering::Relaxed) => {

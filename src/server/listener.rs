@@ -20,6 +20,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// How much of one HTTP/2 stream may be under way: a file of megabytes should not wait for permissions.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
+/// The headers of one HTTP/2 request, all together: the longest token that is looked at, and room for the rest. What is
+/// longer gets a bare 431, without a gRPC status.
+const MAX_HEADERS: u32 = 64 << 10;
 /// Pause after an accept that failed, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -33,7 +36,8 @@ pub async fn serve(listener: TcpListener, service: impl HttpService, shutdown: C
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE)
         .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW);
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(MAX_HEADERS);
     let graceful = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {

@@ -102,12 +102,17 @@ impl Store {
         self.connections.engine
     }
 
-    /// Asks the database for a sign of life.
+    /// Asks the database for a sign of life. The driver answers a ping of SQLite by itself, so the write lock is taken
+    /// there and given back: a file that is held by another process, or was moved away, takes no users.
     ///
     /// # Errors
     /// `Unavailable` without one.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        Ok(self.read().ping().await?)
+        match self.engine() {
+            Engine::Sqlite => self.begin().await?.rollback().await?,
+            Engine::Postgres => self.read().ping().await?,
+        }
+        Ok(())
     }
 
     /// Finishes the writes that are queued and closes the connections; other clones answer "unavailable" from now on.

@@ -99,11 +99,12 @@ fn subscriber<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(
     traces: Option<&SdkTracerProvider>,
     writer: W,
 ) -> Result<impl Subscriber + Send + Sync + use<W>, ParseError> {
-    let filter = EnvFilter::try_new(&config.log)?;
+    // The migrator tells about every step; the command `migrate` says what was applied.
+    let filter = EnvFilter::try_new(format!("sea_orm_migration=warn,{}", config.log))?;
     let log = fmt::layer().with_writer(writer);
     let log = match config.log_format {
         LogFormat::Pretty => log.boxed(),
-        LogFormat::Json => log.json().flatten_event(true).boxed(),
+        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).boxed(),
     };
     // What is traced does not depend on what is logged: a quiet log must not cut traces short.
     let traced = CARRIERS.iter().fold(Targets::new().with_default(LevelFilter::INFO), |targets, carrier| {

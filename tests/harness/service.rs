@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,9 +47,9 @@ pub(crate) struct Client {
     pub(crate) password: String,
     pub(crate) api_key: String,
     pub(crate) token: String,
-    base: String,
-    http: reqwest::Client,
-    channel: Channel,
+    pub(crate) base: String,
+    pub(crate) http: reqwest::Client,
+    pub(crate) channel: Channel,
 }
 
 /// An answer of the REST door.
@@ -122,8 +123,7 @@ impl Service {
 
     /// A connection to the gRPC door.
     pub(crate) async fn channel(&self) -> Channel {
-        let url = format!("http://{}", self.running.grpc_addr);
-        Channel::from_shared(url).expect("a URL").connect().await.expect("the gRPC door answers")
+        channel(self.running.grpc_addr).await
     }
 
     /// The management of clients, as the command line has it.
@@ -157,6 +157,12 @@ impl Service {
 }
 
 impl Client {
+    /// The same client, with the same token, at another replica.
+    pub(crate) async fn at(&self, replica: &Running) -> Self {
+        let base = format!("http://{}", replica.http_addr);
+        Self { base, channel: channel(replica.grpc_addr).await, ..self.clone() }
+    }
+
     /// Gets a new token by `POST /auth`.
     pub(crate) async fn renew_token(&mut self) {
         let answer = self.authenticate(&self.password).await;
@@ -239,6 +245,11 @@ impl Client {
 /// Whether response metadata tells of a replay.
 pub(crate) fn is_replayed(metadata: &MetadataMap) -> bool {
     metadata.get("idempotent-replayed").is_some_and(|value| value == "true")
+}
+
+async fn channel(address: SocketAddr) -> Channel {
+    let url = format!("http://{address}");
+    Channel::from_shared(url).expect("a URL").connect().await.expect("the gRPC door answers")
 }
 
 /// An HTTP client that knows no proxy.

@@ -1,11 +1,13 @@
 //! The bindings of `google.api.http`, read and checked in one place.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 
 use super::field::{Target, plain_field};
 use super::refuse;
-use crate::schema::{Arity, Field, Options, Schema, Type};
+use crate::model::{Arity, Field, Type};
+use crate::options::Options;
+use crate::schema::Schema;
 use crate::template::{Segment, Template};
 
 /// One way to make a call over HTTP.
@@ -25,7 +27,7 @@ pub(super) struct Binding {
 pub(super) enum Body {
     None,
     Whole,
-    Field(Field),
+    Field(Box<Field>),
 }
 
 /// The bindings of all calls of a service; a call's first one is its primary one.
@@ -67,35 +69,32 @@ impl Binding {
         for variable in &template.variables {
             let target = Target::find(schema, &method.input(), &variable.field).context("a variable of the path")?;
             if !target.is_scalar() {
-                return refuse(
-                    method,
-                    format_args!("`{}` of the path is no text, number, bool or enum", variable.field),
-                );
+                bail!("`{}` of the path is no text, number, bool or enum", variable.field);
+            }
+            if target.field.output_only {
+                bail!("`{}` of the path is for the service to set", variable.field);
             }
             if variable.is_multi(&template) && !matches!(target.field.r#type, Type::String) {
-                return refuse(
-                    method,
-                    format_args!("`{}` takes several segments, hence it must be a text", variable.field),
-                );
+                bail!("`{}` takes several segments, hence it must be a text", variable.field);
             }
             variables.push(target);
         }
         let body = match rule.string("body").as_deref() {
             None => Body::None,
-            Some(_) if matches!(verb.as_str(), "GET" | "HEAD") => return refuse(method, "GET has no body"),
+            Some(_) if matches!(verb.as_str(), "GET" | "HEAD") => bail!("GET has no body"),
             Some(_) if method.input().full_name() == "google.protobuf.Empty" => {
-                return refuse(method, "Empty has no body");
+                bail!("Empty has no body");
             }
             Some("*") => Body::Whole,
             Some(name) => {
                 let field = plain_field(schema, &method.input(), name).context("`body`")?;
                 if !matches!((&field.arity, &field.r#type), (Arity::Optional, Type::Message(..))) {
-                    return refuse(method, format_args!("`body`: `{name}` is no single message"));
+                    bail!("`body`: `{name}` is no single message");
                 }
                 if template.variables.iter().any(|variable| variable.field == name) {
-                    return refuse(method, format_args!("`{name}` is both the body and in the path"));
+                    bail!("`{name}` is both the body and in the path");
                 }
-                Body::Field(field)
+                Body::Field(Box::new(field))
             }
         };
         let response = match rule.string("response_body") {
@@ -104,7 +103,7 @@ impl Binding {
                 let field = plain_field(schema, &method.output(), &name).context("`response_body`")?;
                 match (&field.arity, &field.r#type) {
                     (Arity::Optional | Arity::List, Type::Message(..)) => Some(field),
-                    _ => return refuse(method, format_args!("`response_body`: `{name}` is no message")),
+                    _ => bail!("`response_body`: `{name}` is no message"),
                 }
             }
         };
@@ -126,7 +125,7 @@ fn pattern(rule: &Options) -> Option<(String, String)> {
 /// The parts of a `Location`: texts, and fields of the response.
 pub(super) enum Part {
     Text(String),
-    Value(Target),
+    Value(Box<Target>),
 }
 
 /// Reads the template of a `Location`.
@@ -146,7 +145,7 @@ pub(super) fn location(schema: &Schema, method: &MethodDescriptor, text: &str) -
                         format_args!("the location's `{}` is no text and no number", variable.field),
                     );
                 }
-                Part::Value(target)
+                Part::Value(Box::new(target))
             }
             _ => {
                 return refuse(method, format_args!("the location `{text}` may have plain `{{field}}` variables only"));

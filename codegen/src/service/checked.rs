@@ -5,7 +5,8 @@ use proc_macro2::TokenStream;
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 use quote::{format_ident, quote};
 
-use crate::schema::{Arity, Field, Member, Schema, Type};
+use crate::model::{Arity, Field, Member, Type};
+use crate::schema::Schema;
 
 pub(super) fn service(schema: &Schema, service: &ServiceDescriptor) -> Result<TokenStream> {
     let runtime = crate::runtime();

@@ -5,7 +5,8 @@ use proc_macro2::TokenStream;
 use prost_reflect::MessageDescriptor;
 use quote::quote;
 
-use crate::schema::{Arity, Field, Member, Schema, Type};
+use crate::model::{Arity, Field, Member, Type};
+use crate::schema::Schema;
 
 /// A field, perhaps of a message within the message.
 pub(super) struct Target {
@@ -54,9 +55,12 @@ impl Target {
     /// An expression of type `bool`, over `message`.
     pub(super) fn is_set(&self) -> TokenStream {
         let (holder, rust) = (&self.holder, &self.field.rust);
-        match self.field.arity {
-            Arity::Optional => quote!(#holder.#rust.is_some()),
-            _ => quote!(#holder.#rust != ::core::default::Default::default()),
+        match (&self.field.arity, &self.field.r#type) {
+            (Arity::Implicit, Type::Bool) => quote!(#holder.#rust),
+            (Arity::Implicit, Type::Number("f32" | "f64")) => quote!(#holder.#rust != 0.0),
+            (Arity::Implicit, Type::Number(_) | Type::Enum(..)) => quote!(#holder.#rust != 0),
+            (Arity::Implicit, Type::String) => quote!(!#holder.#rust.is_empty()),
+            _ => quote!(#holder.#rust.is_some()),
         }
     }
 

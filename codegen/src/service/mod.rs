@@ -6,6 +6,8 @@ mod field;
 mod policy;
 mod reasons;
 mod routes;
+#[cfg(test)]
+mod tests;
 mod tonic;
 
 use anyhow::{Result, bail};

@@ -5,7 +5,8 @@ use proc_macro2::TokenStream;
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 use quote::quote;
 
-use crate::schema::{Options, Schema};
+use crate::options::Options;
+use crate::schema::Schema;
 
 const ACCESS_PUBLIC: u64 = 1;
 

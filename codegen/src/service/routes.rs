@@ -7,7 +7,8 @@ use quote::quote;
 
 use super::binding::{self, Binding, Body, Part};
 use super::field;
-use crate::schema::{Arity, Field, Member, Schema, Type};
+use crate::model::{Arity, Field, Member, Type};
+use crate::schema::Schema;
 
 pub(super) fn service(schema: &Schema, service: &ServiceDescriptor) -> Result<TokenStream> {
     let runtime = crate::runtime();
@@ -20,7 +21,7 @@ pub(super) fn service(schema: &Schema, service: &ServiceDescriptor) -> Result<To
         pub fn routes<S: #path>(
             #parameter: ::std::sync::Arc<#runtime::Checked<S>>,
         ) -> ::std::vec::Vec<#runtime::rest::Route> {
-            ::std::vec![#(#routes),*]
+            ::std::vec::Vec::from([#(#routes),*])
         }
     })
 }
@@ -34,6 +35,7 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
     let variables = variables(binding, &request);
     let body = body(schema, binding, &request);
     let (query, lists, closed) = query(schema, binding)?;
+    let headers = headers(schema, method)?;
     let set = if super::is_own(&method.input()) {
         quote!(|message, path, value, problems| {
             #runtime::text::SetField::set_field(message, path, value, problems)
@@ -51,6 +53,7 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
                 verb: #verb,
                 template: #template,
                 variables: #variables,
+                headers: &[#(#headers),*],
                 body: #body,
                 set: #set,
                 query: #query,
@@ -87,7 +90,7 @@ fn variables(binding: &Binding, request: &TokenStream) -> TokenStream {
             }
         }
     });
-    quote!(::std::vec![#(#variables),*])
+    quote!(::std::vec::Vec::from([#(#variables),*]))
 }
 
 fn body(schema: &Schema, binding: &Binding, request: &TokenStream) -> TokenStream {
@@ -96,7 +99,7 @@ fn body(schema: &Schema, binding: &Binding, request: &TokenStream) -> TokenStrea
         Body::None => quote!(::core::option::Option::None),
         Body::Whole => quote!(::core::option::Option::Some(|body| #runtime::json::read::<#request>(body))),
         Body::Field(field) => {
-            let Field { rust, json, slot, .. } = field;
+            let Field { rust, json, slot, .. } = &**field;
             let path = field_path(schema, &binding.method, field);
             quote! {
                 ::core::option::Option::Some(|body| {
@@ -115,6 +118,20 @@ fn field_path(schema: &Schema, method: &MethodDescriptor, field: &Field) -> Toke
         Type::Message(message, _) => super::type_path(schema, method, message),
         _ => TokenStream::new(),
     }
+}
+
+/// The headers that are fields of the request.
+fn headers(schema: &Schema, method: &MethodDescriptor) -> Result<Vec<String>> {
+    if !super::is_own(&method.input()) {
+        return Ok(Vec::new());
+    }
+    let members = schema.members(&method.input())?.into_iter();
+    Ok(members
+        .filter_map(|member| match member {
+            Member::Field(field) => field.header,
+            Member::Oneof(_) => None,
+        })
+        .collect())
 }
 
 /// Whether there can be a query, its parameters that may be repeated, and the fields that it cannot fill.
@@ -140,37 +157,21 @@ fn write(schema: &Schema, binding: &Binding) -> TokenStream {
     let method = &binding.method;
     let response = super::type_path(schema, method, &method.output());
     let expression = match &binding.response {
-        None => value(&method.output(), &quote!(message)),
+        None => quote!(#runtime::json::to_vec(message)),
         Some(field) => {
             let rust = &field.rust;
-            let Type::Message(inner, _) = &field.r#type else { return TokenStream::new() };
             match field.arity {
                 Arity::List => quote!(#runtime::rest::json_list(&message.#rust)),
-                _ => {
-                    let value = value(inner, &quote!(value));
-                    quote! {
-                        match &message.#rust {
-                            ::core::option::Option::Some(value) => #value,
-                            ::core::option::Option::None => b"null".to_vec(),
-                        }
+                _ => quote! {
+                    match &message.#rust {
+                        ::core::option::Option::Some(value) => #runtime::json::to_vec(value),
+                        ::core::option::Option::None => b"null".to_vec(),
                     }
-                }
+                },
             }
         }
     };
     quote!(|message: &#response| #expression)
-}
-
-/// The JSON of a message.
-fn value(message: &prost_reflect::MessageDescriptor, expression: &TokenStream) -> TokenStream {
-    let runtime = crate::runtime();
-    if message.full_name() == "google.protobuf.Empty" {
-        return quote!({
-            let () = #expression;
-            b"{}".to_vec()
-        });
-    }
-    quote!(#runtime::rest::json(#expression))
 }
 
 fn location(schema: &Schema, method: &MethodDescriptor) -> Result<TokenStream> {

@@ -27,8 +27,8 @@ struct Service {
 }
 
 struct Method {
+    identifier: String,
     name: String,
-    rust: String,
     client_streaming: bool,
     server_streaming: bool,
     request: TokenStream,
@@ -50,8 +50,8 @@ impl Service {
 impl Method {
     fn new(schema: &Schema, method: &MethodDescriptor) -> Self {
         Self {
-            name: method.name().to_owned(),
-            rust: method.name().to_snake_case(),
+            identifier: method.name().to_owned(),
+            name: method.name().to_snake_case(),
             client_streaming: method.is_client_streaming(),
             server_streaming: method.is_server_streaming(),
             request: super::type_path(schema, method, &method.input()),
@@ -90,11 +90,11 @@ impl tonic_build::Method for Method {
     type Comment = String;
 
     fn name(&self) -> &str {
-        &self.rust
+        &self.name
     }
 
     fn identifier(&self) -> &str {
-        &self.name
+        &self.identifier
     }
 
     fn codec_path(&self) -> &str {

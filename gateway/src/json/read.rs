@@ -17,6 +17,9 @@ pub const MAX_DEPTH: u32 = 128;
 /// of a body says little about the memory that it takes.
 pub const MAX_VALUES: u32 = 100_000;
 
+/// How many unknown keys are told.
+const MAX_UNKNOWN: usize = 1_000;
+
 /// What was read from a body.
 #[derive(Debug, Default)]
 pub struct Body<T> {
@@ -128,6 +131,9 @@ impl<'de> Reader<'de> {
     /// Notes a key that the schema does not know.
     pub(super) fn unknown(&self, name: &str) {
         let state = &mut *self.state.borrow_mut();
+        if state.unknown.len() >= MAX_UNKNOWN {
+            return;
+        }
         let mut path = state.path.clone();
         path.0.push(Step::Key { slot: Step::UNKNOWN, name: Cow::Owned(name.to_owned()) });
         state.unknown.push(path);

@@ -49,7 +49,6 @@ fn promised(headers: &HeaderMap) -> usize {
     length.and_then(|length| length.parse::<usize>().ok()).unwrap_or_default().min(MAX_PROMISED)
 }
 
-#[expect(clippy::result_large_err, reason = "the error type of all calls")]
 fn check_type(headers: &HeaderMap) -> Result<(), Status> {
     let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = text.split(';').next().unwrap_or_default().trim();

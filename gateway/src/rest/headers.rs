@@ -4,7 +4,7 @@ use http::header::{HeaderMap, HeaderName};
 use tonic::metadata::MetadataMap;
 
 /// Of a request, to the service.
-const IN: [&str; 12] = [
+const IN: [&str; 11] = [
     "accept-language",
     "authorization",
     "baggage",
@@ -14,7 +14,6 @@ const IN: [&str; 12] = [
     "prefer",
     "traceparent",
     "tracestate",
-    "user-agent",
     "x-api-key",
     "x-request-id",
 ];
@@ -25,8 +24,11 @@ const OUT: [&str; 4] = ["etag", "idempotent-replayed", "retry-after", "x-request
 /// Metadata of an answer that repeats an earlier one.
 const REPLAYED: &str = "idempotent-replayed";
 
-pub(super) fn incoming(headers: &HeaderMap) -> MetadataMap {
-    MetadataMap::from_headers(listed(headers, &IN, |_| true))
+/// The metadata of a request; `own` are the headers that are fields of it.
+pub(super) fn incoming(headers: &HeaderMap, own: &[&'static str]) -> MetadataMap {
+    let mut found = listed(headers, &IN, |_| true);
+    found.extend(listed(headers, own, |name| !IN.contains(&name)));
+    MetadataMap::from_headers(found)
 }
 
 /// The headers of an answer, and whether it repeats an earlier one.
@@ -69,8 +71,10 @@ mod tests {
 
     #[test]
     fn only_listed_headers_reach_the_service() {
-        let found =
-            incoming(&headers(&[("x-api-key", "k"), ("connection", "close"), ("cookie", "c"), ("te", "trailers")]));
+        let found = incoming(
+            &headers(&[("x-api-key", "k"), ("connection", "close"), ("cookie", "c"), ("te", "trailers")]),
+            &[],
+        );
         assert_eq!(found.len(), 1);
         assert_eq!(found.get("x-api-key").expect("a key"), "k");
     }
@@ -79,7 +83,13 @@ mod tests {
     fn a_header_given_twice_reaches_the_service_twice() {
         let mut twice = headers(&[("idempotency-key", "a")]);
         twice.append("idempotency-key", http::HeaderValue::from_static("b"));
-        assert_eq!(incoming(&twice).get_all("idempotency-key").iter().count(), 2);
+        assert_eq!(incoming(&twice, &["idempotency-key"]).get_all("idempotency-key").iter().count(), 2);
+    }
+
+    #[test]
+    fn a_header_that_is_a_field_reaches_the_service() {
+        let found = incoming(&headers(&[("x-card", "1"), ("x-other", "2")]), &["x-card"]);
+        assert_eq!((found.len(), found.get("x-card").is_some()), (1, true));
     }
 
     #[test]

@@ -21,8 +21,8 @@ use crate::method::Method;
 use crate::router::{Found, RouteError, Router};
 
 pub use request::read_field;
-pub use respond::{json, json_list, push_segment};
-pub use route::{Binding, Route, ServiceFuture, Variable};
+pub use respond::{json_list, push_segment};
+pub use route::{Binding, ReadBody, Route, ServiceFuture, Variable};
 
 /// Anything that went wrong with a body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -87,7 +87,6 @@ impl Gateway {
     ///
     /// # Errors
     /// NOT_FOUND, METHOD_NOT_ALLOWED with the methods of the path, or INVALID_REQUEST for a malformed path.
-    #[expect(clippy::result_large_err, reason = "the error type of all calls")]
     pub fn find(&self, method: &http::Method, uri: &Uri) -> Result<Matched, Status> {
         match self.router.find(method, uri.path()) {
             Found::Route(route, values) => Ok(Matched { route: Arc::clone(route), values }),

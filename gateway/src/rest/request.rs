@@ -40,7 +40,10 @@ impl Incoming {
         if !problems.is_empty() {
             extensions.insert(Decoded(problems));
         }
-        (tonic::Request::from_parts(headers::incoming(&self.head.headers), extensions, message), unknown)
+        (
+            tonic::Request::from_parts(headers::incoming(&self.head.headers, binding.headers), extensions, message),
+            unknown,
+        )
     }
 }
 

@@ -21,24 +21,11 @@ struct Warning<'a> {
     code: &'a str,
 }
 
-/// The JSON of a message.
-pub fn json<T: ToJson>(message: &T) -> Vec<u8> {
-    let mut out = Writer::default();
-    message.write(&mut out);
-    out.into_bytes()
-}
-
 /// The JSON of a list of messages.
 pub fn json_list<T: ToJson>(messages: &[T]) -> Vec<u8> {
-    let mut out = vec![b'['];
-    for (position, message) in messages.iter().enumerate() {
-        if position > 0 {
-            out.push(b',');
-        }
-        out.extend(json(message));
-    }
-    out.push(b']');
-    out
+    let mut out = Writer::default();
+    out.array(messages);
+    out.into_bytes()
 }
 
 /// Appends a segment to a path; none where it is empty.

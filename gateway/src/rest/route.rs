@@ -19,6 +19,9 @@ use crate::problem::Problems;
 /// What a service does with a request.
 pub type ServiceFuture<R> = Pin<Box<dyn Future<Output = Result<tonic::Response<R>, Status>> + Send>>;
 
+/// Reads a body whole.
+pub type ReadBody<Q> = fn(&[u8]) -> json::Body<Q>;
+
 type Handler = Box<dyn Fn(Incoming) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync>;
 
 /// One way to make a call over HTTP, as the generator writes it: requests are `Q`, responses `R`.
@@ -31,8 +34,10 @@ pub struct Binding<Q, R> {
     pub template: &'static str,
     /// The fields that the template's variables fill, from left to right.
     pub variables: Vec<Variable<Q>>,
+    /// The headers that are fields.
+    pub headers: &'static [&'static str],
     /// Reads the body, where there is one.
-    pub body: Option<fn(&[u8]) -> json::Body<Q>>,
+    pub body: Option<ReadBody<Q>>,
     /// Fills the field at a path from a text; false where there is no such field.
     pub set: fn(&mut Q, &str, &str, &mut Problems) -> bool,
     /// Whether fields are filled from the query.

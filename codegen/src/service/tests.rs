@@ -1,0 +1,131 @@
+//! What the generator says of HTTP rules that cannot work.
+
+use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
+
+use crate::Generator;
+
+struct Source(String);
+
+impl FileResolver for Source {
+    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+        if name == "t.proto" { File::from_source(name, &self.0) } else { Err(protox::Error::file_not_found(name)) }
+    }
+}
+
+/// The generated code, or the error, for a service `S` with these calls.
+fn generate(calls: &str) -> Result<String, String> {
+    let source = format!(
+        r#"
+        syntax = "proto3";
+        package t;
+        import "google/api/annotations.proto";
+        import "google/api/field_behavior.proto";
+        import "google/protobuf/empty.proto";
+        import "kira/api/v1/options.proto";
+        service S {{ {calls} }}
+        message Q {{
+            string id = 1;
+            Inner inner = 2;
+            repeated string tags = 3;
+            bytes raw = 4;
+            oneof one {{ string chosen = 5; }}
+            uint32 number = 6;
+            string made = 7 [(google.api.field_behavior) = OUTPUT_ONLY];
+            string head = 8 [(kira.api.v1.field).header = "x-head"];
+        }}
+        message Inner {{ string id = 1; Q outer = 2; }}
+        message R {{ string id = 1; Inner inner = 2; repeated Inner list = 3; bool flag = 4; }}
+        "#
+    );
+    let mut resolver = ChainFileResolver::new();
+    resolver.add(Source(source));
+    resolver.add(IncludeFileResolver::new("../proto".into()));
+    resolver.add(GoogleFileResolver::new());
+    let mut compiler = protox::Compiler::with_file_resolver(resolver);
+    compiler.include_imports(true).open_file("t.proto").expect("the test's proto compiles");
+    let generator = Generator::new(".").files("t", &["t.proto"]);
+    generator.generate(compiler.descriptor_pool()).map_err(|error| format!("{error:#}"))
+}
+
+fn refusal(call: &str) -> String {
+    generate(call).expect_err(call)
+}
+
+fn rule(rule: &str) -> String {
+    refusal(&format!("rpc C(Q) returns (R) {{ option (google.api.http) = {{ {rule} }}; }}"))
+}
+
+#[test]
+fn a_rule_that_cannot_work_is_refused_with_its_call_and_its_reason() {
+    for (text, expected) in [
+        (r#"get: "/v1/{nothing}""#, "t.S.C: a variable of the path: t.Q has no field `nothing`"),
+        (r#"get: "/v1/{inner.nothing}""#, "t.S.C: a variable of the path: t.Inner has no field `nothing`"),
+        (r#"get: "/v1/{id""#, "t.S.C: the path template `/v1/{id`: column 8: expected `}`"),
+        (r#"get: "/v1/{tags}""#, "t.S.C: `tags` of the path is no text, number, bool or enum"),
+        (r#"get: "/v1/{raw}""#, "t.S.C: `raw` of the path is no text, number, bool or enum"),
+        (r#"get: "/v1/{inner}""#, "t.S.C: `inner` of the path is no text, number, bool or enum"),
+        (r#"get: "/v1/{number=**}""#, "t.S.C: `number` takes several segments, hence it must be a text"),
+        (r#"get: "/v1/{made}""#, "t.S.C: `made` of the path is for the service to set"),
+        (r#"get: "/v1/{head}""#, "t.S.C: a variable of the path: t.Q.head is a header"),
+        (
+            r#"get: "/v1/{chosen}""#,
+            "t.S.C: a variable of the path: t.Q.chosen is a member of a oneof: a path cannot lead there",
+        ),
+        (r#"get: "/v1" body: "*""#, "t.S.C: GET has no body"),
+        (r#"post: "/v1" body: "nothing""#, "t.S.C: `body`: t.Q has no field `nothing`"),
+        (r#"post: "/v1" body: "id""#, "t.S.C: `body`: `id` is no single message"),
+        (r#"get: "/v1" response_body: "flag""#, "t.S.C: `response_body`: `flag` is no message"),
+        (r#"body: "*""#, "t.S.C: an HTTP rule without a pattern such as `get`"),
+        (
+            r#"get: "/v1/{id}" additional_bindings { get: "/v1/{inner.id}" }"#,
+            "t.S.C: t.S.C has the same route: GET /v1/{inner.id}",
+        ),
+    ] {
+        assert_eq!(rule(text), expected);
+    }
+}
+
+#[test]
+fn a_call_that_takes_a_stream_has_no_rule() {
+    let found = refusal(r#"rpc C(stream Q) returns (R) { option (google.api.http) = { get: "/v1" }; }"#);
+    assert_eq!(found, "t.S.C: a call that takes a stream cannot have an HTTP rule");
+}
+
+#[test]
+fn a_message_without_fields_has_no_body() {
+    let call = r#"rpc C(google.protobuf.Empty) returns (R) { option (google.api.http) = { post: "/v1" body: "*" }; }"#;
+    assert_eq!(refusal(call), "t.S.C: Empty has no body");
+}
+
+#[test]
+fn two_calls_with_one_route_are_both_named() {
+    let call =
+        |name: &str| format!(r#"rpc {name}(Q) returns (R) {{ option (google.api.http) = {{ get: "/{{id}}" }}; }}"#);
+    assert_eq!(refusal(&(call("A") + &call("B"))), "t.S.B: t.S.A has the same route: GET /{id}");
+}
+
+#[test]
+fn a_location_is_made_of_fields_of_the_response() {
+    let call = |location: &str| {
+        refusal(&format!(
+            r#"rpc C(Q) returns (R) {{
+                option (google.api.http) = {{ get: "/v1" }};
+                option (kira.api.v1.method).location = "{location}";
+            }}"#
+        ))
+    };
+    assert_eq!(call("/v1/{none}"), "t.S.C: the location `/v1/{none}`: t.R has no field `none`");
+    assert_eq!(call("/v1/{flag}"), "t.S.C: the location's `flag` is no text and no number");
+}
+
+#[test]
+fn a_status_of_a_success_is_one() {
+    let call = "rpc C(Q) returns (R) { option (kira.api.v1.method).success_code = 404; }";
+    assert_eq!(refusal(call), "t.S.C: `success_code` is no status of a success");
+}
+
+#[test]
+fn a_message_within_itself_can_be_a_request() {
+    let code = generate(r#"rpc C(Q) returns (R) { option (google.api.http) = { get: "/v1/{inner.id}" }; }"#);
+    assert!(code.expect("code").contains("lists: &[\"tags\"]"));
+}

@@ -1,0 +1,142 @@
+//! The service: it stores what it is given and gives it back.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use kira_gateway::error::{ErrorReason, status};
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::v1::library_service_server::LibraryService;
+use crate::v1::{
+    Book, BorrowBookRequest, CreateBookRequest, CreateBookResponse, CreateShelfRequest, CreateShelfResponse,
+    DeleteBookRequest, GetBookRequest, GetFileRequest, GetFileResponse, GetShelfRequest, ListBooksRequest,
+    ListBooksResponse, ListShelvesResponse, Shelf, UpdateBookRequest, UploadPagesRequest, UploadPagesResponse,
+    WatchBooksRequest, WatchBooksResponse,
+};
+
+/// A library in memory.
+#[derive(Debug, Default)]
+pub struct Library {
+    shelves: Mutex<BTreeMap<String, Shelf>>,
+    books: Mutex<BTreeMap<String, Book>>,
+}
+
+impl Library {
+    fn shelves(&self) -> MutexGuard<'_, BTreeMap<String, Shelf>> {
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn books(&self) -> MutexGuard<'_, BTreeMap<String, Book>> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn book(&self, name: &str) -> Result<Book, Status> {
+        self.books().get(name).cloned().ok_or_else(|| status(ErrorReason::NotFound, "Book not found"))
+    }
+}
+
+#[tonic::async_trait]
+impl LibraryService for Library {
+    type WatchBooksStream = Pin<Box<dyn Stream<Item = Result<WatchBooksResponse, Status>> + Send>>;
+
+    async fn create_shelf(
+        &self,
+        request: Request<CreateShelfRequest>,
+    ) -> Result<Response<CreateShelfResponse>, Status> {
+        let CreateShelfRequest { request_id, theme } = request.into_inner();
+        let id = request_id.unwrap_or_else(|| "new".to_owned());
+        let mut shelves = self.shelves();
+        let replayed = shelves.contains_key(&id);
+        let shelf = shelves.entry(id.clone()).or_insert(Shelf { id, theme: theme.unwrap_or_default() }).clone();
+        let mut response = Response::new(CreateShelfResponse { shelf: Some(shelf) });
+        if replayed {
+            response.metadata_mut().insert("idempotent-replayed", tonic::metadata::MetadataValue::from_static("true"));
+        }
+        Ok(response)
+    }
+
+    async fn get_shelf(&self, request: Request<GetShelfRequest>) -> Result<Response<Shelf>, Status> {
+        let found = self.shelves().get(&request.get_ref().id).cloned();
+        found.map(Response::new).ok_or_else(|| status(ErrorReason::NotFound, "Shelf not found"))
+    }
+
+    async fn list_top_shelves(&self, _: Request<()>) -> Result<Response<ListShelvesResponse>, Status> {
+        Ok(Response::new(ListShelvesResponse { shelves: self.shelves().values().cloned().collect() }))
+    }
+
+    async fn list_books(&self, request: Request<ListBooksRequest>) -> Result<Response<ListBooksResponse>, Status> {
+        let asked = request.into_inner();
+        let books = self.books();
+        let wanted = books.iter().filter(|(name, _)| name.starts_with(&asked.parent));
+        let books = wanted.map(|(_, book)| book.clone()).collect();
+        Ok(Response::new(ListBooksResponse { asked: Some(asked), books }))
+    }
+
+    async fn create_book(&self, request: Request<CreateBookRequest>) -> Result<Response<CreateBookResponse>, Status> {
+        let CreateBookRequest { parent, book, dry_run } = request.into_inner();
+        let mut book = book.unwrap_or_default();
+        book.name = format!("{parent}/books/{}", book.isbn.as_deref().unwrap_or("none"));
+        if dry_run != Some(true) {
+            self.books().insert(book.name.clone(), book.clone());
+        }
+        Ok(Response::new(CreateBookResponse { book: Some(book) }))
+    }
+
+    async fn get_book(&self, request: Request<GetBookRequest>) -> Result<Response<Book>, Status> {
+        self.book(&request.get_ref().name).map(Response::new)
+    }
+
+    async fn update_book(&self, request: Request<UpdateBookRequest>) -> Result<Response<Book>, Status> {
+        let book = request.into_inner().book.unwrap_or_default();
+        self.book(&book.name)?;
+        self.books().insert(book.name.clone(), book.clone());
+        Ok(Response::new(book))
+    }
+
+    async fn delete_book(&self, request: Request<DeleteBookRequest>) -> Result<Response<()>, Status> {
+        self.book(&request.get_ref().name)?;
+        self.books().remove(&request.get_ref().name);
+        Ok(Response::new(()))
+    }
+
+    async fn borrow_book(&self, request: Request<BorrowBookRequest>) -> Result<Response<()>, Status> {
+        let BorrowBookRequest { name, reader, card } = request.into_inner();
+        let mut book = self.book(&name)?;
+        book.borrowed_by = format!("{}{card}", reader.unwrap_or_default());
+        self.books().insert(name, book);
+        Ok(Response::new(()))
+    }
+
+    async fn get_file(&self, request: Request<GetFileRequest>) -> Result<Response<GetFileResponse>, Status> {
+        Ok(Response::new(GetFileResponse { path: request.into_inner().path }))
+    }
+
+    async fn watch_books(
+        &self,
+        request: Request<WatchBooksRequest>,
+    ) -> Result<Response<Self::WatchBooksStream>, Status> {
+        let WatchBooksRequest { parent, fail_after } = request.into_inner();
+        let books: Vec<Book> = self.books().values().filter(|book| book.name.starts_with(&parent)).cloned().collect();
+        let mut items: Vec<_> = books.into_iter().map(|book| Ok(WatchBooksResponse { book: Some(book) })).collect();
+        if let Some(count) = fail_after {
+            items.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+            items.push(Err(status(ErrorReason::Unavailable, "The shelf is being dusted")));
+        }
+        Ok(Response::new(Box::pin(tokio_stream::iter(items))))
+    }
+
+    async fn upload_pages(
+        &self,
+        request: Request<Streaming<UploadPagesRequest>>,
+    ) -> Result<Response<UploadPagesResponse>, Status> {
+        let mut stream = request.into_inner();
+        let mut pages = 0;
+        while let Some(page) = stream.next().await {
+            page?;
+            pages += 1;
+        }
+        Ok(Response::new(UploadPagesResponse { pages }))
+    }
+}

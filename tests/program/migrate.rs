@@ -1,0 +1,90 @@
+//! `migrate`, and the service before it ran.
+
+use kira_users::store::Engine;
+use tokio::net::TcpStream;
+
+use crate::harness::database::{TestDatabase, engine};
+use crate::program::{Setup, wait_until_async};
+
+/// An address that nobody else on this machine uses: the loopback network is large.
+fn own_address(port: u16) -> String {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    format!("127.77.{high}.{low}:{port}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrate_says_what_it_applied_and_then_that_there_was_nothing_to_do() {
+    let setup = Setup::on(TestDatabase::empty().await);
+    let first = setup.printed(&["migrate"]);
+    assert!(first.lines().count() >= 1 && first.lines().all(|line| line.starts_with("applied m")), "{first}");
+    assert_eq!(setup.printed(&["migrate"]), "The schema is current; there was nothing to do.\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_on_a_server_keeps_its_doors_closed_until_the_schema_is_current() {
+    if engine() == Engine::Sqlite {
+        // The embedded form migrates itself.
+        return;
+    }
+    let mut setup = Setup::on(TestDatabase::empty().await);
+    let doors = [own_address(18_080), own_address(18_051)];
+    setup.set("KIRA_HTTP_ADDR", &doors[0]);
+    setup.set("KIRA_GRPC_ADDR", &doors[1]);
+    let program = setup.start();
+    let asks_for_migrate = || async {
+        let answer = program.readiness().await;
+        assert_eq!(answer.status, 503);
+        let reason = answer.json()["reason"].as_str().expect("a reason").to_owned();
+        reason.contains("run `kira-users migrate`").then_some(())
+    };
+    wait_until_async(asks_for_migrate, "the reason").await;
+    for door in &doors {
+        assert!(TcpStream::connect(door).await.is_err(), "{door} is closed");
+    }
+    setup.printed(&["migrate"]);
+    let ready = || async { (program.readiness().await.status == 200).then_some(()) };
+    wait_until_async(ready, "readiness, without a restart").await;
+    for door in &doors {
+        assert!(TcpStream::connect(door).await.is_ok(), "{door} is open");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_on_a_server_ask_for_migrate_first() {
+    if engine() == Engine::Sqlite {
+        return;
+    }
+    let setup = Setup::on(TestDatabase::empty().await);
+    let refused = setup.run(&["client", "list"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said.contains("run `kira-users migrate` first"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_waits_for_its_schema_can_be_stopped() {
+    if engine() == Engine::Sqlite {
+        return;
+    }
+    let setup = Setup::on(TestDatabase::empty().await);
+    let mut program = setup.start();
+    program.terminate();
+    assert!(program.ended().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_away_keeps_the_service_waiting_and_not_failing() {
+    if engine() == Engine::Sqlite {
+        return;
+    }
+    let mut setup = Setup::on(TestDatabase::migrated().await);
+    setup.set("KIRA_DATABASE_URL", &format!("postgres://nobody@{}/none", own_address(18_432)));
+    let mut program = setup.start();
+    let tells = || async {
+        let answer = program.readiness().await;
+        (answer.json()["reason"] == "the database does not answer").then_some(answer.status)
+    };
+    assert_eq!(wait_until_async(tells, "the reason").await, 503);
+    program.terminate();
+    assert!(program.ended().success());
+}

@@ -1,0 +1,17 @@
+//! The promises of the service, kept over both doors: a SQLite file, or PostgreSQL with `KIRA_TEST_DATABASE_URL`.
+
+mod authentication;
+mod credentials;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod idempotency;
+mod idempotency_keys;
+mod isolation;
+mod issuer;
+mod keys;
+mod log;
+mod outage;
+mod proxy;
+mod sealing;
+mod signing_keys;
+mod support;

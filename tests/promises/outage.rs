@@ -1,0 +1,122 @@
+//! The database goes away and comes back (decisions, section 1).
+
+use kira_gateway::error::{ErrorReason, details};
+use kira_users::app;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use serde_json::json;
+use tonic::Code;
+use url::Url;
+use uuid::Uuid;
+
+use crate::harness::requests::{message, minimal};
+use crate::harness::service::{Answer, Client, Service, config};
+use crate::proxy::Proxy;
+use crate::support::{refusal, rows};
+
+/// A service whose database can be taken away.
+struct Setup {
+    service: Service,
+    client: Client,
+    away: Away,
+}
+
+enum Away {
+    /// SQLite: another process holds the file.
+    Held(DatabaseConnection),
+    /// PostgreSQL: the network is cut.
+    Cut(Box<Proxy>),
+}
+
+impl Setup {
+    async fn new() -> Self {
+        let service = Service::start().await;
+        let client = service.client().await;
+        if service.database.folder().is_some() {
+            let away = Away::Held(service.database.look().await);
+            return Self { service, client, away };
+        }
+        // A replica that reaches the same database through a network that the test can cut.
+        let mut url = Url::parse(service.database.url()).expect("a URL");
+        let target = (url.host_str().expect("a host").to_owned(), url.port().unwrap_or(5432));
+        let target = tokio::net::lookup_host(target).await.expect("an address").next().expect("an address");
+        let proxy = Proxy::to(target).await;
+        url.set_ip_host(proxy.address().ip()).expect("a host");
+        url.set_port(Some(proxy.address().port())).expect("a port");
+        let config = config(&service.database, &service.folder, &[("KIRA_DATABASE_URL", url.as_str())]);
+        let running = app::start(&config, service.clock.clone()).await.expect("a replica starts");
+        let client = client.at(&running).await;
+        let service = Service { running, ..service };
+        Self { service, client, away: Away::Cut(Box::new(proxy)) }
+    }
+
+    async fn take_away(&mut self) {
+        match &mut self.away {
+            Away::Held(connection) => {
+                connection.execute_unprepared("BEGIN EXCLUSIVE").await.expect("the lock");
+            }
+            Away::Cut(proxy) => proxy.cut().await,
+        }
+    }
+
+    async fn bring_back(&mut self) {
+        match &mut self.away {
+            Away::Held(connection) => {
+                connection.execute_unprepared("ROLLBACK").await.expect("the lock is given back");
+            }
+            Away::Cut(proxy) => proxy.mend().await,
+        }
+    }
+
+    async fn readiness(&self) -> Answer {
+        let url = format!("{}/readyz", self.service.admin_url());
+        Answer::of(self.service.http.get(url).send().await.expect("an answer")).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_database_every_door_says_unavailable_and_afterwards_the_retries_succeed() {
+    let mut setup = Setup::new().await;
+    let (client, rest_key, grpc_key) = (setup.client.clone(), Uuid::new_v4(), Uuid::new_v4());
+    let before = rows(&setup.service.database).await;
+    setup.take_away().await;
+    let body = minimal();
+    let (rest, grpc, readiness) = tokio::join!(
+        client.create_with(rest_key, &body),
+        client.grpc_create(grpc_key, message(&body)),
+        setup.readiness(),
+    );
+    let message_of = "The service is temporarily unavailable";
+    assert_eq!((rest.status, rest.json()), (503, json!({"code": "unavailable", "message": message_of})));
+    assert_eq!(rest.header("retry-after"), Some("1"));
+    let status = grpc.expect_err("no database");
+    assert_eq!(refusal(&status), (Code::Unavailable, ErrorReason::Unavailable, message_of.to_owned()));
+    assert_eq!(details(&status).expect("details").retry_after, Some(1));
+    assert_eq!(readiness.status, 503);
+    assert_eq!(readiness.json()["status"], "not ready");
+    assert!(readiness.json()["reason"].as_str().is_some_and(|reason| reason.contains("the database does not answer")));
+    let alive = setup.service.http.get(format!("{}/healthz", setup.service.admin_url())).send().await;
+    assert_eq!(alive.expect("an answer").status(), 200, "the process is alive all the same");
+
+    setup.bring_back().await;
+    assert_eq!(setup.readiness().await.status, 200);
+    assert_eq!(client.create_with(rest_key, &body).await.status, 201, "nothing was left behind");
+    let (_, replayed) = client.grpc_create(grpc_key, message(&body)).await.expect("a user");
+    assert!(!replayed);
+    assert_eq!(rows(&setup.service.database).await[0], before[0] + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_token_is_given_and_nobody_is_called_unknown_while_that_cannot_be_known() {
+    let mut setup = Setup::new().await;
+    let Away::Cut(_) = setup.away else {
+        // A SQLite file that another process writes can still be read.
+        return;
+    };
+    setup.take_away().await;
+    let unknown = Client { api_key: "kira_unknown".to_owned(), ..setup.client.clone() };
+    let (auth, call) = tokio::join!(setup.client.authenticate(&setup.client.password), unknown.get("/v1/users/x"));
+    assert_eq!((auth.status, call.status), (503, 503));
+    setup.bring_back().await;
+    assert_eq!(setup.client.authenticate(&setup.client.password).await.status, 200);
+    assert_eq!(unknown.get("/v1/users/x").await.status, 401);
+}
