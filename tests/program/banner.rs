@@ -122,7 +122,8 @@ async fn no_banner_is_shown_where_a_client_was_made_before() {
 fn the_key_file_is_its_owners_alone() {
     let setup = Setup::embedded();
     let program = setup.serve();
-    let mode = |name: &str| std::fs::metadata(setup.data().join(name)).expect("it is there").permissions().mode() & 0o777;
+    let mode =
+        |name: &str| std::fs::metadata(setup.data().join(name)).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode("master.keys"), 0o600);
     let warned = program.log.text();
     assert!(warned.contains("made a key file") && warned.contains("back it up"), "{warned}");

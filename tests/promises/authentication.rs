@@ -10,8 +10,8 @@ use ring::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
 use tonic::Code;
 
-use crate::harness::service::{Answer, Client, Service};
 use crate::harness::requests::{message, minimal};
+use crate::harness::service::{Answer, Client, Service};
 use crate::support::refusal;
 
 const KEY: &str = "5f0e8400-e29b-41d4-a716-4466554400ab";

@@ -8,8 +8,8 @@ use serde_json::json;
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::harness::service::{Answer, Client, Service, config};
 use crate::harness::requests::minimal;
+use crate::harness::service::{Answer, Client, Service, config};
 use crate::support::refusal;
 
 /// `POST /auth` and CreateToken with these credentials; both must answer the same. None: refused.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::harness::service::{Answer, Client, Service};
 use crate::harness::requests::{EXAMPLES, data_uri, example, jpeg, message, minimal, with, with_files};
+use crate::harness::service::{Answer, Client, Service};
 use crate::support::{execute, id, objects, refusal, rows};
 
 const REUSED: &str = "Idempotency key has already been used with different request data";

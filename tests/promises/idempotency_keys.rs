@@ -5,8 +5,8 @@ use serde_json::json;
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::harness::service::{Client, Service, is_replayed};
 use crate::harness::requests::{message, minimal, with};
+use crate::harness::service::{Client, Service, is_replayed};
 use crate::support::{id, problems, refusal, rows, violations};
 
 const KEY: &str = "5f0e8400-e29b-41d4-a716-4466554400ab";

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::harness::service::Service;
 use crate::harness::requests::minimal;
+use crate::harness::service::Service;
 use crate::support::{id, refusal};
 
 fn not_found(user_id: &str) -> Value {

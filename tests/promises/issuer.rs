@@ -12,8 +12,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::authentication::assert_refused;
-use crate::harness::service::{Client, Service};
 use crate::harness::requests::minimal;
+use crate::harness::service::{Client, Service};
 
 const ISSUER: &str = "https://id.example.com/";
 

@@ -4,8 +4,8 @@ use kira_users::app::{self, AppError, Running};
 use kira_users::config::Config;
 
 use crate::harness::database::{TestDatabase, engine};
-use crate::harness::service::{Client, Service, config};
 use crate::harness::requests::{minimal, with_files};
+use crate::harness::service::{Client, Service, config};
 use crate::support::id;
 
 /// The harness's own key.

@@ -8,9 +8,9 @@ use tonic::Code;
 use url::Url;
 use uuid::Uuid;
 
+use crate::harness::requests::{message, minimal};
 use crate::harness::service::{Answer, Client, Service, config};
 use crate::proxy::Proxy;
-use crate::harness::requests::{message, minimal};
 use crate::support::{refusal, rows};
 
 /// A service whose database can be taken away.

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::database::TestDatabase;
+use crate::harness::requests::{EXAMPLES, data_uri, example, jpeg, message, with};
 use crate::harness::service::{Client, Service};
 use crate::log;
-use crate::harness::requests::{EXAMPLES, data_uri, example, jpeg, message, with};
 use crate::support::{files, id, objects};
 
 /// Stands in every text, number and file that is planted.
