@@ -49,8 +49,7 @@ async fn at_the_finest_level_the_log_holds_no_personal_value_and_no_secret() {
         request.metadata_mut().insert(name, value.parse().expect("metadata"));
     }
     request.metadata_mut().insert("idempotency-key", Uuid::new_v4().to_string().parse().expect("metadata"));
-    let mut grpc =
-        kira_users::contract::v1::users_service_client::UsersServiceClient::new(program.channel().await);
+    let mut grpc = kira_users::contract::v1::users_service_client::UsersServiceClient::new(program.channel().await);
     grpc.create_user(request).await.expect("a user");
 
     program.terminate();
