@@ -1,5 +1,6 @@
 //! The specification's example requests, over both doors.
 
+use kira_gateway::json;
 use kira_users::contract::v1;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ fn hidden(mut body: Value) -> Value {
 
 /// A user of the gRPC door as the REST door would write it.
 fn json_of(user: &v1::User) -> Value {
-    serde_json::from_slice(&kira_gateway::json::to_vec(user)).expect("JSON")
+    serde_json::from_slice(&json::to_vec(user)).expect("JSON")
 }
 
 fn message(name: &str, key: Uuid) -> v1::CreateUserRequest {

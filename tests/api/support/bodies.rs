@@ -3,10 +3,9 @@
 use base64_simd::STANDARD;
 use serde_json::{Value, json};
 
+use crate::harness::requests;
+
 pub(crate) const JPEG: &[u8] = include_bytes!("../../files/front.jpg");
-const BACK: &[u8] = include_bytes!("../../files/back.jpg");
-const PNG: &[u8] = include_bytes!("../../files/proof_of_address.png");
-const PDF: &[u8] = include_bytes!("../../files/business_formation.pdf");
 
 /// The least that makes an individual.
 pub(crate) fn individual() -> Value {
@@ -73,39 +72,11 @@ fn place<'a, 'p>(body: &'a mut Value, path: &'p str) -> (&'a mut Value, &'p str)
     (way.split('.').filter(|name| !name.is_empty()).fold(body, step), key)
 }
 
-/// The four example requests of the specification, with real files in place of the placeholders.
+/// The names of the specification's four example requests.
 pub(crate) const EXAMPLES: [&str; 4] = ["individual_usa", "individual_mexico", "business_usa", "business_mexico"];
 
-/// One of [`EXAMPLES`].
+/// One of [`EXAMPLES`], with real files.
 pub(crate) fn example(name: &str) -> Value {
-    let text = match name {
-        "individual_usa" => include_str!("../../examples/individual_usa.json"),
-        "individual_mexico" => include_str!("../../examples/individual_mexico.json"),
-        "business_usa" => include_str!("../../examples/business_usa.json"),
-        "business_mexico" => include_str!("../../examples/business_mexico.json"),
-        _ => panic!("no example {name}"),
-    };
-    let mut body = serde_json::from_str(text).expect("the example is JSON");
-    fill(&mut body);
-    body
-}
-
-/// Puts files in place of the placeholders, by the media type of the URI.
-fn fill(value: &mut Value) {
-    match value {
-        Value::Object(entries) => entries.values_mut().for_each(fill),
-        Value::Array(values) => values.iter_mut().for_each(fill),
-        Value::String(text) if text.ends_with("}}") => {
-            let (head, name) = text.split_once(',').expect("a data URI");
-            let media_type = head.trim_start_matches("data:").trim_end_matches(";base64");
-            let content = match (media_type, name) {
-                ("image/png", _) => PNG,
-                ("application/pdf", _) => PDF,
-                (_, "{{back}}") => BACK,
-                _ => JPEG,
-            };
-            *text = data_uri(media_type, content);
-        }
-        _ => {}
-    }
+    let index = EXAMPLES.iter().position(|known| *known == name).expect("an example");
+    requests::example(requests::EXAMPLES[index])
 }
