@@ -112,11 +112,14 @@ async fn key_ring(config: &Config, store: &Store, ambient: &SharedAmbient) -> Re
     if file.exists() {
         return Ok(KeyRing::load_file(&file)?);
     }
-    if store.pending_migrations().await?.is_empty() {
-        let ids = super::keys::registered(store).await?;
-        if !ids.is_empty() {
-            return Err(AppError::KeyFileMissing { file, ids: ids.join(", ") });
-        }
+    let ids = match super::keys::registered(store).await {
+        Ok(ids) => ids,
+        // A new database, which has no tables yet. One of an older schema has them, and its data needs its keys.
+        Err(_) if !store.pending_migrations().await?.is_empty() => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    if !ids.is_empty() {
+        return Err(AppError::KeyFileMissing { file, ids: ids.join(", ") });
     }
     let ring = KeyRing::create_file(&file, ambient.as_ref())?;
     tracing::warn!(file = %file.display(), "made a key file: without it the personal data cannot be read; back it up");

@@ -1,5 +1,7 @@
 //! The program itself, as an operator meets it: a process with an environment, a command line and signals.
 
+#![allow(clippy::disallowed_methods, reason = "the rule is for the service: a test draws keys as callers do")]
+
 mod banner;
 mod clients;
 mod configuration;
@@ -7,5 +9,6 @@ mod crash;
 mod drain;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod log;
 mod migrate;
 mod program;

@@ -41,6 +41,9 @@ async fn a_service_on_a_server_keeps_its_doors_closed_until_the_schema_is_curren
     for door in &doors {
         assert!(TcpStream::connect(door).await.is_err(), "{door} is closed");
     }
+    let probe = setup.run(&["healthcheck", "--url", &format!("http://{}/readyz", program.admin())]);
+    assert_eq!(probe.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&probe.stderr).contains("run `kira-users migrate`"), "the probe says why");
     setup.printed(&["migrate"]);
     let ready = || async { (program.readiness().await.status == 200).then_some(()) };
     wait_until_async(ready, "readiness, without a restart").await;

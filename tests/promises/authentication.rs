@@ -92,6 +92,15 @@ async fn what_is_no_token_of_ours_is_invalid() {
 }
 
 #[tokio::test]
+async fn the_token_is_judged_before_the_api_key() {
+    let service = Service::start().await;
+    let client = service.client().await;
+    for api_key in [None, Some("wrong")] {
+        assert_refused(&client, Some("Bearer garbage"), api_key, "Invalid token", "both are wrong").await;
+    }
+}
+
+#[tokio::test]
 async fn two_tokens_or_two_api_keys_are_as_good_as_wrong_ones() {
     let service = Service::start().await;
     let client = service.client().await;

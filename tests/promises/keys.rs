@@ -1,12 +1,16 @@
 //! The master keys: without those that sealed the data the service does not start.
 
+use std::sync::Arc;
+
+use kira_users::ambient::MovableClock;
 use kira_users::app::{self, AppError, Running};
 use kira_users::config::Config;
+use kira_users::store::Engine;
 
 use crate::harness::database::{TestDatabase, engine};
 use crate::harness::requests::{minimal, with_files};
-use crate::harness::service::{Client, Service, config};
-use crate::support::id;
+use crate::harness::service::{BEGINNING, Client, Service, config};
+use crate::support::{execute, id};
 
 /// The harness's own key.
 const TEST: &str = "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -75,29 +79,43 @@ async fn with_two_keys_the_first_seals_and_what_the_other_sealed_is_still_read()
     assert!(has(&running, &client, &old_user).await && has(&running, &client, &new_user).await);
 }
 
-#[tokio::test]
-async fn a_key_file_that_is_gone_while_its_data_is_there_is_named_and_not_made_anew() {
-    if engine() == kira_users::store::Engine::Postgres {
+/// A service that made its own key file, which is gone now: the service, a client, its user, and what was in the file.
+async fn without_key_file() -> Option<(Service, Client, String, Vec<u8>)> {
+    if engine() == Engine::Postgres {
         // A server's keys must be given: there is no key file.
-        return;
+        return None;
     }
+    let clock = Arc::new(MovableClock::at(BEGINNING.parse().expect("a time")));
     let (database, folder) = (TestDatabase::empty().await, tempfile::tempdir().expect("a folder"));
-    let clock = std::sync::Arc::new(kira_users::ambient::MovableClock::at(
-        crate::harness::service::BEGINNING.parse().expect("a time"),
-    ));
     let service = Service::start_on(database, folder, clock, &[("KIRA_MASTER_KEYS", "")]).await;
     let client = service.client().await;
     let user = id(&client.create(&minimal()).await);
     let file = service.folder.path().join("master.keys");
     let content = std::fs::read(&file).expect("a key file was made");
     std::fs::remove_file(&file).expect("it is removed");
+    Some((service, client, user, content))
+}
 
-    let config = config(&service.database, &service.folder, &[("KIRA_MASTER_KEYS", "")]);
-    let refused = start(&config, &service).await.err().expect("a refusal").to_string();
+async fn assert_key_file_is_asked_for(service: &Service) {
+    let refused = refusal(service, "").await;
     assert!(refused.contains("master.keys is missing") && refused.contains("master key(s)"), "{refused}");
-    assert!(!file.exists(), "a new key would not open the data");
+    assert!(!service.folder.path().join("master.keys").exists(), "a new key would not open the data");
+}
 
-    std::fs::write(&file, content).expect("it is restored");
+#[tokio::test]
+async fn a_key_file_that_is_gone_while_its_data_is_there_is_named_and_not_made_anew() {
+    let Some((service, client, user, content)) = without_key_file().await else { return };
+    assert_key_file_is_asked_for(&service).await;
+    std::fs::write(service.folder.path().join("master.keys"), content).expect("it is restored");
+    let config = config(&service.database, &service.folder, &[("KIRA_MASTER_KEYS", "")]);
     let running = start(&config, &service).await.expect("a start with the restored file");
     assert!(has(&running, &client, &user).await);
+}
+
+#[tokio::test]
+async fn a_key_file_that_is_gone_before_an_upgrade_is_named_too() {
+    let Some((service, ..)) = without_key_file().await else { return };
+    // As if the program knew a migration that the database has not seen.
+    execute(&service.database, "DELETE FROM seaql_migrations").await;
+    assert_key_file_is_asked_for(&service).await;
 }

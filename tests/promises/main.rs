@@ -1,5 +1,7 @@
 //! The promises of the service, kept over both doors: a SQLite file, or PostgreSQL with `KIRA_TEST_DATABASE_URL`.
 
+#![allow(clippy::disallowed_methods, reason = "the rule is for the service: a test draws keys as callers do")]
+
 mod authentication;
 mod credentials;
 #[path = "../harness/mod.rs"]

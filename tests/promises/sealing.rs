@@ -70,7 +70,7 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
         let text = [&[0; 2][..shift.min(2)], secret.as_bytes()].concat();
         let encoded = base64_simd::STANDARD_NO_PAD.encode_to_string(text);
         // The first and the last characters depend on what stands beside.
-        encoded[(shift * 8).div_ceil(6)..encoded.len() - 2].as_bytes().to_vec()
+        encoded.as_bytes()[(shift * 8).div_ceil(6)..encoded.len() - 2].to_vec()
     });
     [secret.as_bytes().to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()].into_iter().chain(encoded).collect()
 }
