@@ -15,9 +15,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
 use uuid::Uuid;
 
-/// The first part of every key.
-const ROOT: &str = "documents";
-/// The second part, without minutes.
+/// The first part of every key: the hour, without minutes.
 const HOUR: &str = "%Y-%m-%dT%H";
 /// How many deletions are under way at a time.
 const DELETIONS: usize = 8;
@@ -67,7 +65,7 @@ pub fn hour_of(at: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 fn hour_prefix(at: DateTime<Utc>) -> String {
-    format!("{ROOT}/{}", at.format(HOUR))
+    at.format(HOUR).to_string()
 }
 
 impl DocumentStore {
@@ -149,7 +147,7 @@ impl DocumentStore {
     /// # Errors
     /// `Unavailable`.
     pub async fn oldest_hour(&self) -> Result<Option<DateTime<Utc>>, DocumentError> {
-        let listed = self.objects.list_with_delimiter(Some(&Path::from(ROOT))).await?;
+        let listed = self.objects.list_with_delimiter(None).await?;
         let hours = listed.common_prefixes.iter().filter_map(|prefix| parse_hour(prefix.filename()?));
         Ok(hours.min())
     }
@@ -223,7 +221,7 @@ mod tests {
     fn a_key_begins_with_the_hour_of_the_upload() {
         let id = Uuid::from_u128(7);
         let key = object_key(at("2026-11-23T08:59:59.999999Z"), id);
-        assert_eq!(key, "documents/2026-11-23T08/00000000-0000-0000-0000-000000000007");
+        assert_eq!(key, "2026-11-23T08/00000000-0000-0000-0000-000000000007");
         assert_eq!(parse_hour("2026-11-23T08"), Some(at("2026-11-23T08:00:00Z")));
         assert_eq!([parse_hour("lost+found"), parse_hour("2026-11-23")], [None, None]);
     }
