@@ -5,6 +5,7 @@
 //! validators, the REST routes, and `Debug` implementations that show no personal value. The run-time half is the crate
 //! `kira-gateway`. No `protoc` is needed: protox reads the files.
 
+mod bounded;
 mod check;
 mod debug;
 mod json;
@@ -152,6 +153,7 @@ impl Generator {
                 if !self.messages_only {
                     code.extend(json::message(&schema, &message)?);
                     code.extend(check::message(&schema, &message)?);
+                    code.extend(bounded::message(&schema, &message)?);
                 }
             }
             for r#enum in schema.enums(package) {

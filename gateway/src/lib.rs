@@ -4,6 +4,7 @@
 // Generated code, ours too, names this crate by its name.
 extern crate self as kira_gateway;
 
+pub mod bounded;
 pub mod check;
 mod checked;
 pub mod error;

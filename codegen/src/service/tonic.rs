@@ -10,11 +10,12 @@ use tonic_build::CodeGenBuilder;
 use crate::schema::Schema;
 
 pub(super) fn service(schema: &Schema, service: &ServiceDescriptor) -> Result<TokenStream> {
-    let adapter = Service::new(schema, service);
     let mut builder = CodeGenBuilder::new();
     builder.emit_package(true);
-    let server = builder.generate_server(&adapter, "super");
-    let client = builder.generate_client(&adapter, "super");
+    // What strangers send is decoded within bounds; answers come from a server of our own.
+    let server =
+        builder.generate_server(&Service::new(schema, service, "::kira_gateway::bounded::BoundedCodec"), "super");
+    let client = builder.generate_client(&Service::new(schema, service, "tonic_prost::ProstCodec"), "super");
     Ok(quote!(#client #server))
 }
 
@@ -28,6 +29,7 @@ struct Service {
 
 struct Method {
     identifier: String,
+    codec: &'static str,
     name: String,
     client_streaming: bool,
     server_streaming: bool,
@@ -37,20 +39,21 @@ struct Method {
 }
 
 impl Service {
-    fn new(schema: &Schema, service: &ServiceDescriptor) -> Self {
+    fn new(schema: &Schema, service: &ServiceDescriptor, codec: &'static str) -> Self {
         Self {
             name: service.name().to_owned(),
             package: service.package_name().to_owned(),
-            methods: service.methods().map(|method| Method::new(schema, &method)).collect(),
+            methods: service.methods().map(|method| Method::new(schema, &method, codec)).collect(),
             comment: comments(service.parent_file().file_descriptor_proto(), service.path()),
         }
     }
 }
 
 impl Method {
-    fn new(schema: &Schema, method: &MethodDescriptor) -> Self {
+    fn new(schema: &Schema, method: &MethodDescriptor, codec: &'static str) -> Self {
         Self {
             identifier: method.name().to_owned(),
+            codec,
             name: method.name().to_snake_case(),
             client_streaming: method.is_client_streaming(),
             server_streaming: method.is_server_streaming(),
@@ -98,7 +101,7 @@ impl tonic_build::Method for Method {
     }
 
     fn codec_path(&self) -> &str {
-        "tonic_prost::ProstCodec"
+        self.codec
     }
 
     fn client_streaming(&self) -> bool {

@@ -9,6 +9,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use kira_gateway::error::ErrorReason;
+use kira_users::contract::v1;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -173,4 +174,16 @@ async fn a_body_that_ends_early_is_refused_and_stores_nothing() {
     let text = String::from_utf8_lossy(&rest);
     assert!(rest.is_empty() || text.starts_with("HTTP/1.1 400 "), "{text}");
     assert_eq!(stored(&service).await, before);
+}
+
+#[tokio::test]
+async fn a_grpc_message_of_very_many_empty_parts_is_refused_before_it_takes_their_memory() {
+    let service = Service::start().await;
+    let client = service.client().await;
+    let business =
+        v1::Business { associated_persons: vec![v1::AssociatedPerson::default(); 100_001], ..Default::default() };
+    let refused = client.grpc_create(Uuid::new_v4(), v1::create_user_request::User::Business(business)).await;
+    let status = refused.expect_err("too many parts");
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(our_details(&status).reason, ErrorReason::PayloadTooLarge);
 }
