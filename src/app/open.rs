@@ -126,11 +126,7 @@ async fn key_ring(config: &Config, store: &Store, ambient: &SharedAmbient) -> Re
 
 /// Opens both and waits until the schema is current. The embedded database is brought there; a server's is the
 /// operator's to migrate, and may be away for a while.
-pub(super) async fn ready(
-    config: &Config,
-    ambient: SharedAmbient,
-    readiness: &Readiness,
-) -> Result<Opened, AppError> {
+pub(super) async fn ready(config: &Config, ambient: SharedAmbient, readiness: &Readiness) -> Result<Opened, AppError> {
     let opened = open_with(config, ambient).await?;
     if config.is_embedded() {
         opened.store.migrate().await?;
