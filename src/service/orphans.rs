@@ -46,9 +46,9 @@ pub async fn sweep(store: &Store, documents: &DocumentStore, now: DateTime<Utc>)
     let mut hour = match store.watermark(WATERMARK).await? {
         Some(reached) => reached,
         None => {
-            let oldest = documents.oldest_hour().await?.map_or(end, |oldest| oldest.min(end));
-            store.advance_watermark(WATERMARK, oldest).await?;
-            oldest
+            // A database that never swept has no uploads of its own yet: what lies there is another's.
+            store.advance_watermark(WATERMARK, end).await?;
+            end
         }
     };
     while hour < end {

@@ -34,6 +34,21 @@ async fn create(store: &Store, documents: &DocumentStore, clock: &MovableClock) 
     keys
 }
 
+/// The first sweep of a database, as at its first start.
+async fn begin(store: &Store, documents: &DocumentStore, clock: &MovableClock) {
+    assert_eq!(sweep(store, documents, clock.now()).await.expect("a sweep"), Swept::default());
+}
+
+#[tokio::test]
+async fn a_new_database_leaves_the_files_of_another_alone() {
+    let database = TestDatabase::migrated().await;
+    let ((_folder, documents), store, clock) = (documents().await, database.store().await, sample::clock());
+    let theirs = upload(&documents, &clock).await;
+    clock.advance(TimeDelta::hours(5));
+    begin(&store, &documents, &clock).await;
+    assert!(exists(&documents, &theirs).await);
+}
+
 async fn exists(documents: &DocumentStore, key: &str) -> bool {
     match documents.get(key).await {
         Ok(content) => content == b"sealed",
@@ -46,10 +61,11 @@ async fn exists(documents: &DocumentStore, key: &str) -> bool {
 async fn an_upload_without_a_row_is_removed_and_one_with_a_row_stays() {
     let database = TestDatabase::migrated().await;
     let ((_folder, documents), store, clock) = (documents().await, database.store().await, sample::clock());
+    begin(&store, &documents, &clock).await;
     let orphan = upload(&documents, &clock).await;
     let kept = create(&store, &documents, &clock).await;
     clock.advance(TimeDelta::hours(2));
-    assert_eq!(sweep(&store, &documents, clock.now()).await.expect("a sweep"), Swept { hours: 1, orphans: 1 });
+    assert_eq!(sweep(&store, &documents, clock.now()).await.expect("a sweep"), Swept { hours: 2, orphans: 1 });
     assert!(!exists(&documents, &orphan).await);
     for key in kept {
         assert!(exists(&documents, &key).await);
@@ -60,6 +76,7 @@ async fn an_upload_without_a_row_is_removed_and_one_with_a_row_stays() {
 async fn an_upload_that_may_still_get_its_row_is_left_alone_until_it_is_too_old() {
     let database = TestDatabase::migrated().await;
     let ((_folder, documents), store, clock) = (documents().await, database.store().await, sample::clock());
+    begin(&store, &documents, &clock).await;
     let young = upload(&documents, &clock).await;
     // The hour ends and one more passes, less a moment.
     let end = (clock.now() + TimeDelta::hours(1)).timestamp() / 3600 * 3600;
@@ -78,12 +95,13 @@ async fn an_upload_that_may_still_get_its_row_is_left_alone_until_it_is_too_old(
 async fn each_hour_is_listed_once_from_the_oldest_on() {
     let database = TestDatabase::migrated().await;
     let ((_folder, documents), store, clock) = (documents().await, database.store().await, sample::clock());
+    begin(&store, &documents, &clock).await;
     upload(&documents, &clock).await;
     clock.advance(TimeDelta::hours(3));
     upload(&documents, &clock).await;
     clock.advance(TimeDelta::hours(4));
     let now = clock.now();
-    assert_eq!(sweep(&store, &documents, now).await.expect("a sweep"), Swept { hours: 6, orphans: 2 });
+    assert_eq!(sweep(&store, &documents, now).await.expect("a sweep"), Swept { hours: 7, orphans: 2 });
     assert_eq!(sweep(&store, &documents, now).await.expect("a sweep"), Swept::default());
     clock.advance(TimeDelta::hours(1));
     assert_eq!(sweep(&store, &documents, clock.now()).await.expect("a sweep"), Swept { hours: 1, orphans: 0 });
@@ -93,6 +111,7 @@ async fn each_hour_is_listed_once_from_the_oldest_on() {
 async fn replicas_may_sweep_at_once() {
     let database = TestDatabase::migrated().await;
     let ((_folder, documents), store, clock) = (documents().await, database.store().await, sample::clock());
+    begin(&store, &documents, &clock).await;
     for _ in 0..20 {
         upload(&documents, &clock).await;
     }
@@ -110,6 +129,7 @@ async fn replicas_may_sweep_at_once() {
 async fn what_an_interrupted_upload_left_in_the_folder_goes_too() {
     let database = TestDatabase::migrated().await;
     let ((folder, documents), store, clock) = (documents().await, database.store().await, sample::clock());
+    begin(&store, &documents, &clock).await;
     let orphan = upload(&documents, &clock).await;
     let staged = folder.path().join(format!("{orphan}#1"));
     std::fs::write(&staged, b"half").expect("a staged file");
