@@ -12,10 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use kira_users::ambient::{Ambient, System};
 use kira_users::store::{
-    ClientRecord, Creation, CredentialRecord, NewClaim, NewEvent, NewJob, NewUser, Store, StoreOptions,
+    ClientRecord, Creation, CredentialRecord, NewClaim, NewEvent, NewUser, NewVerification, Store, StoreOptions,
 };
 use sea_orm::{ConnectionTrait, Database};
 use serde_json::json;
@@ -133,15 +134,21 @@ fn user(system: &System, client_id: Uuid) -> NewUser {
         kind: "individual",
         category: Some("usa"),
         status: "CREATED",
-        attempt_id: Some(system.new_id()),
-        verification_triggered: true,
+        verification: Some(NewVerification {
+            attempt_id: system.new_id(),
+            trigger: "create",
+            state: "pending",
+            deadline_at: now + TimeDelta::hours(24),
+            job_id: system.new_id(),
+            run_at: now,
+            trace_context: None,
+        }),
         missing: json!({"verification": ["occupation"]}),
         wrapped_key: vec![1; 80],
         profile: vec![2; 2000],
         created_at: now,
         documents: Vec::new(),
         claim: NewClaim { operation: "users.create", key: Uuid::from_bytes(key), fingerprint: [3; 32] },
-        job: Some(NewJob { id: system.new_id(), kind: "verification", run_at: now, trace_context: None }),
         event: NewEvent { id: system.new_id(), kind: "user.created", payload: json!({"status": "CREATED"}) },
     }
 }

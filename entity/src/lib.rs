@@ -9,4 +9,5 @@ pub mod job;
 pub mod secret;
 pub mod signing_key;
 pub mod user;
+pub mod verification_attempt;
 pub mod watermark;

@@ -22,6 +22,9 @@ pub struct Model {
     pub status: String,
     /// The current verification attempt.
     pub attempt_id: Option<Uuid>,
+    /// Why the status is what it is: codes, messages and paths, never values. None: there is nothing to say.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub status_reasons: Option<Json>,
     /// Whether the create started a verification by itself.
     pub verification_triggered: bool,
     /// What is still missing: field names only.

@@ -16,6 +16,7 @@ mod m20261123_000005_idempotency_keys;
 mod m20261123_000006_jobs;
 mod m20261123_000007_events;
 mod m20261123_000008_watermarks;
+mod m20261123_000009_verification_attempts;
 
 /// Every migration there is, in order.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000006_jobs::Migration),
             Box::new(m20261123_000007_events::Migration),
             Box::new(m20261123_000008_watermarks::Migration),
+            Box::new(m20261123_000009_verification_attempts::Migration),
         ]
     }
 }

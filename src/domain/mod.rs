@@ -5,3 +5,4 @@
 pub mod eligibility;
 pub mod requirements;
 pub mod status;
+pub mod verification;

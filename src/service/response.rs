@@ -7,13 +7,12 @@ use chrono::{DateTime, Utc};
 use prost_types::{Struct, Timestamp};
 use uuid::Uuid;
 
-use super::filled;
-use super::profile::Profile;
-use super::subject::subject;
 use crate::contract::v1;
 use crate::domain::eligibility::{Catalogue, ProductCode, eligible};
 use crate::domain::requirements::{Report, report};
 use crate::domain::status::{Status, VerificationStatus};
+use crate::profile::subject::subject;
+use crate::profile::{Profile, filled};
 
 /// What the database keeps in clear about a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The users service: both doors end here.
 
 use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
@@ -10,9 +11,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::failure::{corrupt, of_documents, of_store, of_vault};
-use super::profile::{self, Draft, Planned, PlannedDocument};
 use super::response::{Numbers, Record, to_user};
-use super::subject::subject;
 use crate::ambient::SharedAmbient;
 use crate::auth::Caller;
 use crate::contract::v1;
@@ -20,15 +19,20 @@ use crate::contract::v1::users_service_server::UsersService;
 use crate::domain::eligibility::Catalogue;
 use crate::domain::requirements::{Report, report as judge};
 use crate::domain::status::Status as UserStatus;
-use crate::store::{Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewJob, NewUser, Store, UserRecord};
+use crate::domain::verification::{AttemptState, Trigger};
+use crate::profile::subject::subject;
+use crate::profile::{self, Draft, Planned, PlannedDocument};
+use crate::store::{
+    Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, Store, UserRecord,
+};
 use crate::telemetry;
 use crate::vault::documents::{DocumentStore, object_key};
 use crate::vault::{DataKey, KeyedHash, Owner, Place, SEAL_OVERHEAD, Vault};
 
 /// The operation that idempotency keys of creates are scoped to (decisions, section 7).
 const CREATE_USER: &str = "create_user";
-/// The job that verifies a user.
-const VERIFICATION: &str = "verification";
+/// How long an attempt may take before a human looks at it.
+const VERIFICATION_DEADLINE: TimeDelta = TimeDelta::hours(24);
 /// Files of one request that are stored at the same time.
 const UPLOADS: usize = 4;
 /// Documents of one request; each is a row of the one statement that stores them all, and engines limit its parameters.
@@ -125,20 +129,13 @@ impl Users {
             kind,
             category: Some(subject(&profile).residence.as_str()),
             status: status.as_str(),
-            attempt_id: triggers.then(|| self.ambient.new_id()),
-            verification_triggered: triggers,
+            verification: triggers.then(|| self.new_verification(Trigger::Create, now)),
             missing: report.missing().map(|(target, fields)| (target.to_owned(), json!(fields))).collect(),
             wrapped_key,
             profile: data_key.seal(&Place::UserProfile, plaintext),
             created_at: now,
             documents,
             claim: NewClaim { operation: scope.operation, key: scope.key, fingerprint },
-            job: triggers.then(|| NewJob {
-                id: self.ambient.new_id(),
-                kind: VERIFICATION,
-                run_at: now,
-                trace_context: telemetry::trace_context(),
-            }),
             event: NewEvent {
                 id: self.ambient.new_id(),
                 kind: "user.created",
@@ -155,6 +152,18 @@ impl Users {
                 }
                 Ok(Err(claim))
             }
+        }
+    }
+
+    fn new_verification(&self, trigger: Trigger, now: DateTime<Utc>) -> NewVerification {
+        NewVerification {
+            attempt_id: self.ambient.new_id(),
+            trigger: trigger.as_str(),
+            state: AttemptState::Pending.as_str(),
+            deadline_at: now + VERIFICATION_DEADLINE,
+            job_id: self.ambient.new_id(),
+            run_at: now,
+            trace_context: telemetry::trace_context(),
         }
     }
 

@@ -21,7 +21,7 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction};
 pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
 pub use error::{Cause, StoreError};
 pub use keys::SigningKeyRecord;
-pub use users::{Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewJob, NewUser, UserRecord};
+pub use users::{Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord};
 
 use batch::{Batch, Writer};
 use error::WriteError;

@@ -1,14 +1,16 @@
 //! Users: created as one atomic set of rows, read as one row.
 
 use chrono::{DateTime, Utc};
-use entity::{document, event, idempotency_key, job, user};
+use entity::{document, event, idempotency_key, job, user, verification_attempt};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
 use super::{Batch, Store, StoreError, WriteError};
 
+/// The job that verifies a user.
+pub(super) const VERIFICATION: &str = "verification";
 /// The state of a job nobody has taken yet.
-const QUEUED: &str = "queued";
+pub(super) const QUEUED: &str = "queued";
 /// The version of a user that has never been changed.
 const FIRST_VERSION: i64 = 1;
 
@@ -25,10 +27,8 @@ pub struct NewUser {
     pub category: Option<&'static str>,
     /// Where the user stands in its life.
     pub status: &'static str,
-    /// The verification attempt that the create starts.
-    pub attempt_id: Option<Uuid>,
-    /// Whether the create starts a verification.
-    pub verification_triggered: bool,
+    /// The verification that the create starts, if it starts one.
+    pub verification: Option<NewVerification>,
     /// What is still missing: field names, never values.
     pub missing: serde_json::Value,
     /// The user's data key, wrapped.
@@ -41,8 +41,6 @@ pub struct NewUser {
     pub documents: Vec<NewDocument>,
     /// The idempotency key of the request.
     pub claim: NewClaim,
-    /// The verification job, if the create starts one.
-    pub job: Option<NewJob>,
     /// What receivers are told.
     pub event: NewEvent,
 }
@@ -67,13 +65,19 @@ pub struct NewClaim {
     pub fingerprint: [u8; 32],
 }
 
-/// Background work that a create asks for.
+/// A verification attempt with the job that carries it out.
 #[derive(Clone, Debug)]
-pub struct NewJob {
-    /// Identifier.
-    pub id: Uuid,
-    /// What is to be done.
-    pub kind: &'static str,
+pub struct NewVerification {
+    /// Identifier of the attempt.
+    pub attempt_id: Uuid,
+    /// What starts it.
+    pub trigger: &'static str,
+    /// Where it stands at first.
+    pub state: &'static str,
+    /// When it becomes REVIEW without an outcome.
+    pub deadline_at: DateTime<Utc>,
+    /// Identifier of the job.
+    pub job_id: Uuid,
     /// Not to be started before.
     pub run_at: DateTime<Utc>,
     /// The trace of the request, as a `traceparent`.
@@ -135,6 +139,8 @@ pub struct UserRecord {
     pub status: String,
     /// The current verification attempt.
     pub attempt_id: Option<Uuid>,
+    /// Why the status is what it is: a list of codes, messages and paths.
+    pub status_reasons: Option<serde_json::Value>,
     /// Whether the create started a verification.
     pub verification_triggered: bool,
     /// What is still missing.
@@ -193,15 +199,16 @@ impl Store {
 }
 
 fn rows_of(new: NewUser) -> Batch {
-    let NewUser { id: user_id, client_id, created_at, attempt_id, .. } = new;
+    let NewUser { id: user_id, client_id, created_at, .. } = new;
     let user = user::ActiveModel {
         id: Set(user_id),
         client_id: Set(client_id),
         kind: Set(new.kind.to_owned()),
         category: Set(new.category.map(str::to_owned)),
         status: Set(new.status.to_owned()),
-        attempt_id: Set(attempt_id),
-        verification_triggered: Set(new.verification_triggered),
+        attempt_id: Set(new.verification.as_ref().map(|verification| verification.attempt_id)),
+        status_reasons: Set(None),
+        verification_triggered: Set(new.verification.is_some()),
         missing: Set(new.missing),
         wrapped_key: Set(new.wrapped_key),
         profile: Set(new.profile),
@@ -216,21 +223,8 @@ fn rows_of(new: NewUser) -> Batch {
         object_key: Set(document.object_key),
         created_at: Set(created_at),
     });
-    let job = new.job.map(|job| job::ActiveModel {
-        id: Set(job.id),
-        kind: Set(job.kind.to_owned()),
-        client_id: Set(client_id),
-        user_id: Set(user_id),
-        attempt_id: Set(attempt_id),
-        state: Set(QUEUED.to_owned()),
-        run_at: Set(job.run_at),
-        attempts: Set(0),
-        lease_token: Set(None),
-        lease_until: Set(None),
-        last_error: Set(None),
-        trace_context: Set(job.trace_context),
-        created_at: Set(created_at),
-    });
+    let verification = new.verification.map(|verification| verification.into_rows(client_id, user_id, created_at));
+    let (attempt, job) = verification.unzip();
     let event = event::ActiveModel {
         id: Set(new.event.id),
         client_id: Set(client_id),
@@ -249,7 +243,50 @@ fn rows_of(new: NewUser) -> Batch {
         user_id: Set(user_id),
         created_at: Set(created_at),
     };
-    Batch::default().insert([user]).insert(documents).insert(job).insert([event]).insert([claim])
+    Batch::default().insert([user]).insert(documents).insert(attempt).insert(job).insert([event]).insert([claim])
+}
+
+impl NewVerification {
+    /// The attempt and its job.
+    pub(super) fn into_rows(
+        self,
+        client_id: Uuid,
+        user_id: Uuid,
+        created_at: DateTime<Utc>,
+    ) -> (verification_attempt::ActiveModel, job::ActiveModel) {
+        let attempt = verification_attempt::ActiveModel {
+            id: Set(self.attempt_id),
+            client_id: Set(client_id),
+            user_id: Set(user_id),
+            trigger: Set(self.trigger.to_owned()),
+            state: Set(self.state.to_owned()),
+            provider: Set(None),
+            assurance: Set(None),
+            reasons: Set(serde_json::json!([])),
+            reference: Set(None),
+            sealed_answer: Set(None),
+            created_at: Set(created_at),
+            started_at: Set(None),
+            finished_at: Set(None),
+            deadline_at: Set(self.deadline_at),
+        };
+        let job = job::ActiveModel {
+            id: Set(self.job_id),
+            kind: Set(VERIFICATION.to_owned()),
+            client_id: Set(client_id),
+            user_id: Set(user_id),
+            attempt_id: Set(Some(self.attempt_id)),
+            state: Set(QUEUED.to_owned()),
+            run_at: Set(self.run_at),
+            attempts: Set(0),
+            lease_token: Set(None),
+            lease_until: Set(None),
+            last_error: Set(None),
+            trace_context: Set(self.trace_context),
+            created_at: Set(created_at),
+        };
+        (attempt, job)
+    }
 }
 
 impl From<user::Model> for UserRecord {
@@ -261,6 +298,7 @@ impl From<user::Model> for UserRecord {
             category: row.category,
             status: row.status,
             attempt_id: row.attempt_id,
+            status_reasons: row.status_reasons,
             verification_triggered: row.verification_triggered,
             missing: row.missing,
             wrapped_key: row.wrapped_key,

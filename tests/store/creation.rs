@@ -21,7 +21,7 @@ async fn what_is_read_is_what_was_written() {
         (read.kind.as_str(), read.category.as_deref(), read.status.as_str()),
         ("individual", Some("usa"), "CREATED")
     );
-    assert_eq!((read.attempt_id, read.verification_triggered), (new.attempt_id, true));
+    assert_eq!((read.attempt_id, read.verification_triggered), (new.verification.map(|it| it.attempt_id), true));
     assert_eq!((read.missing, read.wrapped_key, read.profile), (new.missing, new.wrapped_key, new.profile));
     assert_eq!((read.version, read.created_at, read.updated_at), (1, new.created_at, new.created_at));
 }
@@ -31,7 +31,7 @@ async fn a_user_without_documents_job_or_category_is_whole_too() {
     let database = TestDatabase::migrated().await;
     let (store, clock) = (database.store().await, sample::clock());
     let mut new = sample::user(&clock, sample::stored_client(&store, &clock).await);
-    (new.documents, new.job, new.category, new.attempt_id) = (Vec::new(), None, None, None);
+    (new.documents, new.verification, new.category) = (Vec::new(), None, None);
     assert_eq!(store.create_user(new.clone()).await.expect("a new user"), Creation::Inserted);
     let read = store.find_user(new.client_id, new.id).await.expect("a read").expect("the user");
     assert_eq!((read.category, read.attempt_id), (None, None));

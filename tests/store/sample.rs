@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta};
 use kira_users::ambient::{Ambient, MovableClock};
 use kira_users::store::{
-    ClaimScope, ClientRecord, CredentialRecord, NewClaim, NewDocument, NewEvent, NewJob, NewUser, SigningKeyRecord,
-    Store,
+    ClaimScope, ClientRecord, CredentialRecord, NewClaim, NewDocument, NewEvent, NewUser, NewVerification,
+    SigningKeyRecord, Store,
 };
 use kira_users::vault::documents::object_key;
 use serde_json::json;
@@ -60,20 +60,21 @@ pub(crate) fn user(clock: &MovableClock, client_id: Uuid) -> NewUser {
         kind: "individual",
         category: Some("usa"),
         status: "CREATED",
-        attempt_id: Some(clock.new_id()),
-        verification_triggered: true,
+        verification: Some(NewVerification {
+            attempt_id: clock.new_id(),
+            trigger: "create",
+            state: "pending",
+            deadline_at: now + TimeDelta::hours(24),
+            job_id: clock.new_id(),
+            run_at: now + TimeDelta::seconds(1),
+            trace_context: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        }),
         missing: json!({"verification": ["occupation"], "payout": []}),
         wrapped_key: vec![1; 60],
         profile: vec![2; 2000],
         created_at: now,
         documents: vec![document(), document()],
         claim: NewClaim { operation: OPERATION, key: clock.new_id(), fingerprint: [3; 32] },
-        job: Some(NewJob {
-            id: clock.new_id(),
-            kind: "verification",
-            run_at: now + TimeDelta::seconds(1),
-            trace_context: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
-        }),
         event: NewEvent { id: clock.new_id(), kind: "user.created", payload: json!({"status": "CREATED"}) },
     }
 }

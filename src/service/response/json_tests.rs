@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::tests::{record, stored};
 use super::*;
 use crate::contract::v1::create_user_request::User as Request;
-use crate::service::examples::{self, document};
+use crate::profile::examples::{self, document};
 
 fn written(request: Request, status: Status) -> Value {
     let record = Record { updated_at: record(status).created_at, ..record(status) };

@@ -1,7 +1,7 @@
 //! Numbers that show their last four characters only, where the operator asks for it (decisions, section 4).
 
 use crate::contract::v1;
-use crate::service::profile::Profile;
+use crate::profile::Profile;
 
 /// In front of the last four characters of a social security number, and of an ITIN, which is written like one.
 const SOCIAL_SECURITY: &str = "***-**-";

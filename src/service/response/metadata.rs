@@ -6,7 +6,7 @@ use prost_types::value::Kind;
 use prost_types::{Struct, Value};
 
 use crate::contract::v1;
-use crate::service::{chosen, filled};
+use crate::profile::{chosen, filled};
 
 /// Takes the client's own pairs out of the profile and adds the individual's.
 pub(super) fn of_individual(user: &mut v1::Individual) -> Struct {

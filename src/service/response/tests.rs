@@ -8,8 +8,8 @@ use uuid::uuid;
 use super::*;
 use crate::ambient::MovableClock;
 use crate::contract::v1::create_user_request::User as Request;
-use crate::service::examples::{self, document, entry, some};
-use crate::service::profile::Draft;
+use crate::profile::Draft;
+use crate::profile::examples::{self, document, entry, some};
 
 const ID: Uuid = uuid!("550e8400-e29b-41d4-a716-446655440000");
 

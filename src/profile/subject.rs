@@ -5,7 +5,7 @@ use crate::contract::v1;
 use crate::domain::requirements::{
     DocumentKind, Documents, Field, Fields, Identification, IdentificationKind, Kind, Party, Residence, Subject,
 };
-use crate::service::profile::Profile;
+use crate::profile::Profile;
 
 /// What the requirements are asked about: a stored user, or a request before it is stored.
 #[must_use]

@@ -1,5 +1,11 @@
 //! What is stored of a request: the request itself without the content of its files, every part with an identifier.
 
+#[cfg(test)]
+pub(crate) mod examples;
+pub mod subject;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use bytes::Bytes;
@@ -236,6 +242,12 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
-#[cfg(test)]
-#[path = "profile_tests.rs"]
-mod tests;
+/// A text that is there: an empty one counts as absent (decisions, section 2).
+pub(crate) fn filled(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}
+
+/// A value of a list that is there: a number that is no value of the list, or its zero, counts as absent.
+pub(crate) fn chosen<E: TryFrom<i32>>(number: Option<i32>) -> Option<E> {
+    number.filter(|number| *number != 0).and_then(|number| E::try_from(number).ok())
+}

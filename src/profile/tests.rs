@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ambient::MovableClock;
-use crate::service::examples::{self, document, some};
+use crate::profile::examples::{self, document, some};
 
 fn clock() -> MovableClock {
     MovableClock::at(Utc.with_ymd_and_hms(2026, 1, 15, 10, 30, 0).single().expect("a real time"))

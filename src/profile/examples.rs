@@ -10,11 +10,11 @@ const BACK: &[u8] = include_bytes!("../../tests/files/back.jpg");
 const PROOF_OF_ADDRESS: &[u8] = include_bytes!("../../tests/files/proof_of_address.png");
 const BUSINESS_FORMATION: &[u8] = include_bytes!("../../tests/files/business_formation.pdf");
 
-pub(super) fn some(text: &str) -> Option<String> {
+pub(crate) fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-pub(super) fn document(kind: v1::DocumentType) -> v1::Document {
+pub(crate) fn document(kind: v1::DocumentType) -> v1::Document {
     let (media_type, content) = match kind {
         v1::DocumentType::Back => (v1::MediaType::Jpeg, BACK),
         v1::DocumentType::FileProofOfAddress => (v1::MediaType::Png, PROOF_OF_ADDRESS),
@@ -28,7 +28,7 @@ pub(super) fn document(kind: v1::DocumentType) -> v1::Document {
     }
 }
 
-pub(super) fn entry(
+pub(crate) fn entry(
     kind: v1::IdentificationType,
     country: &str,
     number: Option<&str>,
@@ -63,7 +63,7 @@ fn address([street, street_2, city, state, zip_code, country]: [&str; 6]) -> Opt
 }
 
 /// "Example Request - Individual USA"
-pub(super) fn usa_individual() -> v1::Individual {
+pub(crate) fn usa_individual() -> v1::Individual {
     use v1::DocumentType::{Back, FileProofOfAddress, Front};
     use v1::IdentificationType::{DriversLicense, Ssn};
     v1::Individual {
@@ -96,7 +96,7 @@ pub(super) fn usa_individual() -> v1::Individual {
 }
 
 /// "Example Request - Individual International (Mexico)"
-pub(super) fn mexican_individual() -> v1::Individual {
+pub(crate) fn mexican_individual() -> v1::Individual {
     use v1::DocumentType::{Back, FileProofOfAddress, Front};
     use v1::IdentificationType::{Curp, NationalId, Rfc};
     v1::Individual {
@@ -129,7 +129,7 @@ pub(super) fn mexican_individual() -> v1::Individual {
 }
 
 /// "Example Request - Business USA"
-pub(super) fn usa_business() -> v1::Business {
+pub(crate) fn usa_business() -> v1::Business {
     use v1::DocumentType::{Back, FileBusinessFormation, Front};
     use v1::IdentificationType::{BusinessFormation, DriversLicense, Passport};
     let passport = entry(Passport, "USA", Some("987654321"), &[Front]);
@@ -207,7 +207,7 @@ pub(super) fn usa_business() -> v1::Business {
 }
 
 /// "Example Request - Business International (Mexico)"
-pub(super) fn mexican_business() -> v1::Business {
+pub(crate) fn mexican_business() -> v1::Business {
     use v1::DocumentType::{Back, FileBusinessFormation, FileProofOfAddress, Front};
     use v1::IdentificationType::{BusinessFormation, NationalId, Passport, ProofOfAddress};
     let passport = entry(Passport, "MEX", Some("G12345678"), &[Front]);
@@ -284,7 +284,7 @@ pub(super) fn mexican_business() -> v1::Business {
 }
 
 /// All four, in the specification's order.
-pub(super) fn all() -> [Request; 4] {
+pub(crate) fn all() -> [Request; 4] {
     [
         Request::Individual(usa_individual()),
         Request::Individual(mexican_individual()),

@@ -2,8 +2,8 @@ use super::*;
 use crate::contract::v1::create_user_request::User as Request;
 use crate::domain::eligibility::ProductCode;
 use crate::domain::requirements::report;
-use crate::service::examples::{self, document, entry, some};
-use crate::service::profile::Draft;
+use crate::profile::Draft;
+use crate::profile::examples::{self, document, entry, some};
 
 fn missing(request: Request, target: &str) -> Vec<String> {
     let subject = subject(Draft::new(request).profile());

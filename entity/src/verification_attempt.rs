@@ -1,0 +1,51 @@
+//! `verification_attempts`: one row for each time a user is verified.
+
+use sea_orm::entity::prelude::*;
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "verification_attempts")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The client that owns the user.
+    pub client_id: Uuid,
+    /// The user it verifies.
+    pub user_id: Uuid,
+    /// What started it.
+    #[sea_orm(column_type = "Text")]
+    pub trigger: String,
+    /// Where it stands.
+    #[sea_orm(column_type = "Text")]
+    pub state: String,
+    /// Who verifies; none before a worker took it up.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub provider: Option<String>,
+    /// What a good outcome proves.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub assurance: Option<String>,
+    /// Why it ended as it did: codes, messages and paths, never values.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub reasons: Json,
+    /// What the provider calls it.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub reference: Option<String>,
+    /// The provider's raw answer, sealed under the user's data key.
+    #[sea_orm(column_type = "Blob", nullable)]
+    pub sealed_answer: Option<Vec<u8>>,
+    /// When it was asked for.
+    pub created_at: DateTimeUtc,
+    /// When a worker first took it up.
+    pub started_at: Option<DateTimeUtc>,
+    /// When it ended.
+    pub finished_at: Option<DateTimeUtc>,
+    /// When it becomes REVIEW without an outcome.
+    pub deadline_at: DateTimeUtc,
+}
+
+/// Links to other tables.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
