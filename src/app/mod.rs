@@ -16,6 +16,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 pub use self::open::{AppError, Opened, open};
 
@@ -34,6 +36,8 @@ use crate::vault::documents::DocumentStore;
 
 /// How often the files of requests that failed are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
+/// How often gRPC's health service learns what readiness says; each time costs one ping of the database.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 /// How often a database that is not there yet, or has an old schema, is asked again.
 const WAIT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -70,6 +74,7 @@ pub struct Running {
     /// The database, the key ring and the clock.
     pub opened: Opened,
     readiness: Readiness,
+    health: Health,
     doors: Tasks,
     background: Tasks,
     admin: Tasks,
@@ -114,12 +119,12 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
         numbers: if config.mask_numbers { Numbers::Masked } else { Numbers::Clear },
     };
     let tokens = Tokens { authenticator: Arc::clone(&authenticator) };
-    let (rest, grpc) = doors(users, tokens, config, &opened.ambient).await?;
+    let doors = Tasks::default();
+    let (rest, grpc, health) = open_doors(users, tokens, config, &opened.ambient, &doors.stop).await?;
 
     let http_listener = bind(config.server.http_addr).await?;
     let grpc_listener = bind(config.server.grpc_addr).await?;
     let (http_addr, grpc_addr) = (address(&http_listener)?, address(&grpc_listener)?);
-    let doors = Tasks::default();
     doors.spawn(|stop| listener::serve(http_listener, server::service(rest, &shared), stop));
     doors.spawn(|stop| listener::serve(grpc_listener, server::service(grpc, &shared), stop));
 
@@ -144,7 +149,14 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
         })
     });
     readiness.ready(opened.store.clone());
-    Ok(Running { http_addr, grpc_addr, admin_addr, opened, readiness, doors, background, admin })
+    let (ready, reported) = (readiness.clone(), health.clone());
+    background.spawn(|stop| {
+        every(HEALTH_INTERVAL, stop, move || {
+            let (readiness, health) = (ready.clone(), reported.clone());
+            async move { health.report(readiness.obstacle().await.is_none()).await }
+        })
+    });
+    Ok(Running { http_addr, grpc_addr, admin_addr, opened, readiness, health, doors, background, admin })
 }
 
 impl Running {
@@ -153,6 +165,7 @@ impl Running {
     pub async fn stop(self, timeout: Duration) {
         self.readiness.wait("stopping");
         self.background.stop();
+        self.health.report(false).await;
         self.doors.stop();
         let drained = async {
             self.doors.ended().await;
@@ -166,13 +179,14 @@ impl Running {
     }
 }
 
-/// The two doors to the same services.
-async fn doors(
+/// The two doors to the same services, and what the second says of its health. gRPC's own streams end at `stop`.
+async fn open_doors(
     users: Users,
     tokens: Tokens,
     config: &Config,
     ambient: &SharedAmbient,
-) -> Result<(RestDoor, GrpcDoor), AppError> {
+    stop: &CancellationToken,
+) -> Result<(RestDoor, GrpcDoor, Health), AppError> {
     let clock = Arc::clone(ambient);
     let clock: kira_gateway::Clock = Arc::new(move || clock.now());
     let users = Arc::new(Checked::new(users, Arc::clone(&clock)));
@@ -187,9 +201,8 @@ async fn doors(
     let users = v1::users_service_server::UsersServiceServer::from_arc(users).max_decoding_message_size(max);
     let tokens = v1::auth_service_server::AuthServiceServer::from_arc(tokens).max_decoding_message_size(max);
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    health.set_service_status("kira.users.v1.UsersService", tonic_health::ServingStatus::Serving).await;
-    health.set_service_status("kira.users.v1.AuthService", tonic_health::ServingStatus::Serving).await;
+    let health = Health(health);
+    health.report(true).await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(contract::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -197,7 +210,21 @@ async fn doors(
         .map_err(AppError::start)?;
     let routes = Routes::new(users).add_service(tokens).add_service(health_service).add_service(reflection);
     let methods = Methods::new(&[v1::users_service_rest::METHODS, v1::auth_service_rest::METHODS]);
-    Ok((RestDoor::new(gateway), GrpcDoor::new(routes, methods)))
+    Ok((RestDoor::new(gateway), GrpcDoor::new(routes, methods, stop.clone()), health))
+}
+
+/// What gRPC's health service answers.
+#[derive(Clone)]
+struct Health(HealthReporter);
+
+impl Health {
+    /// Says of the whole (the empty name) and of every service whether it may get traffic.
+    async fn report(&self, serving: bool) {
+        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for service in ["", "kira.users.v1.UsersService", "kira.users.v1.AuthService"] {
+            self.0.set_service_status(service, status).await;
+        }
+    }
 }
 
 fn catalogue(config: &Config) -> Result<Catalogue, AppError> {

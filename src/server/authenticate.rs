@@ -20,7 +20,8 @@ impl<D: Door> Wrap for Authenticate<D> {
     /// Adds the caller to the request's extensions, or refuses.
     async fn wrap<S: HttpService>(&self, mut request: HttpRequest, next: S) -> HttpResponse {
         let call = request.extensions().get::<Call>().copied();
-        // What is no call of the contract has nothing to protect; whatever is not marked public is protected.
+        // The door lets through nothing but gRPC's own services and calls of the contract; of those, whatever is not
+        // marked public is protected.
         let protected = call.and_then(|call| call.method).is_some_and(|method| method.access == Access::Client);
         if protected {
             let headers = request.headers();
