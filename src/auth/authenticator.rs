@@ -208,7 +208,7 @@ impl Authenticator {
         let client_id = self.client_of_token(bearer(authorization)?).await?;
         let api_key = api_key.ok_or(AuthError::InvalidApiKey)?;
         let owner = self.api_keys.owner(self.api_key_hash.digest(api_key)).await?;
-        if owner == client_id { Ok(Caller { client_id }) } else { Err(AuthError::InvalidApiKey) }
+        if owner.client_id == client_id { Ok(owner) } else { Err(AuthError::InvalidApiKey) }
     }
 
     async fn client_of_token(&self, token: &str) -> Result<Uuid, AuthError> {

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 use uuid::Uuid;
 
+use crate::auth::Role;
 use crate::config::{help_table, parse_duration};
 
 /// User onboarding for a fintech, over gRPC and REST.
@@ -54,6 +56,9 @@ pub(super) enum ClientCommand {
         /// A name for people; it need not be unique
         #[arg(long, value_parser = client_name)]
         name: String,
+        /// What it may do: a client has users of its own; a reviewer decides the reviews of all
+        #[arg(long, default_value_t = Role::Client, value_parser = PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|role| role.parse::<Role>()))]
+        role: Role,
         #[command(flatten)]
         format: Format,
     },
