@@ -4,5 +4,6 @@
 
 pub mod eligibility;
 pub mod requirements;
+pub mod review;
 pub mod status;
 pub mod verification;
