@@ -92,7 +92,8 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     let directory = Arc::new(StoreDirectory::new(opened.store.clone(), opened.vault.clone()));
     let authenticator = Authenticator::open(&config.auth, directory, Arc::clone(&opened.ambient)).await;
     let authenticator = Arc::new(authenticator.map_err(AppError::start)?);
-    let documents = DocumentStore::open(&config.documents.url).map_err(AppError::start)?;
+    let installation = keys::installation(&opened).await?;
+    let documents = DocumentStore::open(&config.documents.url, installation).map_err(AppError::start)?;
 
     let shared = Shared {
         ambient: Arc::clone(&opened.ambient),

@@ -22,7 +22,7 @@ use crate::domain::requirements::{Report, report as judge};
 use crate::domain::status::Status as UserStatus;
 use crate::store::{Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewJob, NewUser, Store, UserRecord};
 use crate::telemetry;
-use crate::vault::documents::{DocumentStore, object_key};
+use crate::vault::documents::DocumentStore;
 use crate::vault::{DataKey, KeyedHash, Owner, Place, SEAL_OVERHEAD, Vault};
 
 /// The operation that idempotency keys of creates are scoped to (decisions, section 7).
@@ -189,7 +189,7 @@ impl Users {
     /// Seals the files and stores them, before the row that makes them visible.
     async fn upload(&self, data_key: &DataKey, files: Vec<PlannedDocument>) -> Result<Vec<NewDocument>, Status> {
         let uploads = files.into_iter().map(|PlannedDocument { id, content, .. }| async move {
-            let object_key = object_key(self.ambient.now(), id);
+            let object_key = self.documents.object_key(self.ambient.now(), id);
             let sealing = data_key.clone();
             let size = content.len();
             let sealed = off_thread(size, move || sealing.seal(&Place::DocumentContent(id), owned(content))).await?;

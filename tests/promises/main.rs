@@ -8,6 +8,7 @@ mod credentials;
 mod harness;
 mod idempotency;
 mod idempotency_keys;
+mod installation;
 mod isolation;
 mod issuer;
 mod keys;
