@@ -17,4 +17,5 @@ mod outage;
 mod proxy;
 mod sealing;
 mod signing_keys;
+mod stop;
 mod support;
