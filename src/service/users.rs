@@ -4,6 +4,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
+use kira_gateway::off_thread;
 use serde_json::json;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
@@ -33,8 +34,6 @@ const VERIFICATION: &str = "verification";
 const UPLOADS: usize = 4;
 /// Documents of one request; each is a row of the one statement that stores them all, and engines limit its parameters.
 const MAX_DOCUMENTS: usize = 1_000;
-/// From this size on, in bytes, hashing and sealing leave the threads that answer requests.
-const LARGE: usize = 256 * 1024;
 
 /// Creates and shows users.
 pub struct Users {
@@ -243,12 +242,4 @@ fn each_document(user: &v1::create_user_request::User, see: &mut dyn FnMut(&v1::
     };
     let of_persons = persons.iter().flat_map(|person| &person.identifying_information);
     of_persons.chain(entries).flat_map(|entry| &entry.documents).chain(documents).for_each(see);
-}
-
-/// Does work on `size` bytes, elsewhere where it takes long.
-async fn off_thread<T: Send + 'static>(size: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Status> {
-    if size < LARGE {
-        return Ok(work());
-    }
-    tokio::task::spawn_blocking(work).await.map_err(|_| error::because(ErrorReason::InternalError))
 }
