@@ -224,8 +224,15 @@ async fn what_a_layer_notes_reaches_the_service() {
 }
 
 #[tokio::test]
-async fn a_header_given_twice_is_a_problem() {
+async fn a_header_may_be_repeated() {
     let request = put("/notes/1").header("idempotency-key", "k1").header("idempotency-key", "k1");
+    let (_, body) = json_of(send(request.body(Full::from("{}")).expect("a request")).await).await;
+    assert_eq!(body["tags"], serde_json::json!(["k1"]));
+}
+
+#[tokio::test]
+async fn a_header_with_two_values_is_a_problem() {
+    let request = put("/notes/1").header("idempotency-key", "k1").header("idempotency-key", "K1");
     let answer = json_of(send(request.body(Full::from("{}")).expect("a request")).await).await;
     assert_eq!(answer, (400, problem("idempotency-key", "custom", "Must be given once")));
 }
@@ -302,6 +309,23 @@ async fn a_body_that_is_no_json_is_refused_unread() {
     let request = Request::put("/notes/1").header("content-type", "text/plain").body(Full::from("{}"));
     let (code, body) = json_of(send(request.expect("a request")).await).await;
     assert_eq!((code, &body["code"]), (415, &"unsupported_media_type".into()));
+}
+
+#[tokio::test]
+async fn a_large_body_is_read_away_from_the_threads_that_answer() {
+    fn this_thread() -> String {
+        format!("{:?}", std::thread::current().id())
+    }
+    let read = |_: &[u8]| json::Body { message: Note { text: this_thread(), ..Note::default() }, ..Default::default() };
+    let binding = Binding { body: Some(read), ..binding(&SAVE, "PUT", "/notes/{id}") };
+    let call = |request| Box::pin(std::future::ready(answer(request))) as kira_gateway::rest::ServiceFuture<Note>;
+    let gateway = Gateway::builder().routes([Route::unary(binding, call)]).build().expect("a route");
+    for (size, is_read_here) in [(1024, true), (256 * 1024, false)] {
+        let request = put("/notes/7").body(Full::from(vec![b' '; size])).expect("a request");
+        let matched = gateway.find(request.method(), request.uri()).expect("the route");
+        let (_, note) = json_of(gateway.call(matched, request).await).await;
+        assert_eq!(note["text"] == this_thread(), is_read_here, "{size}");
+    }
 }
 
 #[tokio::test]

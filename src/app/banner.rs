@@ -25,9 +25,9 @@ pub(super) async fn show(config: &Config, running: &Running) -> Result<(), AppEr
     }
     let credentials = clients.create(DEMO_CLIENT, Role::Client).await.map_err(AppError::start)?;
     let text = text(config, running, &credentials);
-    // A closed standard output is no reason not to serve.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    Ok(())
+    let mut out = std::io::stdout().lock();
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    printed.map_err(|source| AppError::DemoClientNotShown { client_id: credentials.client_id, source })
 }
 
 fn text(config: &Config, running: &Running, credentials: &Credentials) -> String {
