@@ -12,8 +12,8 @@ use crate::v1::library_service_server::LibraryService;
 use crate::v1::{
     Book, BorrowBookRequest, CreateBookRequest, CreateBookResponse, CreateShelfRequest, CreateShelfResponse,
     DeleteBookRequest, GetBookRequest, GetFileRequest, GetFileResponse, GetShelfRequest, ListBooksRequest,
-    ListBooksResponse, ListShelvesResponse, Shelf, UpdateBookRequest, UploadPagesRequest, UploadPagesResponse,
-    WatchBooksRequest, WatchBooksResponse,
+    ListBooksResponse, ListShelvesResponse, Shelf, StampCardRequest, StampCardResponse, UpdateBookRequest,
+    UploadPagesRequest, UploadPagesResponse, WatchBooksRequest, WatchBooksResponse,
 };
 
 /// A library in memory.
@@ -111,6 +111,12 @@ impl LibraryService for Library {
 
     async fn get_file(&self, request: Request<GetFileRequest>) -> Result<Response<GetFileResponse>, Status> {
         Ok(Response::new(GetFileResponse { path: request.into_inner().path }))
+    }
+
+    async fn stamp_card(&self, request: Request<StampCardRequest>) -> Result<Response<StampCardResponse>, Status> {
+        let StampCardRequest { card, payload } = request.into_inner();
+        let bytes: String = payload.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Response::new(StampCardResponse { stamp: format!("{card} {bytes}") }))
     }
 
     async fn watch_books(
