@@ -1,0 +1,3 @@
+//! Consistency checks.
+
+pub mod identifiers;
