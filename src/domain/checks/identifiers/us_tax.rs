@@ -5,7 +5,7 @@ use super::{Flaw, digits};
 
 /// Numbers that the Social Security Administration has declared void because they were printed in public: a wallet
 /// maker's sample, its own pamphlet of 1940, an advertisement.
-const PRINTED_SSNS: [u32; 3] = [78_05_1120, 219_09_9999, 457_55_5462];
+const PRINTED_SSNS: [u32; 3] = [78_051_120, 219_099_999, 457_555_462];
 
 /// The prefixes that the IRS has not announced on "How EINs are assigned and valid EIN prefixes".
 const UNANNOUNCED_EIN_PREFIXES: [u32; 17] = [0, 7, 8, 9, 17, 18, 19, 28, 29, 49, 69, 70, 78, 79, 89, 96, 97];
