@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("telemetry", &["config"]),
     ("vault", &["ambient"]),
+    ("verification", &["contract", "domain"]),
 ];
 
 /// The crates that only `store` may know.

@@ -12,6 +12,8 @@ pub enum Defect {
     Truncated,
     /// The file cannot be decoded or parsed.
     Undecodable,
+    /// The table of objects does not lead to them; programs that repair such files may still show this one.
+    Damaged,
     /// More pixels than are decoded.
     TooManyPixels,
     /// More objects, more nesting or more work than a parser is given.
@@ -40,6 +42,7 @@ impl Defect {
         match self {
             Self::Truncated => ("truncated", Hard, "The file ends too early"),
             Self::Undecodable => ("undecodable", Hard, "The file cannot be decoded"),
+            Self::Damaged => ("damaged", Soft, "The file is damaged"),
             Self::TooManyPixels => ("too_many_pixels", Soft, "The picture has more pixels than are examined"),
             Self::TooComplex => ("too_complex", Soft, "The file is more complex than is examined"),
             Self::TooSmall => ("too_small", Soft, "The picture is too small to be read"),
