@@ -76,14 +76,6 @@ pub struct Evaluation {
     pub findings: Vec<Finding>,
 }
 
-impl Evaluation {
-    /// The gravest of the findings; none where nothing was found.
-    #[must_use]
-    pub fn severity(&self) -> Option<Severity> {
-        self.findings.iter().map(|finding| finding.severity).max()
-    }
-}
-
 /// A named check. The day is the one on which the user is judged, in UTC.
 struct Check {
     name: &'static str,

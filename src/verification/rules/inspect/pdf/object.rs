@@ -149,42 +149,41 @@ impl<'a> Reader<'a> {
         u32::try_from(number).map_err(|_| Fault::Damaged)
     }
 
-    /// Reads one object.
+    /// Reads one object. The blanks and comments in it are work too.
     pub(super) fn object(&mut self, work: &mut Work) -> Result<Object, Fault> {
+        let start = self.at;
         self.values = 0;
-        self.value(0, work)
+        let object = self.value(0)?;
+        work.spend(self.at - start)?;
+        Ok(object)
     }
 
-    fn value(&mut self, depth: usize, work: &mut Work) -> Result<Object, Fault> {
+    fn value(&mut self, depth: usize) -> Result<Object, Fault> {
         self.values += 1;
         if depth > MAX_DEPTH || self.values > MAX_VALUES {
             return Err(Fault::TooComplex);
         }
-        let start = self.at;
         self.skip_blanks();
-        let value = match self.peek().ok_or(Fault::Damaged)? {
+        Ok(match self.peek().ok_or(Fault::Damaged)? {
             b'/' => Object::Name(self.name()),
             b'(' => self.text()?,
-            b'<' if self.bytes.get(self.at + 1) == Some(&b'<') => return self.dictionary(depth, work),
+            b'<' if self.bytes.get(self.at + 1) == Some(&b'<') => self.dictionary(depth)?,
             b'<' => self.hexadecimal()?,
-            b'[' => return self.array(depth, work),
+            b'[' => self.array(depth)?,
             _ => self.number_or_keyword()?,
-        };
-        work.spend(self.at - start + 1)?;
-        Ok(value)
+        })
     }
 
-    fn array(&mut self, depth: usize, work: &mut Work) -> Result<Object, Fault> {
+    fn array(&mut self, depth: usize) -> Result<Object, Fault> {
         self.at += 1;
         let mut values = Vec::new();
         while !self.accept("]") {
-            values.push(self.value(depth + 1, work)?);
+            values.push(self.value(depth + 1)?);
         }
-        work.spend(1)?;
         Ok(Object::Array(values))
     }
 
-    fn dictionary(&mut self, depth: usize, work: &mut Work) -> Result<Object, Fault> {
+    fn dictionary(&mut self, depth: usize) -> Result<Object, Fault> {
         self.at += 2;
         let mut pairs = Vec::new();
         while !self.accept(">>") {
@@ -192,10 +191,8 @@ impl<'a> Reader<'a> {
                 return Err(Fault::Damaged);
             }
             let key = self.name();
-            work.spend(key.len() + 1)?;
-            pairs.push((key, self.value(depth + 1, work)?));
+            pairs.push((key, self.value(depth + 1)?));
         }
-        work.spend(1)?;
         Ok(Object::Dictionary(pairs))
     }
 

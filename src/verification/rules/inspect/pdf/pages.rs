@@ -48,6 +48,7 @@ impl Outline {
             if reader.head()? != number {
                 return Err(Fault::Damaged);
             }
+            work.spend(reader.at() - offset)?;
             let object = reader.object(work)?;
             let holds_objects = object.get("Type").is_some_and(|kind| kind.is_name("ObjStm"));
             outline.add(number, &object);

@@ -7,6 +7,9 @@ use super::object::{Fault, Object, Reader, Work};
 /// The most bytes that one stream may inflate to.
 const MAX_INFLATED: usize = 8 << 20;
 
+/// What stands behind a stream.
+const END: &[u8] = b"endstream";
+
 /// The decoded content of the stream whose dictionary has just been read.
 pub(super) fn content(
     bytes: &[u8],
@@ -20,18 +23,22 @@ pub(super) fn content(
     let mut start = reader.at();
     start += usize::from(bytes.get(start) == Some(&b'\r'));
     start += usize::from(bytes.get(start) == Some(&b'\n'));
-    let raw = bytes.get(start..).ok_or(Fault::Damaged)?;
+    let rest = bytes.get(start..).ok_or(Fault::Damaged)?;
+    // The length may stand in an object of its own, which may be in a stream: then the end is looked for.
+    let length = match dictionary.get("Length").and_then(Object::size) {
+        Some(length) => length,
+        None => rest.windows(END.len()).position(|window| window == END).ok_or(Fault::Damaged)?,
+    };
+    let raw = rest.get(..length).ok_or(Fault::Damaged)?;
+    work.spend(length)?;
     let filter = match dictionary.get("Filter") {
         Some(Object::Array(filters)) if filters.len() == 1 => filters.first(),
         other => other,
     };
     let content = match filter {
         Some(filter) if filter.is_name("FlateDecode") => inflate(raw, work)?,
-        None => {
-            let length = dictionary.get("Length").and_then(Object::size).ok_or(Fault::TooComplex)?;
-            raw.get(..length.min(MAX_INFLATED)).ok_or(Fault::Damaged)?.to_vec()
-        }
-        Some(_) => return Err(Fault::TooComplex),
+        None if length <= MAX_INFLATED => raw.to_vec(),
+        _ => return Err(Fault::TooComplex),
     };
     work.spend(content.len())?;
     let parameters = match dictionary.get("DecodeParms") {

@@ -59,10 +59,12 @@ impl Table {
     fn section(&mut self, bytes: &[u8], offset: usize, work: &mut Work) -> Result<Object, Fault> {
         let mut reader = Reader::new(bytes, offset);
         if reader.accept("xref") {
-            self.classic(&mut reader, work)?;
+            self.classic(&mut reader)?;
+            work.spend(reader.at() - offset)?;
             return reader.object(work);
         }
         reader.head()?;
+        work.spend(reader.at() - offset)?;
         let dictionary = reader.object(work)?;
         if !dictionary.get("Type").is_some_and(|kind| kind.is_name("XRef")) {
             return Err(Fault::Damaged);
@@ -73,12 +75,11 @@ impl Table {
     }
 
     /// `first count`, then a line for each, again and again until the trailer.
-    fn classic(&mut self, reader: &mut Reader<'_>, work: &mut Work) -> Result<(), Fault> {
+    fn classic(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {
         while !reader.accept("trailer") {
             let first = u32::try_from(reader.integer()?).map_err(|_| Fault::Damaged)?;
             let count = u32::try_from(reader.integer()?).map_err(|_| Fault::Damaged)?;
             for index in 0..count {
-                work.spend(20)?;
                 let offset = usize::try_from(reader.integer()?).map_err(|_| Fault::Damaged)?;
                 reader.integer()?;
                 let place = match (reader.accept("n"), offset) {
