@@ -137,10 +137,12 @@ pub enum IdentificationKind {
 /// A number or document about somebody.
 #[derive(Clone)]
 pub struct Identification {
-    /// Where it stands: `identifying_information.0`, or the name of the field that is the number.
-    pub path: String,
     /// Where its number stands: `identifying_information.0.number`, `ein`.
     pub number_path: String,
+    /// Where its issuing country stands: `identifying_information.0.issuing_country`, `document_country`.
+    pub country_path: String,
+    /// Where its last day stands: `identifying_information.0.expiration`.
+    pub expiration_path: String,
     /// What it is.
     pub kind: IdentificationKind,
     /// The number, where one was given.

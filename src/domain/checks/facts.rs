@@ -82,7 +82,7 @@ pub(super) fn issuing_country(dossier: &Dossier, _: NaiveDate, examination: &mut
         let Some(country) = &entry.issuing_country else { continue };
         examination.applies();
         if country != issuer {
-            let path = format!("{}.issuing_country", entry.path);
+            let path = entry.country_path.clone();
             examination.soft("other_country", path, "Another country issues numbers of this kind");
         }
     }

@@ -14,7 +14,8 @@ fn entry(index: usize, kind: IdentificationKind, country: &str, number: &str) ->
     let path = format!("identifying_information.{index}");
     Identification {
         number_path: format!("{path}.number"),
-        path,
+        country_path: format!("{path}.issuing_country"),
+        expiration_path: format!("{path}.expiration"),
         kind,
         number: Some(number.to_owned()),
         issuing_country: Some(country.to_owned()),
@@ -289,7 +290,6 @@ fn a_minor_may_own_but_a_human_looks() {
 fn a_representative_is_judged_too() {
     let findings = found(company(), |dossier| {
         let identifications = vec![Identification {
-            path: "representative_ssn".to_owned(),
             number_path: "representative_ssn".to_owned(),
             ..entry(0, IdentificationKind::Ssn, "USA", "000-12-3456")
         }];

@@ -22,7 +22,7 @@ pub(super) fn expiry(dossier: &Dossier, today: NaiveDate, examination: &mut Exam
             if !expired(entry.expires) {
                 continue;
             }
-            let path = format!("{}.expiration", entry.path);
+            let path = entry.expiration_path.clone();
             if entry.kind == IdentificationKind::GovernmentId && !another_is_valid {
                 examination.hard("no_valid_id", path, "No government ID is valid any more");
             } else {

@@ -116,11 +116,12 @@ fn of_identifications(
         Some(Identification {
             kind: kind(entry.r#type())?,
             number_path: format!("{path}.number"),
+            country_path: format!("{path}.issuing_country"),
+            expiration_path: format!("{path}.expiration"),
             number: given(entry.number.as_ref()),
             issuing_country: entry.issuing_country.clone(),
             expires: date(entry.expiration.as_deref()),
             files: of_documents(&format!("{path}.documents"), &entry.documents, inspections),
-            path,
         })
     };
     entries.iter().enumerate().filter_map(of_entry).collect()
@@ -129,8 +130,10 @@ fn of_identifications(
 /// A number in a field of its own.
 fn of_field(path: &str, kind: IdentificationKind, number: Option<&String>) -> Option<Identification> {
     Some(Identification {
-        path: path.to_owned(),
         number_path: path.to_owned(),
+        // A field of its own says neither.
+        country_path: path.to_owned(),
+        expiration_path: path.to_owned(),
         kind,
         number: Some(given(number)?),
         issuing_country: None,
@@ -144,7 +147,8 @@ fn of_field(path: &str, kind: IdentificationKind, number: Option<&String>) -> Op
 fn of_primary_document(document: &v1::PrimaryDocument) -> Option<Identification> {
     let kind = kind(document.r#type()).filter(|kind| *kind != IdentificationKind::GovernmentId)?;
     let entry = of_field("document_number", kind, document.number.as_ref())?;
-    Some(Identification { issuing_country: document.country.clone(), ..entry })
+    let country_path = "document_country".to_owned();
+    Some(Identification { issuing_country: document.country.clone(), country_path, ..entry })
 }
 
 fn of_documents(path: &str, documents: &[v1::Document], inspections: &Inspections<'_>) -> Vec<File> {
