@@ -1,6 +1,7 @@
 //! JPEG (ITU-T T.81): a walk over the markers, then the decoder.
 
 use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
@@ -15,6 +16,9 @@ const MAX_PIXELS_IN_SCANS: u64 = 16_000_000;
 
 /// The most scans. Encoders write about ten; each costs a pass over all pixels, however few bytes it has.
 const MAX_SCANS: usize = 64;
+
+/// The most bytes of a decoded picture.
+const MAX_OUTPUT: usize = MAX_PIXELS as usize;
 
 /// What the markers say.
 struct Markers {
@@ -46,26 +50,40 @@ pub(super) fn inspect(bytes: &[u8]) -> Inspection {
         return inspection;
     }
     match decode(bytes) {
-        Some(luma) => {
-            let mut shades = Shades::new(1);
-            shades.add(&luma);
-            if shades.is_blank() {
-                inspection.add(Defect::Blank);
-            }
-        }
-        None => inspection.add(Defect::Undecodable),
+        Ok(true) => inspection.add(Defect::Blank),
+        Ok(false) => {}
+        Err(defect) => inspection.add(defect),
     }
     inspection
 }
 
-/// The brightness of every pixel: a third of the memory that colours take.
-fn decode(bytes: &[u8]) -> Option<Vec<u8>> {
+/// Decodes the picture, and tells whether it is blank.
+fn decode(bytes: &[u8]) -> Result<bool, Defect> {
     let options = DecoderOptions::default()
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
-        .jpeg_set_max_scans(MAX_SCANS)
-        .jpeg_set_out_colorspace(ColorSpace::Luma);
-    JpegDecoder::new_with_options(ZCursor::new(bytes), options).decode().ok()
+        .jpeg_set_max_scans(MAX_SCANS);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(|error| match error {
+        // Kinds of JPEG that few programs write and this decoder does not know are for a human to open.
+        DecodeErrors::Unsupported(_) => Defect::TooComplex,
+        _ => Defect::Undecodable,
+    })?;
+    // Brightness alone takes a third of the memory of colours; the decoder has it of the usual colour space only.
+    // It fails on some good pictures in others, so that its failure there says nothing.
+    let (colors, failure) = match decoder.input_colorspace() {
+        Some(ColorSpace::YCbCr | ColorSpace::Luma) => (ColorSpace::Luma, Defect::Undecodable),
+        _ => (ColorSpace::RGB, Defect::TooComplex),
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(colors));
+    let room = decoder.output_buffer_size().ok_or(Defect::Undecodable)?;
+    if room > MAX_OUTPUT {
+        return Err(Defect::TooManyPixels);
+    }
+    let samples = decoder.decode().map_err(|_| failure)?;
+    let mut shades = Shades::new(colors.num_components());
+    shades.add(&samples);
+    Ok(shades.is_blank())
 }
 
 /// Goes from marker to marker until the end of the picture or of the bytes.

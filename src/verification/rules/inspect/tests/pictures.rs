@@ -15,10 +15,14 @@ pub(super) fn jpeg(width: u16, height: u16, progressive: bool) -> Vec<u8> {
 }
 
 fn jpeg_of(pixels: &[u8], width: u16, height: u16, progressive: bool) -> Vec<u8> {
+    encode(pixels, (width, height), JpegColor::Luma, progressive)
+}
+
+fn encode(pixels: &[u8], (width, height): (u16, u16), colors: JpegColor, progressive: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 60);
     encoder.set_progressive(progressive);
-    encoder.encode(pixels, width, height, JpegColor::Luma).expect("a picture");
+    encoder.encode(pixels, width, height, colors).expect("a picture");
     bytes
 }
 
@@ -60,6 +64,26 @@ fn good_pictures_have_no_defects() {
     assert_eq!(defects(MediaType::Jpeg, &jpeg(240, 200, false)), []);
     assert_eq!(defects(MediaType::Jpeg, &jpeg(240, 200, true)), []);
     assert_eq!(defects(MediaType::Png, &png(240, 200)), []);
+}
+
+/// A good picture in a colour space of some number of channels.
+fn colored(colors: JpegColor, channels: usize, progressive: bool) -> Vec<u8> {
+    let pixels: Vec<u8> = gradient(240, 200).into_iter().flat_map(|grey| vec![grey; channels]).collect();
+    encode(&pixels, (240, 200), colors, progressive)
+}
+
+#[test]
+fn pictures_in_color_are_decoded() {
+    for progressive in [false, true] {
+        assert_eq!(defects(MediaType::Jpeg, &colored(JpegColor::Rgb, 3, progressive)), []);
+        assert_eq!(defects(MediaType::Jpeg, &colored(JpegColor::CmykAsYcck, 4, progressive)), []);
+    }
+    assert_eq!(defects(MediaType::Jpeg, &colored(JpegColor::Cmyk, 4, false)), []);
+}
+
+#[test]
+fn a_picture_that_the_decoder_is_known_to_fail_on_is_not_held_against_it() {
+    assert_eq!(defects(MediaType::Jpeg, &colored(JpegColor::Cmyk, 4, true)), [Defect::TooComplex]);
 }
 
 #[test]
