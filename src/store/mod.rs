@@ -9,9 +9,11 @@ mod connect;
 mod error;
 mod keys;
 mod queue;
+mod reviews;
 mod schema;
 mod sweeps;
 mod users;
+mod verification;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,11 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction};
 pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
 pub use error::{Cause, StoreError};
 pub use keys::SigningKeyRecord;
+pub use reviews::{ReviewPage, ReviewRecord, ReviewStepRecord};
 pub use users::{Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord};
+pub use verification::{
+    AttemptChange, AttemptRecord, AttemptView, Decision, JobChange, JobRecord, Lease, QueueState, ReviewStep, Settled,
+};
 
 use batch::{Batch, Writer};
 use error::WriteError;

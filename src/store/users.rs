@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use entity::{document, event, idempotency_key, job, user, verification_attempt};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
 use super::{Batch, Store, StoreError, WriteError};
@@ -225,16 +225,7 @@ fn rows_of(new: NewUser) -> Batch {
     });
     let verification = new.verification.map(|verification| verification.into_rows(client_id, user_id, created_at));
     let (attempt, job) = verification.unzip();
-    let event = event::ActiveModel {
-        id: Set(new.event.id),
-        client_id: Set(client_id),
-        user_id: Set(user_id),
-        kind: Set(new.event.kind.to_owned()),
-        sequence: Set(FIRST_VERSION),
-        payload: Set(new.event.payload),
-        created_at: Set(created_at),
-        relayed_at: Set(None),
-    };
+    let event = new.event.into_row(client_id, user_id, FIRST_VERSION, created_at);
     let claim = idempotency_key::ActiveModel {
         client_id: Set(client_id),
         operation: Set(new.claim.operation.to_owned()),
@@ -286,6 +277,38 @@ impl NewVerification {
             created_at: Set(created_at),
         };
         (attempt, job)
+    }
+}
+
+/// Writes events about a user whose version was `version` before them; each has the next number.
+pub(super) async fn insert_events(
+    transaction: &DatabaseTransaction,
+    client_id: Uuid,
+    user_id: Uuid,
+    version: i64,
+    now: DateTime<Utc>,
+    events: Vec<NewEvent>,
+) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let rows = (version + 1..).zip(events).map(|(sequence, event)| event.into_row(client_id, user_id, sequence, now));
+    event::Entity::insert_many(rows).exec_without_returning(transaction).await?;
+    Ok(())
+}
+
+impl NewEvent {
+    fn into_row(self, client_id: Uuid, user_id: Uuid, sequence: i64, now: DateTime<Utc>) -> event::ActiveModel {
+        event::ActiveModel {
+            id: Set(self.id),
+            client_id: Set(client_id),
+            user_id: Set(user_id),
+            kind: Set(self.kind.to_owned()),
+            sequence: Set(sequence),
+            payload: Set(self.payload),
+            created_at: Set(now),
+            relayed_at: Set(None),
+        }
     }
 }
 
