@@ -113,7 +113,7 @@ impl Store {
 }
 
 /// The state of an attempt that waits for a human.
-const REVIEW: &str = "review";
+pub(super) const REVIEW: &str = "review";
 
 /// One review, read by `connection`.
 async fn review(connection: &impl ConnectionTrait, attempt_id: Uuid) -> Result<Option<ReviewRecord>, StoreError> {
@@ -136,14 +136,7 @@ fn with_names(attempts: Select<verification_attempt::Entity>) -> Select<verifica
 }
 
 async fn with_steps(connection: &impl ConnectionTrait, rows: Vec<Row>) -> Result<Vec<ReviewRecord>, StoreError> {
-    let mut steps: HashMap<Uuid, Vec<ReviewStepRecord>> = HashMap::new();
-    let taken = review_step::Entity::find()
-        .filter(review_step::Column::AttemptId.is_in(rows.iter().map(|row| row.id)))
-        .order_by_asc(review_step::Column::CreatedAt)
-        .order_by_asc(review_step::Column::Id);
-    for step in taken.all(connection).await? {
-        steps.entry(step.attempt_id).or_default().push(step.into());
-    }
+    let mut steps = steps_of(connection, rows.iter().map(|row| row.id).collect()).await?;
     let record = |row: Row| ReviewRecord {
         steps: steps.remove(&row.id).unwrap_or_default(),
         attempt_id: row.id,
@@ -157,6 +150,25 @@ async fn with_steps(connection: &impl ConnectionTrait, rows: Vec<Row>) -> Result
         created_at: row.created_at,
     };
     Ok(rows.into_iter().map(record).collect())
+}
+
+/// What was done with each of these reviews, oldest first.
+pub(super) async fn steps_of(
+    connection: &impl ConnectionTrait,
+    attempts: Vec<Uuid>,
+) -> Result<HashMap<Uuid, Vec<ReviewStepRecord>>, StoreError> {
+    let mut steps: HashMap<Uuid, Vec<ReviewStepRecord>> = HashMap::new();
+    if attempts.is_empty() {
+        return Ok(steps);
+    }
+    let taken = review_step::Entity::find()
+        .filter(review_step::Column::AttemptId.is_in(attempts))
+        .order_by_asc(review_step::Column::CreatedAt)
+        .order_by_asc(review_step::Column::Id);
+    for step in taken.all(connection).await? {
+        steps.entry(step.attempt_id).or_default().push(step.into());
+    }
+    Ok(steps)
 }
 
 impl From<review_step::Model> for ReviewStepRecord {

@@ -10,6 +10,7 @@ use sea_orm::{
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
+use crate::store::reviews::{REVIEW, ReviewStepRecord, steps_of};
 use crate::store::users::{QUEUED, insert_events};
 use crate::store::{NewEvent, Store, StoreError};
 
@@ -43,6 +44,8 @@ pub struct AttemptView {
     pub provider: Option<String>,
     /// When it becomes REVIEW without an outcome.
     pub deadline_at: DateTime<Utc>,
+    /// What reviewers did with it, oldest first.
+    pub steps: Vec<ReviewStepRecord>,
 }
 
 /// What the caller decides about an attempt.
@@ -219,7 +222,10 @@ async fn lock(
         .await?;
     let owners: HashMap<Uuid, Owner> = owners.into_iter().map(|owner| (owner.id, owner)).collect();
     let rows = verification_attempt::Entity::find().filter(verification_attempt::Column::Id.is_in(ids));
-    let locked = rows.all(transaction).await?.into_iter().filter_map(|attempt| {
+    let rows = rows.all(transaction).await?;
+    let reviews = rows.iter().filter(|attempt| attempt.state == REVIEW).map(|attempt| attempt.id);
+    let mut steps = steps_of(transaction, reviews.collect()).await?;
+    let locked = rows.into_iter().filter_map(|attempt| {
         let owner = owners.get(&attempt.user_id)?;
         let view = AttemptView {
             attempt_id: attempt.id,
@@ -231,6 +237,7 @@ async fn lock(
             is_current: owner.attempt_id == Some(attempt.id),
             provider: attempt.provider,
             deadline_at: attempt.deadline_at,
+            steps: steps.remove(&attempt.id).unwrap_or_default(),
         };
         Some((attempt.id, Locked { view, version: owner.version }))
     });
