@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("profile", &["ambient", "contract", "domain"]),
     ("server", &["ambient", "auth", "store"]),
-    ("service", &["ambient", "auth", "contract", "domain", "profile", "store", "telemetry", "vault"]),
+    ("service", &["ambient", "auth", "contract", "domain", "profile", "store", "telemetry", "vault", "verification"]),
     ("store", &[]),
     ("telemetry", &["config"]),
     ("vault", &["ambient"]),

@@ -3,5 +3,6 @@
 mod failure;
 pub mod orphans;
 pub mod response;
+pub mod reviews;
 pub mod tokens;
 pub mod users;

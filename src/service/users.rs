@@ -40,6 +40,7 @@ const UPLOADS: usize = 4;
 const MAX_DOCUMENTS: usize = 1_000;
 
 /// Creates and shows users.
+#[derive(Clone)]
 pub struct Users {
     /// The database.
     pub store: Store,
@@ -183,7 +184,7 @@ impl Users {
         Ok(response)
     }
 
-    async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<v1::User>, Status> {
+    pub(super) async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<v1::User>, Status> {
         let Some(row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
         let UserRecord { status, verification_triggered, wrapped_key, profile, created_at, updated_at, .. } = row;
         let data_key = self.vault.open_data_key(Owner { client_id, user_id: id }, &wrapped_key).map_err(of_vault)?;

@@ -1,3 +1,6 @@
-//! Verification of users: what looks at a stored user and says what becomes of it.
+//! Verification: who judges the users, and what comes of a judgement.
 
 pub mod rules;
+mod transition;
+
+pub use transition::decided;
