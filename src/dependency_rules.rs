@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("ambient", &[]),
     ("auth", &["ambient", "config", "store", "vault"]),
-    ("cli", &["ambient", "app", "auth", "config", "store", "telemetry", "vault"]),
+    ("cli", &["ambient", "app", "auth", "config", "contract", "domain", "service", "store", "telemetry", "vault"]),
     ("config", &[]),
     ("contract", &[]),
     ("domain", &[]),

@@ -31,6 +31,7 @@ use crate::server::admin::Readiness;
 use crate::server::{self, GrpcDoor, RateLimits, RestDoor, Shared, admin, listener};
 use crate::service::orphans;
 use crate::service::response::Numbers;
+use crate::service::reviews::{ReviewDesk, Reviews};
 use crate::service::tokens::Tokens;
 use crate::service::users::Users;
 use crate::vault::documents::DocumentStore;
@@ -105,8 +106,9 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     let directory = Arc::new(StoreDirectory::new(opened.store.clone(), opened.vault.clone()));
     let authenticator = Authenticator::open(&config.auth, directory, Arc::clone(&opened.ambient)).await;
     let authenticator = Arc::new(authenticator.map_err(AppError::start)?);
-    let installation = keys::installation(&opened).await?;
-    let documents = DocumentStore::open(&config.documents.url, installation).map_err(AppError::start)?;
+    let users = users(config, &opened).await?;
+    let documents = users.documents.clone();
+    let reviews = Reviews { desk: ReviewDesk { users: users.clone(), four_eyes: config.review.four_eyes } };
 
     let shared = Shared {
         ambient: Arc::clone(&opened.ambient),
@@ -118,18 +120,10 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
         max_body_bytes: config.server.max_body_bytes,
         request_timeout: config.server.request_timeout,
     };
-    let users = Users {
-        store: opened.store.clone(),
-        vault: opened.vault.clone(),
-        documents: documents.clone(),
-        ambient: Arc::clone(&opened.ambient),
-        fingerprints: keys::fingerprints(&opened).await?,
-        catalogue: catalogue(config)?,
-        numbers: if config.mask_numbers { Numbers::Masked } else { Numbers::Clear },
-    };
     let tokens = Tokens { authenticator: Arc::clone(&authenticator) };
     let doors = Tasks::default();
-    let (rest, grpc, health) = open_doors(users, tokens, config, &opened.ambient, doors.token()).await?;
+    let (rest, grpc, health) =
+        open_doors(Services { users, tokens, reviews }, config, &opened.ambient, doors.token()).await?;
 
     let http_listener = bind(config.server.http_addr).await?;
     let grpc_listener = bind(config.server.grpc_addr).await?;
@@ -190,27 +184,58 @@ impl Running {
     }
 }
 
-/// The two doors to the same services, and what the second says of its health. gRPC's own streams end at `stop`.
-async fn open_doors(
+/// The reviews of an opened installation, for the command line.
+///
+/// # Errors
+/// The configuration cannot work.
+pub async fn review_desk(config: &Config, opened: &Opened) -> Result<ReviewDesk, AppError> {
+    keys::check(opened).await?;
+    Ok(ReviewDesk { users: users(config, opened).await?, four_eyes: config.review.four_eyes })
+}
+
+async fn users(config: &Config, opened: &Opened) -> Result<Users, AppError> {
+    let installation = keys::installation(opened).await?;
+    Ok(Users {
+        store: opened.store.clone(),
+        vault: opened.vault.clone(),
+        documents: DocumentStore::open(&config.documents.url, installation).map_err(AppError::start)?,
+        ambient: Arc::clone(&opened.ambient),
+        fingerprints: keys::fingerprints(opened).await?,
+        catalogue: catalogue(config)?,
+        numbers: if config.mask_numbers { Numbers::Masked } else { Numbers::Clear },
+    })
+}
+
+/// The services of the contract.
+struct Services {
     users: Users,
     tokens: Tokens,
+    reviews: Reviews,
+}
+
+/// The two doors to the same services, and what the second says of its health. gRPC's own streams end at `stop`.
+async fn open_doors(
+    services: Services,
     config: &Config,
     ambient: &SharedAmbient,
     stop: &CancellationToken,
 ) -> Result<(RestDoor, GrpcDoor, Health), AppError> {
     let clock = Arc::clone(ambient);
     let clock: kira_gateway::Clock = Arc::new(move || clock.now());
-    let users = Arc::new(Checked::new(users, Arc::clone(&clock)));
-    let tokens = Arc::new(Checked::new(tokens, clock));
+    let users = Arc::new(Checked::new(services.users, Arc::clone(&clock)));
+    let tokens = Arc::new(Checked::new(services.tokens, Arc::clone(&clock)));
+    let reviews = Arc::new(Checked::new(services.reviews, clock));
     let gateway = Gateway::builder()
         .routes(v1::users_service_rest::routes(Arc::clone(&users)))
         .routes(v1::auth_service_rest::routes(Arc::clone(&tokens)))
+        .routes(v1::reviews_service_rest::routes(Arc::clone(&reviews)))
         .build()
         .map_err(AppError::start)?;
 
     let max = usize::try_from(config.server.max_body_bytes).unwrap_or(usize::MAX);
     let users = v1::users_service_server::UsersServiceServer::from_arc(users).max_decoding_message_size(max);
     let tokens = v1::auth_service_server::AuthServiceServer::from_arc(tokens).max_decoding_message_size(max);
+    let reviews = v1::reviews_service_server::ReviewsServiceServer::from_arc(reviews).max_decoding_message_size(max);
     let (health, health_service) = tonic_health::server::health_reporter();
     let health = Health(health);
     health.report(true).await;
@@ -219,8 +244,13 @@ async fn open_doors(
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(AppError::start)?;
-    let routes = Routes::new(users).add_service(tokens).add_service(health_service).add_service(reflection);
-    let methods = Methods::new(&[v1::users_service_rest::METHODS, v1::auth_service_rest::METHODS]);
+    let routes =
+        Routes::new(users).add_service(tokens).add_service(reviews).add_service(health_service).add_service(reflection);
+    let methods = Methods::new(&[
+        v1::users_service_rest::METHODS,
+        v1::auth_service_rest::METHODS,
+        v1::reviews_service_rest::METHODS,
+    ]);
     Ok((RestDoor::new(gateway), GrpcDoor::new(routes, methods, stop.clone()), health))
 }
 
@@ -232,7 +262,8 @@ impl Health {
     /// Says of the whole (the empty name) and of every service whether it may get traffic.
     async fn report(&self, serving: bool) {
         let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-        for service in ["", "kira.users.v1.UsersService", "kira.users.v1.AuthService"] {
+        let services = ["UsersService", "AuthService", "ReviewsService"].map(|name| format!("kira.users.v1.{name}"));
+        for service in std::iter::once(String::new()).chain(services) {
             self.0.set_service_status(service, status).await;
         }
     }
