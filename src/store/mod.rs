@@ -12,6 +12,7 @@ mod queue;
 mod schema;
 mod sweeps;
 mod users;
+mod verification;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
 pub use error::{Cause, StoreError};
 pub use keys::SigningKeyRecord;
 pub use users::{Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord};
+
+pub use verification::{AttemptRecord, ClaimedVerification, Found, ProviderAnswer, Settlement, Start};
 
 use batch::{Batch, Writer};
 use error::WriteError;
