@@ -14,6 +14,8 @@ pub enum Place {
     UserProfile,
     /// The content of a document in the document store.
     DocumentContent(Uuid),
+    /// `verification_attempts.sealed_answer`; the row is the attempt.
+    ProviderAnswer(Uuid),
 }
 
 impl Place {
@@ -22,6 +24,7 @@ impl Place {
         let (column, row) = match self {
             Self::UserProfile => ("users.profile", owner.user_id),
             Self::DocumentContent(document_id) => ("documents.content", document_id),
+            Self::ProviderAnswer(attempt_id) => ("verification_attempts.sealed_answer", attempt_id),
         };
         let ids = [owner.client_id, owner.user_id, row].map(Uuid::into_bytes);
         [column.as_bytes(), &[0], ids.as_flattened()].concat()

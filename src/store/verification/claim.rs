@@ -112,15 +112,6 @@ impl Store {
         transaction.commit().await?;
         Ok(claimed)
     }
-
-    /// How many verification jobs wait, whether due or not.
-    ///
-    /// # Errors
-    /// `Unavailable` without the database.
-    pub async fn waiting_verifications(&self) -> Result<u64, StoreError> {
-        use sea_orm::PaginatorTrait;
-        Ok(jobs().count(self.read()).await?)
-    }
 }
 
 fn jobs() -> Select<job::Entity> {
