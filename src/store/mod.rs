@@ -23,11 +23,10 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction};
 pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
 pub use error::{Cause, StoreError};
 pub use keys::SigningKeyRecord;
-pub use reviews::{ReviewPage, ReviewRecord, ReviewStepRecord};
+pub use reviews::{ReviewPage, ReviewRecord, ReviewStepRecord, ReviewView, Reviewed};
 pub use users::{Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord};
-pub use verification::{
-    AttemptChange, AttemptRecord, AttemptView, Decision, JobChange, JobRecord, Lease, QueueState, ReviewStep, Settled,
-};
+
+pub use verification::{AttemptRecord, ClaimedVerification, Found, ProviderAnswer, Settlement, Start};
 
 use batch::{Batch, Writer};
 use error::WriteError;

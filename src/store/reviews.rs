@@ -6,12 +6,15 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use entity::{client, review_step, user, verification_attempt};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select,
 };
 use uuid::Uuid;
 
+use super::verification::Changes;
 use super::{Store, StoreError};
+use crate::ambient::Ambient;
+use crate::domain::verification::{AttemptState, Input, Outcome};
 
 /// A review as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +58,26 @@ pub struct ReviewStepRecord {
     pub sealed_note: Option<Vec<u8>>,
     /// When it was done.
     pub created_at: DateTime<Utc>,
+}
+
+/// A review as a step finds it: under the lock of its user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReviewView {
+    /// Where the attempt stands.
+    pub state: String,
+    /// What was done with it, oldest first.
+    pub steps: Vec<ReviewStepRecord>,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reviewed<E> {
+    /// It is taken, durably.
+    Taken,
+    /// The rules do not allow it; nothing was written.
+    Refused(E),
+    /// The attempt is decided, or the user has another one by now; nothing was written.
+    Closed,
 }
 
 /// Which of the waiting reviews are asked for.
@@ -108,20 +131,65 @@ impl Store {
     /// # Errors
     /// `Unavailable` without the database.
     pub async fn find_review(&self, attempt_id: Uuid) -> Result<Option<ReviewRecord>, StoreError> {
-        review(self.read(), attempt_id).await
+        let attempt = verification_attempt::Entity::find_by_id(attempt_id);
+        let row = with_names(attempt).into_model::<Row>().one(self.read()).await?;
+        let found = with_steps(self.read(), row.into_iter().collect()).await?.pop();
+        Ok(found.filter(|review| review.state == REVIEW || !review.steps.is_empty()))
+    }
+
+    /// Takes a step with a review. `judge` sees the review under the lock of its user, so that of two reviewers one comes
+    /// after the other, and says what the step comes to: an outcome decides the review.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    pub async fn take_review_step<E, J>(
+        &self,
+        ambient: &dyn Ambient,
+        review: &ReviewRecord,
+        step: ReviewStepRecord,
+        judge: J,
+    ) -> Result<Reviewed<E>, StoreError>
+    where
+        J: FnOnce(&ReviewView) -> Result<Option<Outcome>, E> + Send,
+    {
+        let ReviewRecord { attempt_id, user_id, client_id, .. } = *review;
+        let transaction = self.begin().await?;
+        let mut changes = Changes::begin(ambient, &transaction, &[user_id], &[attempt_id]).await?;
+        let state = changes.attempt(attempt_id).map(|attempt| attempt.state.clone()).unwrap_or_default();
+        let steps = steps_of(&transaction, &[attempt_id]).await?.remove(&attempt_id).unwrap_or_default();
+        if state != REVIEW {
+            return Ok(Reviewed::Closed);
+        }
+        match judge(&ReviewView { state, steps }) {
+            Err(refused) => return Ok(Reviewed::Refused(refused)),
+            Ok(None) => {}
+            Ok(Some(outcome)) => {
+                if changes.apply(user_id, attempt_id, Input::Decided(&outcome))?.is_none() {
+                    return Ok(Reviewed::Closed);
+                }
+            }
+        }
+        changes.write(&transaction).await?;
+        let row = review_step::Model {
+            id: step.id,
+            attempt_id,
+            client_id,
+            user_id,
+            reviewer_id: step.reviewer_id,
+            reviewer: step.reviewer,
+            action: step.action,
+            reason: step.reason,
+            sealed_note: step.sealed_note,
+            created_at: step.created_at,
+        };
+        review_step::Entity::insert(row.into_active_model()).exec_without_returning(&transaction).await?;
+        transaction.commit().await?;
+        Ok(Reviewed::Taken)
     }
 }
 
 /// The state of an attempt that waits for a human.
-pub(super) const REVIEW: &str = "review";
-
-/// One review, read by `connection`.
-async fn review(connection: &impl ConnectionTrait, attempt_id: Uuid) -> Result<Option<ReviewRecord>, StoreError> {
-    let attempt = verification_attempt::Entity::find_by_id(attempt_id);
-    let row = with_names(attempt).into_model::<Row>().one(connection).await?;
-    let found = with_steps(connection, row.into_iter().collect()).await?.pop();
-    Ok(found.filter(|review| review.state == REVIEW || !review.steps.is_empty()))
-}
+const REVIEW: &str = AttemptState::Review.as_str();
 
 fn with_names(attempts: Select<verification_attempt::Entity>) -> Select<verification_attempt::Entity> {
     use verification_attempt::Column;
@@ -136,7 +204,7 @@ fn with_names(attempts: Select<verification_attempt::Entity>) -> Select<verifica
 }
 
 async fn with_steps(connection: &impl ConnectionTrait, rows: Vec<Row>) -> Result<Vec<ReviewRecord>, StoreError> {
-    let mut steps = steps_of(connection, rows.iter().map(|row| row.id).collect()).await?;
+    let mut steps = steps_of(connection, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
     let record = |row: Row| ReviewRecord {
         steps: steps.remove(&row.id).unwrap_or_default(),
         attempt_id: row.id,
@@ -153,16 +221,16 @@ async fn with_steps(connection: &impl ConnectionTrait, rows: Vec<Row>) -> Result
 }
 
 /// What was done with each of these reviews, oldest first.
-pub(super) async fn steps_of(
+async fn steps_of(
     connection: &impl ConnectionTrait,
-    attempts: Vec<Uuid>,
+    attempts: &[Uuid],
 ) -> Result<HashMap<Uuid, Vec<ReviewStepRecord>>, StoreError> {
     let mut steps: HashMap<Uuid, Vec<ReviewStepRecord>> = HashMap::new();
     if attempts.is_empty() {
         return Ok(steps);
     }
     let taken = review_step::Entity::find()
-        .filter(review_step::Column::AttemptId.is_in(attempts))
+        .filter(review_step::Column::AttemptId.is_in(attempts.iter().copied()))
         .order_by_asc(review_step::Column::CreatedAt)
         .order_by_asc(review_step::Column::Id);
     for step in taken.all(connection).await? {

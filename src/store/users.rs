@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use entity::{document, event, idempotency_key, job, user, verification_attempt};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
 use super::{Batch, Store, StoreError, WriteError};
 
 /// The job that verifies a user.
 pub(super) const VERIFICATION: &str = "verification";
-/// The state of a job nobody has taken yet.
+/// The state of a job that is not done; one that is done is deleted.
 pub(super) const QUEUED: &str = "queued";
 /// The version of a user that has never been changed.
 const FIRST_VERSION: i64 = 1;
@@ -111,8 +111,17 @@ pub struct ClaimScope {
 pub struct Claim {
     /// Keyed digest of the request that claimed the key.
     pub fingerprint: [u8; 32],
-    /// The user it made.
+    /// The user it made, or was used for.
     pub user_id: Uuid,
+    /// What it made of the user's: a verification attempt; None: the user itself.
+    pub resource_id: Option<Uuid>,
+}
+
+impl Claim {
+    pub(super) fn read(row: idempotency_key::Model) -> Result<Self, StoreError> {
+        let fingerprint = row.fingerprint.try_into().map_err(|_| StoreError::corrupt("a request's fingerprint"))?;
+        Ok(Self { fingerprint, user_id: row.user_id, resource_id: row.resource_id })
+    }
 }
 
 /// How a create ended.
@@ -165,8 +174,7 @@ impl Store {
     pub async fn find_claim(&self, scope: &ClaimScope) -> Result<Option<Claim>, StoreError> {
         let key = (scope.client_id, scope.operation.to_owned(), scope.key);
         let Some(row) = idempotency_key::Entity::find_by_id(key).one(self.read()).await? else { return Ok(None) };
-        let fingerprint = row.fingerprint.try_into().map_err(|_| StoreError::corrupt("a request's fingerprint"))?;
-        Ok(Some(Claim { fingerprint, user_id: row.user_id }))
+        Claim::read(row).map(Some)
     }
 
     /// Writes a user with its claim, documents, job and event, all or nothing, in one round trip. Of several requests
@@ -232,6 +240,7 @@ fn rows_of(new: NewUser) -> Batch {
         key: Set(new.claim.key),
         fingerprint: Set(new.claim.fingerprint.to_vec()),
         user_id: Set(user_id),
+        resource_id: Set(None),
         created_at: Set(created_at),
     };
     Batch::default().insert([user]).insert(documents).insert(attempt).insert(job).insert([event]).insert([claim])
@@ -278,23 +287,6 @@ impl NewVerification {
         };
         (attempt, job)
     }
-}
-
-/// Writes events about a user whose version was `version` before them; each has the next number.
-pub(super) async fn insert_events(
-    transaction: &DatabaseTransaction,
-    client_id: Uuid,
-    user_id: Uuid,
-    version: i64,
-    now: DateTime<Utc>,
-    events: Vec<NewEvent>,
-) -> Result<(), StoreError> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let rows = (version + 1..).zip(events).map(|(sequence, event)| event.into_row(client_id, user_id, sequence, now));
-    event::Entity::insert_many(rows).exec_without_returning(transaction).await?;
-    Ok(())
 }
 
 impl NewEvent {

@@ -1,6 +1,3 @@
-//! Verification: who judges the users, and what comes of a judgement.
+//! Verification: who judges the users.
 
 pub mod rules;
-mod transition;
-
-pub use transition::decided;

@@ -1,9 +1,7 @@
 //! A user that waits for a human.
 
-use kira_users::ambient::Ambient as _;
 use kira_users::domain::verification::{Assurance, Outcome, Reason};
-use kira_users::store::{Decision, Settled};
-use kira_users::verification::decided;
+use kira_users::store::ProviderAnswer;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -43,13 +41,9 @@ impl Office {
         let user = store.find_user(self.customer.id, id).await.expect("the database").expect("the user");
         let review_id = user.attempt_id.expect("the example triggers a verification");
         let outcome = Outcome::review(Assurance::Simulated, Reason::new("planned", "A test wants to see a human"));
-        let now = self.service.clock.now();
-        let decide = |_: usize, view: &_| Decision {
-            change: decided(view, &outcome, now, self.service.clock.as_ref()),
-            ..Decision::default()
-        };
-        let settled = store.change_attempts(now, &[(review_id, None)], decide).await.expect("the database");
-        assert_eq!(settled, [Settled::Written]);
+        let ambient = self.service.clock.as_ref();
+        let decided = store.decide_verification(ambient, id, review_id, &outcome, ProviderAnswer::default()).await;
+        assert!(decided.expect("the database"));
         Waiting { user_id, review_id: review_id.to_string() }
     }
 

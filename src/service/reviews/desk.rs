@@ -9,12 +9,11 @@ use zeroize::Zeroizing;
 use super::show;
 use crate::contract::v1;
 use crate::domain::review::{self, Action, Effect, Refusal};
-use crate::domain::verification::{Assurance, AttemptState, Outcome, Reason};
+use crate::domain::verification::{Assurance, Outcome, Reason};
 use crate::service::failure::{corrupt, of_store, of_vault};
 use crate::service::users::Users;
-use crate::store::{AttemptView, Decision, ReviewPage, ReviewRecord, ReviewStep, ReviewStepRecord, Settled};
+use crate::store::{ReviewPage, ReviewRecord, ReviewStepRecord, ReviewView, Reviewed};
 use crate::vault::{DataKey, Owner, Place};
-use crate::verification;
 
 /// The code of a rejection by a reviewer, among the reasons that the client sees.
 const REJECTED: &str = "rejected_by_reviewer";
@@ -64,21 +63,10 @@ impl Act {
     }
 }
 
-/// Why an action was not taken.
+/// Why a step cannot be taken.
 enum Refused {
-    Closed,
     NotYours(Refusal),
     Corrupt,
-}
-
-impl From<Refused> for Status {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Closed => error::because(ErrorReason::ReviewClosed),
-            Refused::NotYours(refusal) => error::status(ErrorReason::ReviewNotYours, refusal.to_string()),
-            Refused::Corrupt => corrupt("a stored review"),
-        }
-    }
 }
 
 impl ReviewDesk {
@@ -123,52 +111,32 @@ impl ReviewDesk {
             None => None,
         };
         let reason = act.reason.clone().filter(|reason| !reason.is_empty());
-        let mut refused = None;
-        let mut step = Some(ReviewStep {
+        let step = ReviewStepRecord {
             id: step_id,
             reviewer_id: reviewer.id,
             reviewer: reviewer.name.clone(),
-            action: act.action.as_str(),
+            action: act.action.as_str().to_owned(),
             reason: reason.clone(),
             sealed_note,
-        });
+            created_at: now,
+        };
         let actor = Reviewer::key(reviewer.id, &reviewer.name);
-        let settled = store
-            .change_attempts(now, &[(id, None)], |_, view| match self.judge(view, &actor, act.action) {
-                Err(refusal) => {
-                    refused = Some(refusal);
-                    Decision::default()
-                }
-                Ok(Effect::Noted) => Decision { step: step.take(), ..Decision::default() },
-                Ok(Effect::Decided) => {
-                    let outcome = outcome(act.action, reason.as_deref());
-                    match verification::decided(view, &outcome, now, ambient.as_ref()) {
-                        Some(change) => Decision { change: Some(change), step: step.take(), ..Decision::default() },
-                        None => {
-                            refused = Some(Refused::Closed);
-                            Decision::default()
-                        }
-                    }
-                }
-            })
-            .await
-            .map_err(of_store)?;
-        match (refused, settled.first()) {
-            (Some(refused), _) => Err(refused.into()),
-            (None, Some(Settled::Written)) => {
+        let judge = |view: &ReviewView| {
+            let steps = steps(&view.steps).ok_or(Refused::Corrupt)?;
+            let effect = review::judge(&steps, &actor, act.action, now, self.four_eyes).map_err(Refused::NotYours)?;
+            Ok((effect == Effect::Decided).then(|| outcome(act.action, reason.as_deref())))
+        };
+        match store.take_review_step(ambient.as_ref(), &record, step, judge).await.map_err(of_store)? {
+            Reviewed::Taken => {
                 tracing::info!(review_id = %id, user_id = %record.user_id, action = act.action.as_str(), "review");
                 self.show(&self.find(id).await?).await
             }
-            (None, _) => Err(not_found(id)),
+            Reviewed::Refused(Refused::NotYours(refusal)) => {
+                Err(error::status(ErrorReason::ReviewNotYours, refusal.to_string()))
+            }
+            Reviewed::Refused(Refused::Corrupt) => Err(corrupt("a stored review")),
+            Reviewed::Closed => Err(error::because(ErrorReason::ReviewClosed)),
         }
-    }
-
-    fn judge(&self, view: &AttemptView, actor: &str, action: Action) -> Result<Effect, Refused> {
-        if view.state != AttemptState::Review.as_str() || !view.is_current {
-            return Err(Refused::Closed);
-        }
-        let steps = steps(&view.steps).ok_or(Refused::Corrupt)?;
-        review::judge(&steps, actor, action, self.users.ambient.now(), self.four_eyes).map_err(Refused::NotYours)
     }
 
     async fn find(&self, id: Uuid) -> Result<ReviewRecord, Status> {

@@ -37,7 +37,8 @@ impl ReviewsService for Reviews {
         let page = ReviewPage { client_id, limit: limit.into(), offset: offset.into() };
         let (data, total) = self.desk.list(page).await?;
         let has_more = u64::from(offset) + (data.len() as u64) < total;
-        let pagination = Some(v1::Pagination { total: u32::try_from(total).unwrap_or(u32::MAX), limit, offset, has_more });
+        let pagination =
+            Some(v1::Pagination { total: u32::try_from(total).unwrap_or(u32::MAX), limit, offset, has_more });
         Ok(Response::new(v1::ListReviewsResponse { data, pagination }))
     }
 
