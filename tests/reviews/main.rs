@@ -4,7 +4,6 @@
 
 mod decisions;
 #[path = "../harness/mod.rs"]
-#[allow(dead_code, reason = "each test binary uses its part of the harness")]
 mod harness;
 mod roles;
 mod support;
