@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("profile", &["ambient", "contract", "domain"]),
     ("server", &["ambient", "auth", "store"]),
     ("service", &["ambient", "auth", "contract", "domain", "profile", "store", "telemetry", "vault", "verification"]),
+    ("signing", &[]),
     ("store", &["ambient", "domain"]),
     ("telemetry", &["config"]),
     ("vault", &["ambient"]),

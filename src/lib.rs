@@ -16,6 +16,7 @@ pub mod domain;
 pub mod profile;
 pub mod server;
 pub mod service;
+pub mod signing;
 pub mod store;
 pub mod telemetry;
 pub mod vault;
