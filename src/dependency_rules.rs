@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["ambient", "domain"]),
     ("telemetry", &["config"]),
     ("vault", &["ambient"]),
-    ("verification", &["ambient", "contract", "domain", "profile", "store", "vault"]),
+    ("verification", &["ambient", "contract", "domain", "profile", "store", "telemetry", "vault"]),
 ];
 
 /// The crates that only `store` may know.

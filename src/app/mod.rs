@@ -3,6 +3,7 @@
 mod banner;
 mod keys;
 mod open;
+mod verification;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
 pub use self::open::{AppError, Opened, open};
+pub use self::verification::work;
 
 use crate::ambient::{SharedAmbient, System};
 use crate::auth::{Authenticator, REFRESH_INTERVAL, StoreDirectory};
@@ -31,6 +33,7 @@ use crate::service::response::Numbers;
 use crate::service::tokens::Tokens;
 use crate::service::users::Users;
 use crate::vault::documents::DocumentStore;
+use crate::verification::Worker;
 
 /// How often the files of requests that failed are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
@@ -69,6 +72,8 @@ pub struct Running {
     pub admin_addr: SocketAddr,
     /// The database, the key ring and the clock.
     pub opened: Opened,
+    /// Verifies users; it runs unless the configuration leaves that to other processes.
+    pub worker: Arc<Worker>,
     readiness: Readiness,
     doors: Tasks,
     background: Tasks,
@@ -104,6 +109,9 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
         max_body_bytes: config.server.max_body_bytes,
         request_timeout: config.server.request_timeout,
     };
+    let deadline = chrono::TimeDelta::from_std(config.verification.deadline).map_err(AppError::start)?;
+    let wanted = Arc::new(tokio::sync::Notify::new());
+    let worker = verification::worker(config, &opened, documents.clone(), Arc::clone(&wanted))?;
     let users = Users {
         store: opened.store.clone(),
         vault: opened.vault.clone(),
@@ -112,6 +120,8 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
         fingerprints: keys::fingerprints(&opened).await?,
         catalogue: catalogue(config)?,
         numbers: if config.mask_numbers { Numbers::Masked } else { Numbers::Clear },
+        verification_deadline: deadline,
+        verification_wanted: wanted,
     };
     let tokens = Tokens { authenticator: Arc::clone(&authenticator) };
     let (rest, grpc) = doors(users, tokens, config, &opened.ambient).await?;
@@ -143,8 +153,13 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
             }
         })
     });
+    if config.verification.worker {
+        verification::run(&worker, &background, &readiness);
+    } else {
+        verification::show(&worker, &readiness);
+    }
     readiness.ready(opened.store.clone());
-    Ok(Running { http_addr, grpc_addr, admin_addr, opened, readiness, doors, background, admin })
+    Ok(Running { http_addr, grpc_addr, admin_addr, opened, worker, readiness, doors, background, admin })
 }
 
 impl Running {

@@ -68,6 +68,9 @@ pub enum AppError {
         /// The key's id.
         id: String,
     },
+    /// The verification provider cannot be used.
+    #[error("KIRA_VERIFICATION_PROVIDER: this version has no provider {0:?} yet; accepted: sandbox")]
+    Provider(&'static str),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -15,6 +15,7 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 mod value;
+mod verification;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ pub use self::storage::{DatabaseConfig, DocumentsConfig, VaultConfig};
 pub use self::table::{CONFIG_FILE_ENV, SETTINGS, Setting, help_table, reference_table};
 pub use self::telemetry::{LogFormat, TelemetryConfig};
 pub use self::value::parse_duration;
+pub use self::verification::{ProviderKind, VerificationConfig};
 
 use self::reader::Reader;
 use self::source::Source;
@@ -49,6 +51,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Whether sensitive numbers are masked to their last four, even to their owner (decisions, section 4).
     pub mask_numbers: bool,
+    /// Verification in the background.
+    pub verification: VerificationConfig,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
     /// The product catalogue, in the order in which it is shown.
@@ -81,10 +85,22 @@ impl Config {
         let vault = VaultConfig::read(&mut reader, &database);
         let auth = AuthConfig::read(&mut reader);
         let mask_numbers = reader.required("responses.mask_numbers");
+        let verification = VerificationConfig::read(&mut reader);
         let telemetry = TelemetryConfig::read(&mut reader);
         let products = products::read(&mut reader);
         if reader.problems.is_empty() {
-            Ok(Self { data_dir, server, database, documents, vault, auth, mask_numbers, telemetry, products })
+            Ok(Self {
+                data_dir,
+                server,
+                database,
+                documents,
+                vault,
+                auth,
+                mask_numbers,
+                verification,
+                telemetry,
+                products,
+            })
         } else {
             Err(ConfigError { problems: reader.problems })
         }

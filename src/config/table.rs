@@ -67,6 +67,25 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("KIRA_MASK_NUMBERS", "responses.mask_numbers", "false", "Show sensitive numbers by their last four only"),
     setting(
+        "KIRA_VERIFICATION_PROVIDER",
+        "verification.provider",
+        "sandbox",
+        "Who verifies users: sandbox, rules or http",
+    ),
+    setting("KIRA_SANDBOX_DELAY", "verification.sandbox_delay", "1s", "After which time the sandbox decides"),
+    setting(
+        "KIRA_VERIFICATION_DEADLINE",
+        "verification.deadline",
+        "24h",
+        "A verification without an outcome becomes REVIEW after this",
+    ),
+    setting(
+        "KIRA_WORKER",
+        "verification.worker",
+        "true",
+        "Whether the server process verifies too; else run `kira-users worker`",
+    ),
+    setting(
         "KIRA_LOG",
         "telemetry.log",
         "info",

@@ -1,0 +1,13 @@
+//! Verification in the background: a worker claims jobs, asks a provider with no transaction open, and settles.
+
+pub mod circuit;
+pub mod provider;
+pub mod sandbox;
+pub mod worker;
+
+mod case;
+
+pub use case::{Case, Unreadable};
+pub use provider::{Answer, Provider, ProviderError, Verdict};
+pub use sandbox::Sandbox;
+pub use worker::{Parts, Worker};
