@@ -49,7 +49,7 @@ impl VerificationCallbacksService for Callbacks {
             return Err(error::invalid("custom", "The payload is not a verification result"));
         };
         let id = callback.attempt_id;
-        let attempt = self.store.find_attempt(id).await.map_err(of_store)?;
+        let attempt = self.store.find_any_attempt(id).await.map_err(of_store)?;
         let Some(attempt) = attempt.filter(|attempt| attempt.provider.as_deref() == Some(vendor::NAME)) else {
             return Err(error::status(ErrorReason::NotFound, format!("Verification with ID {id} not found")));
         };

@@ -1,5 +1,7 @@
 //! The users service: both doors end here.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -7,6 +9,7 @@ use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
 use kira_gateway::off_thread;
 use serde_json::json;
+use tokio::sync::Notify;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -32,8 +35,6 @@ use crate::vault::{DataKey, KeyedHash, Owner, Place, SEAL_OVERHEAD, Vault};
 
 /// The operation that idempotency keys of creates are scoped to (decisions, section 7).
 const CREATE_USER: &str = "create_user";
-/// How long an attempt may take before a human looks at it.
-const VERIFICATION_DEADLINE: TimeDelta = TimeDelta::hours(24);
 /// Files of one request that are stored at the same time.
 const UPLOADS: usize = 4;
 /// Documents of one request; each is a row of the one statement that stores them all, and engines limit its parameters.
@@ -56,6 +57,10 @@ pub struct Users {
     pub catalogue: Catalogue,
     /// How sensitive numbers are shown.
     pub numbers: Numbers,
+    /// How long an attempt may take before a human looks at it.
+    pub verification_deadline: TimeDelta,
+    /// Told when a verification is asked for.
+    pub verification_wanted: Arc<Notify>,
 }
 
 #[tonic::async_trait]
@@ -121,7 +126,8 @@ impl Users {
         let triggers = report.triggers_verification();
         let status = UserStatus::Created;
         let kind = kind(&profile);
-        let record = Record { id, status, verification_triggered: triggers, created_at: now, updated_at: now };
+        let reasons = Vec::new();
+        let record = Record { id, status, reasons, verification_triggered: triggers, created_at: now, updated_at: now };
         let plaintext = profile::encode(&profile, SEAL_OVERHEAD);
         let new = NewUser {
             id,
@@ -145,7 +151,12 @@ impl Users {
         let objects: Vec<String> = new.documents.iter().map(|document| document.object_key.clone()).collect();
         // An error leaves open whether the user was stored, so that the files stay: the sweep knows later.
         match self.store.create_user(new).await.map_err(of_store)? {
-            Creation::Inserted => Ok(Ok(to_user(&record, profile, &self.catalogue, self.numbers))),
+            Creation::Inserted => {
+                if triggers {
+                    self.verification_wanted.notify_one();
+                }
+                Ok(Ok(to_user(&record, profile, &self.catalogue, self.numbers)))
+            }
             Creation::Claimed(claim) => {
                 if let Err(error) = self.documents.delete_all(objects).await {
                     tracing::warn!(%error, "files of a repeated request wait for the sweep");
@@ -160,7 +171,7 @@ impl Users {
             attempt_id: self.ambient.new_id(),
             trigger: trigger.as_str(),
             state: AttemptState::Pending.as_str(),
-            deadline_at: now + VERIFICATION_DEADLINE,
+            deadline_at: now + self.verification_deadline,
             job_id: self.ambient.new_id(),
             run_at: now,
             trace_context: telemetry::trace_context(),
@@ -186,12 +197,17 @@ impl Users {
 
     pub(super) async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<v1::User>, Status> {
         let Some(row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
-        let UserRecord { status, verification_triggered, wrapped_key, profile, created_at, updated_at, .. } = row;
+        let UserRecord { status, status_reasons, verification_triggered, created_at, updated_at, .. } = row;
+        let (wrapped_key, profile) = (row.wrapped_key, row.profile);
         let data_key = self.vault.open_data_key(Owner { client_id, user_id: id }, &wrapped_key).map_err(of_vault)?;
         let plaintext = zeroize::Zeroizing::new(data_key.open(&Place::UserProfile, profile).map_err(of_vault)?);
         let profile = profile::decode(&plaintext).map_err(|_| corrupt("a stored profile"))?;
         let status = status.parse().map_err(|_| corrupt("a stored status"))?;
-        let record = Record { id, status, verification_triggered, created_at, updated_at };
+        let reasons = match status_reasons {
+            None => Vec::new(),
+            Some(reasons) => serde_json::from_value(reasons).map_err(|_| corrupt("the stored reasons of a status"))?,
+        };
+        let record = Record { id, status, reasons, verification_triggered, created_at, updated_at };
         Ok(Some(to_user(&record, profile, &self.catalogue, self.numbers)))
     }
 

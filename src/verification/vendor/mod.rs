@@ -9,7 +9,6 @@ mod message;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -166,11 +165,9 @@ async fn request(case: &Case) -> Result<Vec<u8>, ProviderError> {
 }
 
 /// The answer's body, up to the limit.
-async fn read(response: reqwest::Response) -> Result<Bytes, ProviderError> {
+async fn read(mut response: reqwest::Response) -> Result<Bytes, ProviderError> {
     let mut answer = BytesMut::new();
-    let mut pieces = response.bytes_stream();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|error| unreachable_provider(&error))?;
+    while let Some(piece) = response.chunk().await.map_err(|error| unreachable_provider(&error))? {
         if answer.len() + piece.len() > MAX_ANSWER {
             tracing::warn!("the provider's answer is too long");
             return Err(ProviderError::Unavailable);
