@@ -32,6 +32,7 @@ use crate::service::orphans;
 use crate::service::response::Numbers;
 use crate::service::tokens::Tokens;
 use crate::service::users::Users;
+use crate::service::verifications::Verifications;
 use crate::vault::documents::DocumentStore;
 use crate::verification::Worker;
 
@@ -121,10 +122,18 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
         catalogue: catalogue(config)?,
         numbers: if config.mask_numbers { Numbers::Masked } else { Numbers::Clear },
         verification_deadline: deadline,
+        verification_wanted: Arc::clone(&wanted),
+    };
+    let verifications = Verifications {
+        store: opened.store.clone(),
+        vault: opened.vault.clone(),
+        ambient: Arc::clone(&opened.ambient),
+        fingerprints: users.fingerprints.clone(),
+        verification_deadline: deadline,
         verification_wanted: wanted,
     };
     let tokens = Tokens { authenticator: Arc::clone(&authenticator) };
-    let (rest, grpc) = doors(users, tokens, config, &opened.ambient).await?;
+    let (rest, grpc) = doors(users, verifications, tokens, config, &opened.ambient).await?;
 
     let http_listener = bind(config.server.http_addr).await?;
     let grpc_listener = bind(config.server.grpc_addr).await?;
@@ -184,6 +193,7 @@ impl Running {
 /// The two doors to the same services.
 async fn doors(
     users: Users,
+    verifications: Verifications,
     tokens: Tokens,
     config: &Config,
     ambient: &SharedAmbient,
@@ -191,27 +201,37 @@ async fn doors(
     let clock = Arc::clone(ambient);
     let clock: kira_gateway::Clock = Arc::new(move || clock.now());
     let users = Arc::new(Checked::new(users, Arc::clone(&clock)));
+    let verifications = Arc::new(Checked::new(verifications, Arc::clone(&clock)));
     let tokens = Arc::new(Checked::new(tokens, clock));
     let gateway = Gateway::builder()
         .routes(v1::users_service_rest::routes(Arc::clone(&users)))
+        .routes(v1::verifications_service_rest::routes(Arc::clone(&verifications)))
         .routes(v1::auth_service_rest::routes(Arc::clone(&tokens)))
         .build()
         .map_err(AppError::start)?;
 
     let max = usize::try_from(config.server.max_body_bytes).unwrap_or(usize::MAX);
     let users = v1::users_service_server::UsersServiceServer::from_arc(users).max_decoding_message_size(max);
+    let verifications = v1::verifications_service_server::VerificationsServiceServer::from_arc(verifications)
+        .max_decoding_message_size(max);
     let tokens = v1::auth_service_server::AuthServiceServer::from_arc(tokens).max_decoding_message_size(max);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;
     health.set_service_status("kira.users.v1.UsersService", tonic_health::ServingStatus::Serving).await;
+    health.set_service_status("kira.users.v1.VerificationsService", tonic_health::ServingStatus::Serving).await;
     health.set_service_status("kira.users.v1.AuthService", tonic_health::ServingStatus::Serving).await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(contract::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(AppError::start)?;
-    let routes = Routes::new(users).add_service(tokens).add_service(health_service).add_service(reflection);
-    let methods = Methods::new(&[v1::users_service_rest::METHODS, v1::auth_service_rest::METHODS]);
+    let routes = Routes::new(users).add_service(verifications).add_service(tokens);
+    let routes = routes.add_service(health_service).add_service(reflection);
+    let methods = Methods::new(&[
+        v1::users_service_rest::METHODS,
+        v1::verifications_service_rest::METHODS,
+        v1::auth_service_rest::METHODS,
+    ]);
     Ok((RestDoor::new(gateway), GrpcDoor::new(routes, methods)))
 }
 

@@ -179,7 +179,8 @@ fn verification_status(status: VerificationStatus) -> v1::VerificationStatus {
     }
 }
 
-fn whole_seconds(time: DateTime<Utc>) -> Timestamp {
+/// A time as responses show it.
+pub(super) fn whole_seconds(time: DateTime<Utc>) -> Timestamp {
     Timestamp { seconds: time.timestamp(), nanos: 0 }
 }
 
