@@ -161,7 +161,7 @@ mod tests {
             assert_eq!(script(&business("Acme", ein)), expected, "{ein}");
         }
         let entry = v1::Identification {
-            r#type: v1::IdentificationType::Ein.into(),
+            r#type: Some(v1::IdentificationType::Ein.into()),
             number: Some("111111111".to_owned()),
             ..Default::default()
         };

@@ -1,5 +1,6 @@
 //! Listing and starting verifications, over both doors.
 
+use kira_users::ambient::{Ambient, System};
 use kira_users::contract::v1;
 use kira_users::contract::v1::verifications_service_client::VerificationsServiceClient;
 use reqwest::Method;
@@ -32,7 +33,7 @@ impl World {
 }
 
 fn key() -> Uuid {
-    Uuid::new_v4()
+    System::default().new_id()
 }
 
 #[tokio::test]
