@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::open::{self, AppError, Opened};
 use super::tasks::Tasks;
-use super::{Signals, address, bind, keys};
+use super::{Signals, address, bind, keys, services};
 use crate::ambient::{SharedAmbient, System};
 use crate::config::{Config, ProviderKind, VendorConfig};
 use crate::server::admin::Readiness;
@@ -35,7 +35,7 @@ pub async fn work(config: Config) -> Result<(), AppError> {
         () = signals.told_to_stop() => return Ok(()),
     };
     keys::check(&opened).await?;
-    let documents = super::documents(&config, &opened).await?;
+    let documents = services::documents(&config, &opened).await?;
     let worker = worker(&config, &opened, documents, Arc::default())?;
     let background = Tasks::default();
     run(&worker, &background, &readiness);

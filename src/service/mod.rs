@@ -7,3 +7,4 @@ pub mod response;
 pub mod reviews;
 pub mod tokens;
 pub mod users;
+pub mod verifications;

@@ -179,6 +179,7 @@ fn verification_status(status: VerificationStatus) -> v1::VerificationStatus {
     }
 }
 
+/// A time as responses show it.
 pub(super) fn whole_seconds(time: DateTime<Utc>) -> Timestamp {
     Timestamp { seconds: time.timestamp(), nanos: 0 }
 }

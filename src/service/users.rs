@@ -103,7 +103,7 @@ impl UsersService for Users {
         let id = request.into_inner().user_id.and_then(|id| Uuid::try_parse(&id).ok());
         let id = id.ok_or_else(|| corrupt("a request that was not checked"))?;
         let user = self.find(client_id, id).await?;
-        let user = user.ok_or_else(|| error::status(ErrorReason::NotFound, format!("User with ID {id} not found")))?;
+        let user = user.ok_or_else(|| user_not_found(id))?;
         Ok(Response::new(v1::GetUserResponse { user: Some(user) }))
     }
 }
@@ -197,12 +197,10 @@ impl Users {
 
     pub(super) async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<v1::User>, Status> {
         let Some(row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
-        let UserRecord { status, status_reasons, verification_triggered, created_at, updated_at, .. } = row;
-        let (wrapped_key, profile) = (row.wrapped_key, row.profile);
-        let data_key = self.vault.open_data_key(Owner { client_id, user_id: id }, &wrapped_key).map_err(of_vault)?;
-        let plaintext = zeroize::Zeroizing::new(data_key.open(&Place::UserProfile, profile).map_err(of_vault)?);
-        let profile = profile::decode(&plaintext).map_err(|_| corrupt("a stored profile"))?;
-        let status = status.parse().map_err(|_| corrupt("a stored status"))?;
+        let (created_at, updated_at) = (row.created_at, row.updated_at);
+        let (verification_triggered, status_reasons) = (row.verification_triggered, row.status_reasons.clone());
+        let status = row.status.parse().map_err(|_| corrupt("a stored status"))?;
+        let profile = open_profile(&self.vault, row)?;
         let reasons = match status_reasons {
             None => Vec::new(),
             Some(reasons) => serde_json::from_value(reasons).map_err(|_| corrupt("the stored reasons of a status"))?,
@@ -239,8 +237,21 @@ fn kind(profile: &profile::Profile) -> &'static str {
     }
 }
 
+/// Opens what is known of a stored user.
+pub(super) fn open_profile(vault: &Vault, user: UserRecord) -> Result<profile::Profile, Status> {
+    let owner = Owner { client_id: user.client_id, user_id: user.id };
+    let data_key = vault.open_data_key(owner, &user.wrapped_key).map_err(of_vault)?;
+    let plaintext = zeroize::Zeroizing::new(data_key.open(&Place::UserProfile, user.profile).map_err(of_vault)?);
+    profile::decode(&plaintext).map_err(|_| corrupt("a stored profile"))
+}
+
+/// The client has no such user.
+pub(super) fn user_not_found(id: Uuid) -> Status {
+    error::status(ErrorReason::NotFound, format!("User with ID {id} not found"))
+}
+
 /// The client that makes the call.
-fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
+pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     request.extensions().get::<Caller>().copied().ok_or_else(|| corrupt("a request that was not authenticated"))
 }
 

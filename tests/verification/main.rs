@@ -1,5 +1,6 @@
 //! Verification from the create to the outcome: through the doors, with workers that the test drives.
 
+mod calls;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod outcomes;
