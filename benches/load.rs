@@ -145,8 +145,13 @@ async fn postgres(maintenance: &Url, folder: &Path) {
     let mut url = maintenance.clone();
     url.set_path("kira_load");
     let keys = "bench:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-    let settings =
-        [("KIRA_DATABASE_URL", url.as_str()), ("KIRA_MASTER_KEYS", keys), ("KIRA_DATABASE_MAX_CONNECTIONS", "32")];
+    let documents = folder.join("documents").display().to_string();
+    let settings = [
+        ("KIRA_DATABASE_URL", url.as_str()),
+        ("KIRA_DOCUMENTS_URL", &documents),
+        ("KIRA_MASTER_KEYS", keys),
+        ("KIRA_DATABASE_MAX_CONNECTIONS", "32"),
+    ];
     Program::command(folder, &settings, &["migrate"]);
     let program = Program::start(folder, &settings).await;
     let session = Session::open(&program).await;

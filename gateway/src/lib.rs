@@ -10,6 +10,7 @@ mod checked;
 pub mod error;
 pub mod json;
 pub mod method;
+mod off_thread;
 pub mod problem;
 pub mod rest;
 pub mod router;
@@ -18,4 +19,5 @@ pub mod text;
 
 pub use checked::{Checked, Clock, Headers};
 pub use method::{Access, Method, Methods};
+pub use off_thread::off_thread;
 pub use rest::{Gateway, Matched};

@@ -305,6 +305,23 @@ async fn a_body_that_is_no_json_is_refused_unread() {
 }
 
 #[tokio::test]
+async fn a_large_body_is_read_away_from_the_threads_that_answer() {
+    fn this_thread() -> String {
+        format!("{:?}", std::thread::current().id())
+    }
+    let read = |_: &[u8]| json::Body { message: Note { text: this_thread(), ..Note::default() }, ..Default::default() };
+    let binding = Binding { body: Some(read), ..binding(&SAVE, "PUT", "/notes/{id}") };
+    let call = |request| Box::pin(std::future::ready(answer(request))) as kira_gateway::rest::ServiceFuture<Note>;
+    let gateway = Gateway::builder().routes([Route::unary(binding, call)]).build().expect("a route");
+    for (size, is_read_here) in [(1024, true), (256 * 1024, false)] {
+        let request = put("/notes/7").body(Full::from(vec![b' '; size])).expect("a request");
+        let matched = gateway.find(request.method(), request.uri()).expect("the route");
+        let (_, note) = json_of(gateway.call(matched, request).await).await;
+        assert_eq!(note["text"] == this_thread(), is_read_here, "{size}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_without_use_is_not_looked_at() {
     let request = Request::get("/notes/1").header("content-type", "text/plain").body(Full::from("?"));
     assert_eq!(send(request.expect("a request")).await.status(), 200);

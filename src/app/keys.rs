@@ -3,6 +3,9 @@
 //! Every master key leaves a sealed mark in the database when it becomes active. A key whose mark is there but which is
 //! not in the ring is missing: the service refuses to start instead of failing at some user's data later.
 
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
 use super::open::{AppError, Opened};
 use crate::store::{Store, StoreError};
 use crate::vault::{KeyedHash, VaultError};
@@ -12,6 +15,8 @@ const MARK: &str = "master-key/";
 /// Name of the key of idempotency fingerprints.
 const FINGERPRINTS: &str = "idempotency-fingerprints";
 const SECRET_BYTES: usize = 32;
+/// Name of the database's own id. It is no secret, but made once and never changed like one.
+const INSTALLATION: &str = "installation";
 
 /// The ids of the master keys that have sealed something.
 pub(super) async fn registered(store: &Store) -> Result<Vec<String>, StoreError> {
@@ -55,11 +60,24 @@ pub(super) async fn check(opened: &Opened) -> Result<(), AppError> {
 /// # Errors
 /// The database is away, or the secret does not open.
 pub(super) async fn fingerprints(opened: &Opened) -> Result<KeyedHash, AppError> {
+    let mut key = Zeroizing::new([0; SECRET_BYTES]);
+    opened.ambient.fill_random(key.as_mut());
+    Ok(KeyedHash::new(&made_once(opened, FINGERPRINTS, key.as_ref()).await?))
+}
+
+/// The id of this installation: of the database, and so of all its replicas. Its objects in the document store are told
+/// by it from those of others.
+///
+/// # Errors
+/// The database is away, or the stored id does not open.
+pub(super) async fn installation(opened: &Opened) -> Result<Uuid, AppError> {
+    let id = made_once(opened, INSTALLATION, opened.ambient.new_id().as_bytes()).await?;
+    Uuid::from_slice(&id).map_err(AppError::start)
+}
+
+/// The secret of this name; `new` where there is none yet.
+async fn made_once(opened: &Opened, name: &str, new: &[u8]) -> Result<Zeroizing<Vec<u8>>, AppError> {
     let Opened { store, vault, ambient } = opened;
-    let mut key = zeroize::Zeroizing::new([0; SECRET_BYTES]);
-    ambient.fill_random(key.as_mut());
-    let sealed = vault.seal_secret(FINGERPRINTS, key.as_ref());
-    let stored = store.ensure_secret(FINGERPRINTS, sealed, ambient.now()).await?;
-    let key = vault.open_secret(FINGERPRINTS, &stored).map_err(AppError::start)?;
-    Ok(KeyedHash::new(&key))
+    let stored = store.ensure_secret(name, vault.seal_secret(name, new), ambient.now()).await?;
+    vault.open_secret(name, &stored).map_err(AppError::start)
 }

@@ -3,6 +3,7 @@
 mod banner;
 mod keys;
 mod open;
+mod tasks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,12 +14,11 @@ use kira_gateway::method::Methods;
 use kira_gateway::rest::Gateway;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
 pub use self::open::{AppError, Opened, open};
 
+use self::tasks::{Recurring, Tasks};
 use crate::ambient::{SharedAmbient, System};
 use crate::auth::{Authenticator, REFRESH_INTERVAL, StoreDirectory};
 use crate::config::Config;
@@ -33,7 +33,13 @@ use crate::service::users::Users;
 use crate::vault::documents::DocumentStore;
 
 /// How often the files of requests that failed are looked for.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
+const SWEEP: Recurring =
+    Recurring { name: "sweep of files", interval: Duration::from_secs(600), limit: Duration::from_secs(600) };
+/// How often the keys of tokens are read again. Far longer than the timeouts of what it asks.
+const REFRESH: Recurring =
+    Recurring { name: "refresh of keys", interval: REFRESH_INTERVAL, limit: Duration::from_secs(60) };
+/// How long a stop waits, at most, for the database to end what the stop has cut off.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a database that is not there yet, or has an old schema, is asked again.
 const WAIT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -92,7 +98,8 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     let directory = Arc::new(StoreDirectory::new(opened.store.clone(), opened.vault.clone()));
     let authenticator = Authenticator::open(&config.auth, directory, Arc::clone(&opened.ambient)).await;
     let authenticator = Arc::new(authenticator.map_err(AppError::start)?);
-    let documents = DocumentStore::open(&config.documents.url).map_err(AppError::start)?;
+    let installation = keys::installation(&opened).await?;
+    let documents = DocumentStore::open(&config.documents.url, installation).map_err(AppError::start)?;
 
     let shared = Shared {
         ambient: Arc::clone(&opened.ambient),
@@ -125,14 +132,14 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
 
     let background = Tasks::default();
     background.spawn(|stop| {
-        every(REFRESH_INTERVAL, stop, move || {
+        REFRESH.run(stop, move || {
             let authenticator = Arc::clone(&authenticator);
             async move { authenticator.refresh().await }
         })
     });
     let (store, ambient) = (opened.store.clone(), Arc::clone(&opened.ambient));
     background.spawn(|stop| {
-        every(SWEEP_INTERVAL, stop, move || {
+        SWEEP.run(stop, move || {
             let (store, documents, ambient) = (store.clone(), documents.clone(), Arc::clone(&ambient));
             async move {
                 match orphans::sweep(&store, &documents, ambient.now()).await {
@@ -149,7 +156,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
 
 impl Running {
     /// Stops: first readiness drops, then the doors take nothing new and answer what they have, for as long as
-    /// `timeout`; then the database is closed.
+    /// `timeout`; then the database is closed, without waiting long for what it is still doing.
     pub async fn stop(self, timeout: Duration) {
         self.readiness.wait("stopping");
         self.background.stop();
@@ -161,7 +168,9 @@ impl Running {
         if tokio::time::timeout(timeout, drained).await.is_err() {
             tracing::warn!(?timeout, "some requests took too long and are dropped");
         }
-        self.opened.store.close().await;
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.opened.store.close()).await.is_err() {
+            tracing::warn!("the database is left before it has ended what it was doing");
+        }
         self.admin.stop();
     }
 }
@@ -206,45 +215,6 @@ fn catalogue(config: &Config) -> Result<Catalogue, AppError> {
         Ok(Product { id: product.id, code, name: product.name.clone() })
     };
     config.products.iter().map(product).collect::<Result<Vec<_>, AppError>>().map(Catalogue)
-}
-
-/// Tasks that end together.
-#[derive(Default)]
-struct Tasks {
-    tracker: TaskTracker,
-    stop: CancellationToken,
-}
-
-impl Tasks {
-    fn spawn<F: Future<Output = ()> + Send + 'static>(&self, task: impl FnOnce(CancellationToken) -> F) {
-        self.tracker.spawn(task(self.stop.clone()));
-    }
-
-    fn stop(&self) {
-        self.stop.cancel();
-        self.tracker.close();
-    }
-
-    async fn ended(&self) {
-        self.tracker.wait().await;
-    }
-}
-
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-/// Does something at once and then again and again, until told to stop.
-async fn every<F: Future<Output = ()>>(interval: Duration, stop: CancellationToken, mut work: impl FnMut() -> F) {
-    let mut ticks = tokio::time::interval(interval);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => work().await,
-        }
-    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {

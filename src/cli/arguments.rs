@@ -110,7 +110,8 @@ Examples:
           Make a client; note what it prints, it cannot be shown again
   kira-users client rotate 0192f3c4-… --overlap 1h
           Replace its password and API key; the old ones work for an hour more
-  KIRA_DATABASE_URL=postgres://kira@db/kira KIRA_MASTER_KEYS_FILE=/run/secrets/keys kira-users migrate
+  KIRA_DATABASE_URL=postgres://kira@db/kira KIRA_MASTER_KEYS_FILE=/run/secrets/keys \\
+      KIRA_DOCUMENTS_URL=/srv/kira/documents kira-users migrate
           Prepare a PostgreSQL database before serving from it
 
 Settings, by environment or in the file (TOML: `section.key` is `key` in `[section]`); the environment wins, an

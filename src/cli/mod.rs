@@ -12,6 +12,7 @@ mod tests;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -20,6 +21,9 @@ use self::output::{complain, say};
 use crate::app::{self, Opened};
 use crate::config::{Config, ConfigError, TelemetryConfig};
 use crate::telemetry;
+
+/// How long the end of the process waits for work that cannot be interrupted.
+const BLOCKING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Whatever made a command fail; its chain of causes is shown.
 type Failure = Box<dyn Error + Send + Sync>;
@@ -55,6 +59,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
     };
     // Before the runtime, which sends the last traces.
     drop(guard);
+    // Work of a dropped request may hang in a system call; the end of the process is the end of it.
+    runtime.shutdown_timeout(BLOCKING_TIMEOUT);
     outcome
 }
 

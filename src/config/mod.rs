@@ -77,7 +77,7 @@ impl Config {
         let data_dir: PathBuf = reader.required("data_dir");
         let server = ServerConfig::read(&mut reader);
         let database = DatabaseConfig::read(&mut reader, &data_dir);
-        let documents = DocumentsConfig::read(&mut reader, &data_dir);
+        let documents = DocumentsConfig::read(&mut reader, &data_dir, &database);
         let vault = VaultConfig::read(&mut reader, &database);
         let auth = AuthConfig::read(&mut reader);
         let mask_numbers = reader.required("responses.mask_numbers");

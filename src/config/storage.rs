@@ -66,7 +66,12 @@ pub struct DocumentsConfig {
 }
 
 impl DocumentsConfig {
-    pub(super) fn read(reader: &mut Reader, data_dir: &std::path::Path) -> Self {
+    pub(super) fn read(reader: &mut Reader, data_dir: &std::path::Path, database: &DatabaseConfig) -> Self {
+        // Replicas share a server, so they must share the documents too; the default is a folder of one of them.
+        if database.is_postgres() && !reader.has("documents.url") {
+            reader
+                .refuse("documents.url", "must be given with PostgreSQL: a folder or a bucket that all replicas share");
+        }
         let folder = || data_dir.join("documents").display().to_string();
         Self { url: reader.optional("documents.url").unwrap_or_else(folder) }
     }

@@ -32,7 +32,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("KIRA_GRPC_ADDR", "server.grpc_addr", "127.0.0.1:50051", "Address of the gRPC door"),
     setting("KIRA_ADMIN_ADDR", "server.admin_addr", "127.0.0.1:9090", "Address of /healthz and /readyz"),
     setting("KIRA_MAX_BODY_BYTES", "server.max_body_bytes", "64MiB", "Largest request, over both doors"),
-    setting("KIRA_REQUEST_TIMEOUT", "server.request_timeout", "30s", "A request is answered or given up within this"),
+    setting(
+        "KIRA_REQUEST_TIMEOUT",
+        "server.request_timeout",
+        "30s",
+        "A request is answered or given up within this; at most 10m",
+    ),
     setting("KIRA_SHUTDOWN_TIMEOUT", "server.shutdown_timeout", "25s", "How long a stop waits for accepted requests"),
     setting("KIRA_RATE_LIMIT_PER_SECOND", "server.rate_limit_per_second", "off", "Requests per second of one client"),
     secret(
@@ -46,7 +51,7 @@ pub const SETTINGS: &[Setting] = &[
         "KIRA_DOCUMENTS_URL",
         "documents.url",
         "(documents in the data folder)",
-        "Folder for documents, or s3://, gs://, az:// in builds with cloud stores",
+        "Folder for documents, or s3://, gs://, az:// in builds with cloud stores; must be given with PostgreSQL",
     ),
     secret(
         "KIRA_MASTER_KEYS",

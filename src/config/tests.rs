@@ -94,7 +94,7 @@ fn a_secret_can_be_read_from_a_file() {
     let secret = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(secret.path(), "postgres://kira:hunter2@db/kira\n").expect("writes the file");
     let path = secret.path().to_str().expect("a UTF-8 path");
-    let variables = [("KIRA_DATABASE_URL_FILE", path), ("KIRA_MASTER_KEYS", "k1:key")];
+    let variables = [("KIRA_DATABASE_URL_FILE", path), ("KIRA_MASTER_KEYS", "k1:key"), ("KIRA_DOCUMENTS_URL", "/srv")];
     let config = load("", &variables).expect("is valid");
     assert_eq!(config.database.url.expose(), "postgres://kira:hunter2@db/kira");
     assert!(!config.is_embedded());
@@ -147,8 +147,26 @@ fn port_zero_may_be_asked_for_by_every_listener() {
 
 #[test]
 fn postgresql_needs_master_keys() {
-    let found = problems("", &[("KIRA_DATABASE_URL", "postgres://db/kira")]);
+    let found = problems("", &[("KIRA_DATABASE_URL", "postgres://db/kira"), ("KIRA_DOCUMENTS_URL", "/srv/documents")]);
     assert_eq!(found, ["KIRA_MASTER_KEYS: must be given with PostgreSQL (or KIRA_MASTER_KEYS_FILE)"]);
+}
+
+#[test]
+fn postgresql_needs_a_place_for_documents_that_replicas_share() {
+    let found = problems("", &[("KIRA_DATABASE_URL", "postgres://db/kira"), ("KIRA_MASTER_KEYS", "k1:key")]);
+    assert_eq!(
+        found,
+        ["KIRA_DOCUMENTS_URL: must be given with PostgreSQL: a folder or a bucket that all replicas share"]
+    );
+}
+
+#[test]
+fn a_request_ends_long_before_the_sweep_takes_its_files() {
+    assert!(load("", &[("KIRA_REQUEST_TIMEOUT", "10m")]).is_ok());
+    assert_eq!(
+        problems("", &[("KIRA_REQUEST_TIMEOUT", "601s")]),
+        ["KIRA_REQUEST_TIMEOUT: 601s is out of range; accepted: 1ms to 600s"]
+    );
 }
 
 #[test]

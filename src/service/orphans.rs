@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::store::{Store, StoreError};
 use crate::vault::documents::{DocumentError, DocumentStore, hour_of};
 
-/// How long after the end of its hour an upload may still be followed by its row. Far above any request's deadline and
-/// any difference between the clocks of two replicas.
+/// How long after the end of its hour an upload may still be followed by its row. Far above the ten minutes that the
+/// configuration allows a request, and any difference between the clocks of two replicas.
 const GRACE: TimeDelta = TimeDelta::hours(1);
 const HOUR: TimeDelta = TimeDelta::hours(1);
 /// The watermark's name.
@@ -33,7 +33,8 @@ pub enum SweepError {
     Documents(#[from] DocumentError),
 }
 
-/// Deletes the objects without a row among the uploads of every hour that ended more than an hour before `now`.
+/// Deletes the objects without a row among this installation's uploads of every hour that ended more than an hour
+/// before `now`.
 ///
 /// Each hour is listed once in the life of a deployment; the watermark remembers how far that is. With nothing to do it
 /// costs one read of one row. Two replicas may sweep at once: both delete the same objects.
@@ -46,7 +47,7 @@ pub async fn sweep(store: &Store, documents: &DocumentStore, now: DateTime<Utc>)
     let mut hour = match store.watermark(WATERMARK).await? {
         Some(reached) => reached,
         None => {
-            // A database that never swept has no uploads of its own yet: what lies there is another's.
+            // A database that never swept has no uploads of its own yet.
             store.advance_watermark(WATERMARK, end).await?;
             end
         }

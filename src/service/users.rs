@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
+use kira_gateway::off_thread;
 use serde_json::json;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
@@ -26,7 +27,7 @@ use crate::store::{
     Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, Store, UserRecord,
 };
 use crate::telemetry;
-use crate::vault::documents::{DocumentStore, object_key};
+use crate::vault::documents::DocumentStore;
 use crate::vault::{DataKey, KeyedHash, Owner, Place, SEAL_OVERHEAD, Vault};
 
 /// The operation that idempotency keys of creates are scoped to (decisions, section 7).
@@ -37,8 +38,6 @@ const VERIFICATION_DEADLINE: TimeDelta = TimeDelta::hours(24);
 const UPLOADS: usize = 4;
 /// Documents of one request; each is a row of the one statement that stores them all, and engines limit its parameters.
 const MAX_DOCUMENTS: usize = 1_000;
-/// From this size on, in bytes, hashing and sealing leave the threads that answer requests.
-const LARGE: usize = 256 * 1024;
 
 /// Creates and shows users.
 pub struct Users {
@@ -198,7 +197,7 @@ impl Users {
     /// Seals the files and stores them, before the row that makes them visible.
     async fn upload(&self, data_key: &DataKey, files: Vec<PlannedDocument>) -> Result<Vec<NewDocument>, Status> {
         let uploads = files.into_iter().map(|PlannedDocument { id, content, .. }| async move {
-            let object_key = object_key(self.ambient.now(), id);
+            let object_key = self.documents.object_key(self.ambient.now(), id);
             let sealing = data_key.clone();
             let size = content.len();
             let sealed = off_thread(size, move || sealing.seal(&Place::DocumentContent(id), owned(content))).await?;
@@ -252,12 +251,4 @@ fn each_document(user: &v1::create_user_request::User, see: &mut dyn FnMut(&v1::
     };
     let of_persons = persons.iter().flat_map(|person| &person.identifying_information);
     of_persons.chain(entries).flat_map(|entry| &entry.documents).chain(documents).for_each(see);
-}
-
-/// Does work on `size` bytes, elsewhere where it takes long.
-async fn off_thread<T: Send + 'static>(size: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Status> {
-    if size < LARGE {
-        return Ok(work());
-    }
-    tokio::task::spawn_blocking(work).await.map_err(|_| error::because(ErrorReason::InternalError))
 }

@@ -1,6 +1,7 @@
 //! Logs to standard error, and traces by OTLP where an endpoint is set.
 
 use std::collections::HashMap;
+use std::panic::PanicHookInfo;
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
@@ -59,7 +60,7 @@ impl Drop for Guard {
     }
 }
 
-/// Starts logging and tracing for the whole process. With an endpoint for traces it needs the context of a Tokio
+/// Starts logging and tracing for the whole process; panics are logged from then on, by their place. With an endpoint for traces it needs the context of a Tokio
 /// runtime.
 ///
 /// # Errors
@@ -72,6 +73,7 @@ pub fn init(config: &TelemetryConfig) -> Result<Guard, TelemetryError> {
         global::set_tracer_provider(traces.clone());
     }
     subscriber(config, traces.as_ref(), std::io::stderr)?.try_init()?;
+    std::panic::set_hook(Box::new(log_panic));
     Ok(Guard { traces })
 }
 
@@ -83,6 +85,12 @@ pub fn trace_context() -> Option<String> {
     let mut carrier = HashMap::new();
     global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut carrier));
     carrier.remove("traceparent")
+}
+
+/// Logs where a panic was, in the span of the request that it ends. What it said may hold personal data.
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let location = info.location().map(|location| format!("{}:{}", location.file(), location.line()));
+    tracing::error!(location, "panicked");
 }
 
 fn provider(endpoint: &str) -> Result<SdkTracerProvider, ExporterBuildError> {

@@ -1,13 +1,14 @@
 //! Where the sealed content of documents lies: a folder, or an object store in the cloud.
 //!
 //! An object is written, durably, before the row that refers to it is committed. Without a row nobody knows its key, so
-//! a crash in between leaves nothing visible; the sweep of orphans removes it. Keys begin with the hour of the upload,
-//! so that the sweep lists each hour once.
+//! a crash in between leaves nothing visible; the sweep of orphans removes it. Keys begin with the installation, so that
+//! databases that share a place leave each other's objects alone, and the hour of the upload, so that the sweep lists
+//! each hour once.
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
-use chrono::{DateTime, DurationRound, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -15,7 +16,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
 use uuid::Uuid;
 
-/// The first part of every key: the hour, without minutes.
+/// The second part of every key: the hour, without minutes.
 const HOUR: &str = "%Y-%m-%dT%H";
 /// How many deletions are under way at a time.
 const DELETIONS: usize = 8;
@@ -43,18 +44,14 @@ impl From<object_store::Error> for DocumentError {
     }
 }
 
-/// The document store. Cheap to clone.
+/// The document store of one installation. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct DocumentStore {
+    /// Whose objects these are; others may lie beside them.
+    installation: Uuid,
     objects: Arc<dyn ObjectStore>,
     /// The folder, where it is one.
     folder: Option<Arc<LocalFileSystem>>,
-}
-
-/// The key under which the content of a new document is stored.
-#[must_use]
-pub fn object_key(uploaded_at: DateTime<Utc>, document_id: Uuid) -> String {
-    format!("{}/{document_id}", hour_prefix(uploaded_at))
 }
 
 /// The hour in which `at` lies.
@@ -64,34 +61,42 @@ pub fn hour_of(at: DateTime<Utc>) -> DateTime<Utc> {
     at.duration_trunc(TimeDelta::hours(1)).unwrap_or(at)
 }
 
-fn hour_prefix(at: DateTime<Utc>) -> String {
-    at.format(HOUR).to_string()
-}
-
 impl DocumentStore {
     /// Opens a folder (a path or `file://…`; made if it is missing) or, in a build with the feature `cloud`, a bucket:
     /// `s3://bucket/prefix`, `gs://…`, `az://…`, with the usual environment variables of each for its credentials.
+    /// New objects are those of `installation`, the id of the database that refers to them.
     ///
     /// # Errors
     /// `Configuration` for a place that cannot be used.
-    pub fn open(place: &str) -> Result<Self, DocumentError> {
+    pub fn open(place: &str, installation: Uuid) -> Result<Self, DocumentError> {
         match Url::parse(place) {
             Ok(url) if url.scheme() == "file" => {
                 let path = url.to_file_path();
-                Self::open_folder(&path.map_err(|()| configuration("a file URL must name a local folder"))?)
+                let path = path.map_err(|()| configuration("a file URL must name a local folder"))?;
+                Self::open_folder(&path, installation)
             }
             // One letter before the colon is a drive, not a scheme.
-            Ok(url) if url.scheme().len() > 1 => open_cloud(&url),
-            _ => Self::open_folder(FilePath::new(place)),
+            Ok(url) if url.scheme().len() > 1 => open_cloud(&url, installation),
+            _ => Self::open_folder(FilePath::new(place), installation),
         }
     }
 
-    fn open_folder(folder: &FilePath) -> Result<Self, DocumentError> {
+    fn open_folder(folder: &FilePath, installation: Uuid) -> Result<Self, DocumentError> {
         std::fs::create_dir_all(folder).map_err(|error| configuration(&format!("{}: {error}", folder.display())))?;
         let folder = LocalFileSystem::new_with_prefix(folder).map_err(|error| configuration(&error.to_string()))?;
         // On disk, file and folder, before a row may refer to it; no empty folder stays for every hour.
         let folder = Arc::new(folder.with_fsync(true).with_automatic_cleanup(true));
-        Ok(Self { objects: folder.clone(), folder: Some(folder) })
+        Ok(Self { installation, objects: folder.clone(), folder: Some(folder) })
+    }
+
+    /// The key under which the content of a new document is stored; its row holds it.
+    #[must_use]
+    pub fn object_key(&self, uploaded_at: DateTime<Utc>, document_id: Uuid) -> String {
+        format!("{}/{document_id}", self.hour_prefix(uploaded_at))
+    }
+
+    fn hour_prefix(&self, at: DateTime<Utc>) -> String {
+        format!("{}/{}", self.installation, at.format(HOUR))
     }
 
     /// Stores sealed content; it is durable when this returns. A key holds a new document's id, so nothing is written
@@ -133,23 +138,13 @@ impl DocumentStore {
         deletions.buffer_unordered(DELETIONS).try_collect().await
     }
 
-    /// The keys of all objects that were uploaded in the hour of `at`.
+    /// The keys of this installation's objects that were uploaded in the hour of `at`.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn list_hour(&self, at: DateTime<Utc>) -> Result<Vec<String>, DocumentError> {
-        let prefix = Path::from(hour_prefix(at));
+        let prefix = Path::from(self.hour_prefix(at));
         Ok(self.objects.list(Some(&prefix)).map_ok(|object| object.location.to_string()).try_collect().await?)
-    }
-
-    /// The earliest hour with an object; None: there is none at all.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn oldest_hour(&self) -> Result<Option<DateTime<Utc>>, DocumentError> {
-        let listed = self.objects.list_with_delimiter(None).await?;
-        let hours = listed.common_prefixes.iter().filter_map(|prefix| parse_hour(prefix.filename()?));
-        Ok(hours.min())
     }
 
     /// Removes what uploads of the hour of `at` that never ended have left. Only a folder has such: its files are
@@ -159,7 +154,7 @@ impl DocumentStore {
     /// `Unavailable`.
     pub async fn discard_unfinished(&self, at: DateTime<Utc>) -> Result<(), DocumentError> {
         let Some(folder) = &self.folder else { return Ok(()) };
-        let hour = folder.path_to_filesystem(&Path::from(hour_prefix(at)))?;
+        let hour = folder.path_to_filesystem(&Path::from(self.hour_prefix(at)))?;
         let removed = tokio::task::spawn_blocking(move || remove_staged(&hour)).await;
         let removed = removed.map_err(std::io::Error::other).and_then(|removed| removed);
         Ok(removed.map_err(|error| object_store::Error::Generic { store: "folder", source: error.into() })?)
@@ -182,13 +177,8 @@ fn remove_staged(hour: &FilePath) -> std::io::Result<()> {
     Ok(())
 }
 
-fn parse_hour(text: &str) -> Option<DateTime<Utc>> {
-    let hour = NaiveDateTime::parse_from_str(&format!("{text}:00"), "%Y-%m-%dT%H:%M").ok()?;
-    Some(hour.and_utc())
-}
-
 #[cfg(feature = "cloud")]
-fn open_cloud(url: &Url) -> Result<DocumentStore, DocumentError> {
+fn open_cloud(url: &Url, installation: Uuid) -> Result<DocumentStore, DocumentError> {
     // Each kind of store picks its own names and leaves the rest alone. They come with a prefix: the driver would take
     // a bare `TOKEN` or `REGION` as well, which may be anybody's.
     let environment = std::env::vars()
@@ -196,11 +186,12 @@ fn open_cloud(url: &Url) -> Result<DocumentStore, DocumentError> {
         .filter(|(name, _)| ["aws_", "azure_", "google_"].iter().any(|prefix| name.starts_with(prefix)));
     let (bucket, prefix) =
         object_store::parse_url_opts(url, environment).map_err(|error| configuration(&error.to_string()))?;
-    Ok(DocumentStore { objects: Arc::new(object_store::prefix::PrefixStore::new(bucket, prefix)), folder: None })
+    let objects = Arc::new(object_store::prefix::PrefixStore::new(bucket, prefix));
+    Ok(DocumentStore { installation, objects, folder: None })
 }
 
 #[cfg(not(feature = "cloud"))]
-fn open_cloud(url: &Url) -> Result<DocumentStore, DocumentError> {
+fn open_cloud(url: &Url, _: Uuid) -> Result<DocumentStore, DocumentError> {
     Err(configuration(&format!("{}:// needs a build with the feature `cloud`", url.scheme())))
 }
 
@@ -218,38 +209,37 @@ mod tests {
     }
 
     #[test]
-    fn a_key_begins_with_the_hour_of_the_upload() {
-        let id = Uuid::from_u128(7);
-        let key = object_key(at("2026-11-23T08:59:59.999999Z"), id);
-        assert_eq!(key, "2026-11-23T08/00000000-0000-0000-0000-000000000007");
-        assert_eq!(parse_hour("2026-11-23T08"), Some(at("2026-11-23T08:00:00Z")));
-        assert_eq!([parse_hour("lost+found"), parse_hour("2026-11-23")], [None, None]);
+    fn a_key_begins_with_the_installation_and_the_hour_of_the_upload() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().display().to_string();
+        let documents = DocumentStore::open(&place, Uuid::from_u128(6)).expect("a folder");
+        let key = documents.object_key(at("2026-11-23T08:59:59.999999Z"), Uuid::from_u128(7));
+        let expected = "00000000-0000-0000-0000-000000000006/2026-11-23T08/00000000-0000-0000-0000-000000000007";
+        assert_eq!(key, expected);
     }
 
     #[tokio::test]
     async fn content_is_stored_read_listed_and_deleted() {
         let folder = tempfile::tempdir().expect("a folder");
         let url = Url::from_directory_path(folder.path().join("new/documents")).expect("a folder's URL");
-        let documents = DocumentStore::open(url.as_str()).expect("a folder that is made");
+        let documents = DocumentStore::open(url.as_str(), Uuid::from_u128(6)).expect("a folder that is made");
         let uploaded_at = at("2026-11-23T08:17:00Z");
-        let keys = [(); 2].map(|()| object_key(uploaded_at, System::default().new_id()));
+        let keys = [(); 2].map(|()| documents.object_key(uploaded_at, System::default().new_id()));
         for key in &keys {
             documents.put(key, key.clone().into_bytes()).await.expect("an upload");
         }
         assert_eq!(documents.get(&keys[0]).await.expect("the content"), keys[0].as_bytes());
         assert_eq!(documents.list_hour(uploaded_at).await.expect("a list").len(), 2);
         assert!(documents.list_hour(at("2026-11-23T09:00:00Z")).await.expect("a list").is_empty());
-        assert_eq!(documents.oldest_hour().await.expect("a list"), Some(at("2026-11-23T08:00:00Z")));
         documents.delete_all(keys.to_vec()).await.expect("a deletion");
         documents.delete(&keys[0]).await.expect("gone already");
         assert!(matches!(documents.get(&keys[0]).await, Err(DocumentError::Missing)));
-        assert_eq!(documents.oldest_hour().await.expect("a list"), None);
     }
 
     #[test]
     fn a_place_that_cannot_be_a_folder_is_a_matter_of_configuration() {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        let outcome = DocumentStore::open(&file.path().display().to_string());
+        let outcome = DocumentStore::open(&file.path().display().to_string(), Uuid::from_u128(6));
         assert!(matches!(outcome, Err(DocumentError::Configuration(_))), "{outcome:?}");
     }
 
@@ -257,7 +247,7 @@ mod tests {
     #[test]
     fn a_bucket_without_the_feature_names_the_feature() {
         for place in ["s3://bucket/users", "gs://bucket", "az://container"] {
-            let error = DocumentStore::open(place).expect_err("no cloud").to_string();
+            let error = DocumentStore::open(place, Uuid::from_u128(6)).expect_err("no cloud").to_string();
             assert!(error.contains("feature `cloud`"), "{error}");
         }
     }

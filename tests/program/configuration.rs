@@ -35,7 +35,7 @@ fn wrong_values_are_refused_all_at_once() {
     setup.set("KIRA_MAX_BODY_BYTES", "many");
     setup.set("KIRA_DATABASE_URL", "postgres://kira:hush@127.0.0.1/kira");
     let said = refusal(&setup, &["migrate"]);
-    for name in ["KIRA_HTTP_ADDR", "KIRA_MAX_BODY_BYTES", "KIRA_MASTER_KEYS"] {
+    for name in ["KIRA_HTTP_ADDR", "KIRA_MAX_BODY_BYTES", "KIRA_DOCUMENTS_URL", "KIRA_MASTER_KEYS"] {
         assert!(said.contains(name), "{name}: {said}");
     }
     assert!(!said.contains("hush"), "a password is not shown");

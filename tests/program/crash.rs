@@ -8,7 +8,7 @@ use kira_users::ambient::{Ambient as _, System};
 use kira_users::contract::v1;
 use kira_users::contract::v1::users_service_client::UsersServiceClient;
 use kira_users::service::orphans::sweep;
-use kira_users::vault::documents::{DocumentStore, object_key};
+use kira_users::vault::documents::DocumentStore;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
 use tonic::Code;
@@ -171,16 +171,20 @@ async fn assert_whole(setup: &Setup, users: i64) {
     let whole = "SELECT count(*) FROM (SELECT user_id FROM documents GROUP BY user_id HAVING count(*) = 3) AS whole";
     assert_eq!(count(database, whole).await, users, "each user has all of its documents");
     let folder = setup.data().join("documents");
-    let documents = DocumentStore::open(&folder.display().to_string()).expect("the folder");
+    let keys = object_keys(database).await;
+    // The installation is the first part of every key.
+    let installation = keys[0].split('/').next().and_then(|id| id.parse().ok()).expect("an installation");
+    let documents = DocumentStore::open(&folder.display().to_string(), installation).expect("the folder");
     let store = database.store().await;
     let system = System::default();
     // An upload that was never committed, for sure.
-    documents.put(&object_key(system.now(), system.new_id()), b"sealed".to_vec()).await.expect("an upload");
+    let orphan = documents.object_key(system.now(), system.new_id());
+    documents.put(&orphan, b"sealed".to_vec()).await.expect("an upload");
     assert!(files(&folder) > usize::try_from(3 * users).expect("a small number"));
     let later = system.now() + chrono::TimeDelta::hours(3);
     assert!(sweep(&store, &documents, later).await.expect("a sweep").orphans >= 1);
     assert_eq!(i64::try_from(files(&folder)).expect("a small number"), 3 * users, "as many files as rows");
-    for key in object_keys(database).await {
+    for key in keys {
         assert!(documents.get(&key).await.is_ok_and(|content| !content.is_empty()), "the file of a row is there");
     }
 }

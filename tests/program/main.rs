@@ -11,4 +11,5 @@ mod drain;
 mod harness;
 mod log;
 mod migrate;
+mod panic;
 mod program;

@@ -4,28 +4,38 @@ use chrono::TimeDelta;
 use kira_users::ambient::{Ambient, MovableClock};
 use kira_users::service::orphans::{Swept, sweep};
 use kira_users::store::Store;
-use kira_users::vault::documents::{DocumentError, DocumentStore, object_key};
+use kira_users::vault::documents::{DocumentError, DocumentStore};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::harness::database::TestDatabase;
 use crate::sample;
 
 async fn documents() -> (TempDir, DocumentStore) {
     let folder = tempfile::tempdir().expect("a folder");
-    let documents = DocumentStore::open(&folder.path().display().to_string()).expect("a folder can be opened");
+    let documents = installation_in(&folder, 1);
     (folder, documents)
+}
+
+/// The documents of one of several installations in a folder.
+fn installation_in(folder: &TempDir, number: u128) -> DocumentStore {
+    let place = folder.path().display().to_string();
+    DocumentStore::open(&place, Uuid::from_u128(number)).expect("a folder can be opened")
 }
 
 /// An upload that no row follows, as after a crash.
 async fn upload(documents: &DocumentStore, clock: &MovableClock) -> String {
-    let key = object_key(clock.now(), clock.new_id());
+    let key = documents.object_key(clock.now(), clock.new_id());
     documents.put(&key, b"sealed".to_vec()).await.expect("an upload");
     key
 }
 
 /// A user whose documents are uploaded.
 async fn create(store: &Store, documents: &DocumentStore, clock: &MovableClock) -> Vec<String> {
-    let new = sample::user(clock, sample::stored_client(store, clock).await);
+    let mut new = sample::user(clock, sample::stored_client(store, clock).await);
+    for document in &mut new.documents {
+        document.object_key = documents.object_key(clock.now(), document.id);
+    }
     let keys: Vec<_> = new.documents.iter().map(|document| document.object_key.clone()).collect();
     for key in &keys {
         documents.put(key, b"sealed".to_vec()).await.expect("an upload");
@@ -42,11 +52,35 @@ async fn begin(store: &Store, documents: &DocumentStore, clock: &MovableClock) {
 #[tokio::test]
 async fn a_new_database_leaves_the_files_of_another_alone() {
     let database = TestDatabase::migrated().await;
-    let ((_folder, documents), store, clock) = (documents().await, database.store().await, sample::clock());
-    let theirs = upload(&documents, &clock).await;
+    let ((folder, documents), store, clock) = (documents().await, database.store().await, sample::clock());
+    let theirs = upload(&installation_in(&folder, 2), &clock).await;
     clock.advance(TimeDelta::hours(5));
     begin(&store, &documents, &clock).await;
     assert!(exists(&documents, &theirs).await);
+}
+
+#[tokio::test]
+async fn two_live_databases_in_one_folder_remove_their_own_orphans_alone() {
+    let databases = [TestDatabase::migrated().await, TestDatabase::migrated().await];
+    let (folder, clock) = (tempfile::tempdir().expect("a folder"), sample::clock());
+    let stores = [databases[0].store().await, databases[1].store().await];
+    let places = [installation_in(&folder, 1), installation_in(&folder, 2)];
+    let mut orphans = Vec::new();
+    let mut kept = Vec::new();
+    for (store, place) in stores.iter().zip(&places) {
+        begin(store, place, &clock).await;
+        orphans.push(upload(place, &clock).await);
+        kept.extend(create(store, place, &clock).await);
+    }
+    clock.advance(TimeDelta::hours(2));
+    for (number, (store, place)) in stores.iter().zip(&places).enumerate() {
+        assert_eq!(sweep(store, place, clock.now()).await.expect("a sweep"), Swept { hours: 2, orphans: 1 });
+        assert!(!exists(place, &orphans[number]).await, "its own orphan goes");
+        assert_eq!(exists(place, &orphans[1]).await, number == 0, "the other's waits for the other");
+        for key in &kept {
+            assert!(exists(place, key).await, "{key} stays");
+        }
+    }
 }
 
 async fn exists(documents: &DocumentStore, key: &str) -> bool {

@@ -6,7 +6,6 @@ use kira_users::store::{
     ClaimScope, ClientRecord, CredentialRecord, NewClaim, NewDocument, NewEvent, NewUser, NewVerification,
     SigningKeyRecord, Store,
 };
-use kira_users::vault::documents::object_key;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -52,7 +51,7 @@ pub(crate) fn user(clock: &MovableClock, client_id: Uuid) -> NewUser {
     let now = clock.now();
     let document = || {
         let id = clock.new_id();
-        NewDocument { id, object_key: object_key(now, id) }
+        NewDocument { id, object_key: format!("sample/{id}") }
     };
     NewUser {
         id: clock.new_id(),

@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 use http::request::Parts;
+use tonic::Status;
 
 use super::headers;
 use super::query::pairs;
 use super::route::Binding;
 use crate::checked::Decoded;
 use crate::json::{self, FromJson};
+use crate::off_thread::off_thread;
 use crate::problem::{Path, Problem, Problems, Step};
 
 /// A request whose body has arrived.
@@ -20,8 +22,18 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// The request for the service, and what is said of keys that nobody knows.
-    pub(super) fn decode<Q: Default, R>(self, binding: &Binding<Q, R>) -> (tonic::Request<Q>, Vec<Problem>) {
-        let read = binding.body.map(|read| read(&self.body)).unwrap_or_default();
+    ///
+    /// # Errors
+    /// INTERNAL where the body cannot be read for a reason that is not the caller's.
+    pub(super) async fn decode<Q, R>(self, binding: &Binding<Q, R>) -> Result<(tonic::Request<Q>, Vec<Problem>), Status>
+    where
+        Q: Default + Send + 'static,
+    {
+        let read = match binding.body {
+            // The buffer is shared and not copied: the message takes what it keeps.
+            Some(read) => off_thread(self.body.len(), move || read(&self.body)).await?,
+            None => json::Body::default(),
+        };
         let (mut message, mut problems) = (read.message, read.problems);
         let mut unknown = read.unknown.into_iter().map(unrecognized).collect();
         if headers::prefers_strict(&self.head.headers) {
@@ -40,10 +52,8 @@ impl Incoming {
         if !problems.is_empty() {
             extensions.insert(Decoded(problems));
         }
-        (
-            tonic::Request::from_parts(headers::incoming(&self.head.headers, binding.headers), extensions, message),
-            unknown,
-        )
+        let metadata = headers::incoming(&self.head.headers, binding.headers);
+        Ok((tonic::Request::from_parts(metadata, extensions, message), unknown))
     }
 }
 

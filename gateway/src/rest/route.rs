@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures_core::Stream;
 use http::Response;
@@ -85,16 +86,10 @@ impl Route {
         R: Send + 'static,
         F: Fn(tonic::Request<Q>) -> ServiceFuture<R> + Send + Sync + 'static,
     {
-        Self::new(binding, move |binding, incoming| {
-            let (request, unknown) = incoming.decode(binding);
-            let future = call(request);
-            let (method, write, location) = (binding.method, binding.write, binding.location);
-            Box::pin(async move {
-                match future.await {
-                    Ok(response) => respond::unary(method, write, location, response, &unknown),
-                    Err(status) => rest_response(&status),
-                }
-            })
+        Self::new(binding, call, |binding, call, incoming| async move {
+            let (request, unknown) = incoming.decode(&binding).await?;
+            let response = call(request).await?;
+            Ok(respond::unary(binding.method, binding.write, binding.location, response, &unknown))
         })
     }
 
@@ -106,33 +101,33 @@ impl Route {
         T: Stream<Item = Result<R, Status>> + Send + 'static,
         F: Fn(tonic::Request<Q>) -> ServiceFuture<T> + Send + Sync + 'static,
     {
-        Self::new(binding, move |binding, incoming| {
+        Self::new(binding, call, |binding, call, incoming| async move {
             let format = stream::Format::accepted(&incoming.head.headers);
-            let (request, _) = incoming.decode(binding);
-            let future = call(request);
-            let (method, write) = (binding.method, binding.write);
-            Box::pin(async move {
-                match future.await {
-                    Ok(response) => stream::respond(method, write, format, response).await,
-                    Err(status) => rest_response(&status),
-                }
-            })
+            let (request, _) = incoming.decode(&binding).await?;
+            let response = call(request).await?;
+            Ok(stream::respond(binding.method, binding.write, format, response).await)
         })
     }
 
-    fn new<Q, R, F>(binding: Binding<Q, R>, serve: F) -> Self
+    fn new<Q, R, F, S, A>(binding: Binding<Q, R>, call: F, serve: S) -> Self
     where
         Q: 'static,
         R: 'static,
-        F: Fn(&Binding<Q, R>, Incoming) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync + 'static,
+        F: Send + Sync + 'static,
+        S: Fn(Arc<Binding<Q, R>>, Arc<F>, Incoming) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Response<Body>, Status>> + Send + 'static,
     {
+        let (binding, call) = (Arc::new(binding), Arc::new(call));
         Self {
             method: binding.method,
             // The generator has read the rule; only a `custom` kind that is no token could fail, and it finds nothing.
             verb: http::Method::from_bytes(binding.verb.as_bytes()).unwrap_or_default(),
             template: binding.template,
             reads_body: binding.body.is_some(),
-            handler: Box::new(move |incoming| serve(&binding, incoming)),
+            handler: Box::new(move |incoming| {
+                let answer = serve(Arc::clone(&binding), Arc::clone(&call), incoming);
+                Box::pin(async move { answer.await.unwrap_or_else(|status| rest_response(&status)) })
+            }),
         }
     }
 
