@@ -5,3 +5,4 @@ pub mod orphans;
 pub mod response;
 pub mod tokens;
 pub mod users;
+mod validation;

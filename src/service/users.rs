@@ -69,13 +69,7 @@ impl UsersService for Users {
             return Err(corrupt("a request that was not checked"));
         };
         let scope = ClaimScope { client_id, operation: CREATE_USER, key };
-        let mut size = Size::default();
-        each_document(&user, &mut |document| size.add(document));
-        if size.documents > MAX_DOCUMENTS {
-            let message = format!("A request must contain at most {MAX_DOCUMENTS} documents");
-            return Err(error::invalid("too_big", message));
-        }
-        let size = size.bytes;
+        let size = weigh(&user)?;
         let draft = off_thread(size, move || Draft::new(user)).await?;
         let fingerprint = draft.fingerprint(|canonical| self.fingerprints.digest(canonical));
         // A repeated request must not upload its files again; without files the create itself finds the claim.
@@ -99,6 +93,14 @@ impl UsersService for Users {
         let user = self.find(client_id, id).await?;
         let user = user.ok_or_else(|| error::status(ErrorReason::NotFound, format!("User with ID {id} not found")))?;
         Ok(Response::new(v1::GetUserResponse { user: Some(user) }))
+    }
+
+    async fn validate_user(
+        &self,
+        request: Request<v1::ValidateUserRequest>,
+    ) -> Result<Response<v1::ValidateUserResponse>, Status> {
+        let user = request.into_inner().user.ok_or_else(|| corrupt("a request that was not checked"))?;
+        Ok(Response::new(self.validate(user)?))
     }
 }
 
@@ -240,6 +242,20 @@ impl Size {
         self.documents += 1;
         self.bytes += document.file.as_ref().map_or(0, |file| file.content.len());
     }
+}
+
+/// The bytes of all files of a request together.
+///
+/// # Errors
+/// INVALID_ARGUMENT where it has more documents than a request may.
+pub(super) fn weigh(user: &v1::create_user_request::User) -> Result<usize, Status> {
+    let mut size = Size::default();
+    each_document(user, &mut |document| size.add(document));
+    if size.documents > MAX_DOCUMENTS {
+        let message = format!("A request must contain at most {MAX_DOCUMENTS} documents");
+        return Err(error::invalid("too_big", message));
+    }
+    Ok(size.bytes)
 }
 
 /// Shows every document of a request to `see`.
