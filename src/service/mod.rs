@@ -1,8 +1,10 @@
 //! What the service does: the calls of the contract, and what the owner of a user is shown of it.
 
+mod etag;
 mod failure;
 pub mod orphans;
 pub mod response;
 pub mod tokens;
+mod updates;
 pub mod users;
 mod validation;

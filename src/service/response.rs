@@ -65,6 +65,7 @@ pub fn to_user(record: &Record, mut profile: Profile, catalogue: &Catalogue, num
         status_reasons: Vec::new(),
         missing_fields: missing_fields(&report),
         eligible_products: eligible_products(record.status, &report, catalogue),
+        outcome: None,
     }
 }
 

@@ -11,6 +11,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use super::etag;
 use super::failure::{corrupt, of_documents, of_store, of_vault};
 use super::response::{Numbers, Record, to_user};
 use crate::ambient::SharedAmbient;
@@ -24,7 +25,7 @@ use crate::domain::verification::{AttemptState, Trigger};
 use crate::profile::subject::subject;
 use crate::profile::{self, Draft, Planned, PlannedDocument};
 use crate::store::{
-    Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, Store, UserRecord,
+    Claim, ClaimScope, Creation, FIRST_VERSION, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, Store, UserRecord,
 };
 use crate::telemetry;
 use crate::vault::documents::DocumentStore;
@@ -37,7 +38,7 @@ const VERIFICATION_DEADLINE: TimeDelta = TimeDelta::hours(24);
 /// Files of one request that are stored at the same time.
 const UPLOADS: usize = 4;
 /// Documents of one request; each is a row of the one statement that stores them all, and engines limit its parameters.
-const MAX_DOCUMENTS: usize = 1_000;
+pub(super) const MAX_DOCUMENTS: usize = 1_000;
 
 /// Creates and shows users.
 pub struct Users {
@@ -81,7 +82,7 @@ impl UsersService for Users {
         let report = judge(&subject(draft.profile()), self.catalogue.codes());
         let created = self.create(scope, fingerprint, draft.plan(self.ambient.as_ref()), &report).await?;
         match created {
-            Ok(user) => Ok(Response::new(v1::CreateUserResponse { user: Some(user) })),
+            Ok(user) => Ok(etag::tagged(v1::CreateUserResponse { user: Some(user) }, FIRST_VERSION)),
             Err(claim) => self.replay(client_id, claim, fingerprint).await,
         }
     }
@@ -90,9 +91,15 @@ impl UsersService for Users {
         let client_id = caller(&request)?.client_id;
         let id = request.into_inner().user_id.and_then(|id| Uuid::try_parse(&id).ok());
         let id = id.ok_or_else(|| corrupt("a request that was not checked"))?;
-        let user = self.find(client_id, id).await?;
-        let user = user.ok_or_else(|| error::status(ErrorReason::NotFound, format!("User with ID {id} not found")))?;
-        Ok(Response::new(v1::GetUserResponse { user: Some(user) }))
+        let (user, version) = self.find(client_id, id).await?.ok_or_else(|| not_found(id))?;
+        Ok(etag::tagged(v1::GetUserResponse { user: Some(user) }, version))
+    }
+
+    async fn update_user(
+        &self,
+        request: Request<v1::UpdateUserRequest>,
+    ) -> Result<Response<v1::UpdateUserResponse>, Status> {
+        self.update(request).await
     }
 
     async fn validate_user(
@@ -156,7 +163,8 @@ impl Users {
         }
     }
 
-    fn new_verification(&self, trigger: Trigger, now: DateTime<Utc>) -> NewVerification {
+    /// An attempt that a worker may take up at once.
+    pub(super) fn new_verification(&self, trigger: Trigger, now: DateTime<Utc>) -> NewVerification {
         NewVerification {
             attempt_id: self.ambient.new_id(),
             trigger: trigger.as_str(),
@@ -178,26 +186,35 @@ impl Users {
         if claim.fingerprint != fingerprint {
             return Err(error::because(ErrorReason::IdempotencyKeyReused));
         }
-        let user = self.find(client_id, claim.user_id).await?;
-        let user = user.ok_or_else(|| corrupt("a claim without its user"))?;
-        let mut response = Response::new(v1::CreateUserResponse { user: Some(user) });
+        let found = self.find(client_id, claim.user_id).await?;
+        let (user, version) = found.ok_or_else(|| corrupt("a claim without its user"))?;
+        let mut response = etag::tagged(v1::CreateUserResponse { user: Some(user) }, version);
         response.metadata_mut().insert("idempotent-replayed", MetadataValue::from_static("true"));
         Ok(response)
     }
 
-    async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<v1::User>, Status> {
-        let Some(row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
-        let UserRecord { status, verification_triggered, wrapped_key, profile, created_at, updated_at, .. } = row;
-        let data_key = self.vault.open_data_key(Owner { client_id, user_id: id }, &wrapped_key).map_err(of_vault)?;
-        let plaintext = zeroize::Zeroizing::new(data_key.open(&Place::UserProfile, profile).map_err(of_vault)?);
-        let profile = profile::decode(&plaintext).map_err(|_| corrupt("a stored profile"))?;
+    /// A user as it is now, and its version.
+    async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<(v1::User, i64)>, Status> {
+        let Some(mut row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
+        let (_, profile) = self.open(&mut row)?;
+        let UserRecord { status, verification_triggered, created_at, updated_at, version, .. } = row;
         let status = status.parse().map_err(|_| corrupt("a stored status"))?;
         let record = Record { id, status, verification_triggered, created_at, updated_at };
-        Ok(Some(to_user(&record, profile, &self.catalogue, self.numbers)))
+        Ok(Some((to_user(&record, profile, &self.catalogue, self.numbers), version)))
+    }
+
+    /// Opens a stored user's key and, taking it out of the row, its profile.
+    pub(super) fn open(&self, row: &mut UserRecord) -> Result<(DataKey, profile::Profile), Status> {
+        let owner = Owner { client_id: row.client_id, user_id: row.id };
+        let data_key = self.vault.open_data_key(owner, &row.wrapped_key).map_err(of_vault)?;
+        let sealed = std::mem::take(&mut row.profile);
+        let plaintext = zeroize::Zeroizing::new(data_key.open(&Place::UserProfile, sealed).map_err(of_vault)?);
+        let profile = profile::decode(&plaintext).map_err(|_| corrupt("a stored profile"))?;
+        Ok((data_key, profile))
     }
 
     /// Seals the files and stores them, before the row that makes them visible.
-    async fn upload(&self, data_key: &DataKey, files: Vec<PlannedDocument>) -> Result<Vec<NewDocument>, Status> {
+    pub(super) async fn upload(&self, data_key: &DataKey, files: Vec<PlannedDocument>) -> Result<Vec<NewDocument>, Status> {
         let uploads = files.into_iter().map(|PlannedDocument { id, content, .. }| async move {
             let object_key = self.documents.object_key(self.ambient.now(), id);
             let sealing = data_key.clone();
@@ -217,15 +234,21 @@ fn owned(content: Bytes) -> Vec<u8> {
     content
 }
 
-fn kind(profile: &profile::Profile) -> &'static str {
+/// The kind of user, as the database names it.
+pub(super) fn kind(profile: &profile::Profile) -> &'static str {
     match profile {
         profile::Profile::Individual(_) => v1::UserType::Individual.json_name(),
         profile::Profile::Business(_) => v1::UserType::Business.json_name(),
     }
 }
 
+/// No such user of this client.
+pub(super) fn not_found(id: Uuid) -> Status {
+    error::status(ErrorReason::NotFound, format!("User with ID {id} not found"))
+}
+
 /// The client that makes the call.
-fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
+pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     request.extensions().get::<Caller>().copied().ok_or_else(|| corrupt("a request that was not authenticated"))
 }
 

@@ -11,6 +11,7 @@ mod keys;
 mod queue;
 mod schema;
 mod sweeps;
+mod updates;
 mod users;
 
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction};
 pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
 pub use error::{Cause, StoreError};
 pub use keys::SigningKeyRecord;
-pub use users::{Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord};
+pub use updates::{Update, UserUpdate, VerificationChange};
+pub use users::{Claim, ClaimScope, Creation, FIRST_VERSION, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord};
 
 use batch::{Batch, Writer};
 use error::WriteError;

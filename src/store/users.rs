@@ -12,7 +12,7 @@ pub(super) const VERIFICATION: &str = "verification";
 /// The state of a job nobody has taken yet.
 pub(super) const QUEUED: &str = "queued";
 /// The version of a user that has never been changed.
-const FIRST_VERSION: i64 = 1;
+pub const FIRST_VERSION: i64 = 1;
 
 /// Everything a create writes.
 #[derive(Clone, Debug)]
