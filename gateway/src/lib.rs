@@ -18,8 +18,8 @@ pub mod router;
 pub mod template;
 pub mod text;
 
-pub use late::{Late, LateRead, Unrecognized, other_kind};
 pub use checked::{Checked, Clock, Headers};
+pub use late::{Late, LateRead, Unrecognized, other_kind};
 pub use method::{Access, Method, Methods};
 pub use off_thread::off_thread;
 pub use rest::{Gateway, Matched};

@@ -187,11 +187,7 @@ fn record(row: &UserRecord, status: UserStatus) -> Record {
 }
 
 /// The change as one of the stored kind, with the problems of reading it and the keys that nobody knows.
-async fn read(
-    late: Late,
-    sent: Option<Change>,
-    row: &UserRecord,
-) -> Result<(Change, Problems, Unrecognized), Status> {
+async fn read(late: Late, sent: Option<Change>, row: &UserRecord) -> Result<(Change, Problems, Unrecognized), Status> {
     let individual = v1::UserType::Individual.json_name();
     let is_individual = row.kind == individual;
     let tag = if is_individual { individual } else { v1::UserType::Business.json_name() };

@@ -25,7 +25,8 @@ use crate::domain::verification::{AttemptState, Trigger};
 use crate::profile::subject::subject;
 use crate::profile::{self, Draft, Planned, PlannedDocument};
 use crate::store::{
-    Claim, ClaimScope, Creation, FIRST_VERSION, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, Store, UserRecord,
+    Claim, ClaimScope, Creation, FIRST_VERSION, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, Store,
+    UserRecord,
 };
 use crate::telemetry;
 use crate::vault::documents::DocumentStore;
@@ -214,7 +215,11 @@ impl Users {
     }
 
     /// Seals the files and stores them, before the row that makes them visible.
-    pub(super) async fn upload(&self, data_key: &DataKey, files: Vec<PlannedDocument>) -> Result<Vec<NewDocument>, Status> {
+    pub(super) async fn upload(
+        &self,
+        data_key: &DataKey,
+        files: Vec<PlannedDocument>,
+    ) -> Result<Vec<NewDocument>, Status> {
         let uploads = files.into_iter().map(|PlannedDocument { id, content, .. }| async move {
             let object_key = self.documents.object_key(self.ambient.now(), id);
             let sealing = data_key.clone();

@@ -23,7 +23,9 @@ pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
 pub use error::{Cause, StoreError};
 pub use keys::SigningKeyRecord;
 pub use updates::{Update, UserUpdate, VerificationChange};
-pub use users::{Claim, ClaimScope, Creation, FIRST_VERSION, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord};
+pub use users::{
+    Claim, ClaimScope, Creation, FIRST_VERSION, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord,
+};
 
 use batch::{Batch, Writer};
 use error::WriteError;

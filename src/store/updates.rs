@@ -2,9 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use entity::{document, event, job, user, verification_attempt};
-use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QuerySelect, Set,
-};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QuerySelect, Set};
 use uuid::Uuid;
 
 use super::{NewDocument, NewEvent, NewVerification, Store, StoreError, UserRecord};
@@ -29,7 +27,7 @@ pub struct UserUpdate {
     pub removed: Vec<Uuid>,
     /// What becomes of the user's verification; None: nothing.
     pub verification: Option<VerificationChange>,
-    /// What receivers are told, in order.
+    /// What receivers are told, in order; at least that the user changed.
     pub events: Vec<NewEvent>,
 }
 
@@ -69,7 +67,7 @@ impl Store {
     pub async fn update_user(&self, read: &UserRecord, update: UserUpdate) -> Result<Update, StoreError> {
         let transaction = self.begin().await?;
         let first_sequence = read.version + 1;
-        let version = read.version + i64::try_from(update.events.len()).unwrap_or(i64::MAX).max(1);
+        let version = update.events.iter().fold(read.version, |version, _| version + 1);
         let mut row = user::ActiveModel {
             category: Set(update.category.map(str::to_owned)),
             missing: Set(update.missing),

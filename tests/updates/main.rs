@@ -3,7 +3,13 @@
 
 #![allow(clippy::disallowed_methods, reason = "idempotency keys of a test may be any")]
 
+mod completing;
+mod conditions;
 mod dry_run;
+mod elements;
+mod fields;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod kinds;
+mod reverification;
 mod support;

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use kira_gateway::error::details;
+use kira_users::contract::v1;
+use kira_users::contract::v1::update_user_request::User as Change;
 use reqwest::Method;
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
 use tonic::{Code, Status};
 
@@ -22,6 +25,64 @@ pub(crate) async fn send(
         request = request.header(*name, *value);
     }
     Answer::of(request.send().await.expect("an answer")).await
+}
+
+/// `PUT` of a user.
+pub(crate) async fn put(client: &Client, id: &str, body: &Value) -> Answer {
+    put_with(client, id, &[], body).await
+}
+
+/// `PUT` of a user with further headers.
+pub(crate) async fn put_with(client: &Client, id: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    send(client, Method::PUT, &format!("/v1/users/{id}"), headers, body).await
+}
+
+/// `PUT` of a user that succeeds.
+pub(crate) async fn updated(client: &Client, id: &str, body: &Value) -> Value {
+    let answer = put(client, id, body).await;
+    assert_eq!(answer.status, 200, "{} for {body}", answer.text);
+    answer.json()
+}
+
+/// The user as a GET shows it.
+pub(crate) async fn shown(client: &Client, id: &str) -> Value {
+    let answer = client.get(&format!("/v1/users/{id}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()
+}
+
+/// A new user's identifier.
+pub(crate) async fn created(client: &Client, body: &Value) -> String {
+    let answer = client.create(body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    answer.json()["id"].as_str().expect("an id").to_owned()
+}
+
+/// UpdateUser over gRPC.
+pub(crate) async fn grpc_update(client: &Client, id: &str, change: Option<Change>) -> Result<v1::User, Status> {
+    let message = v1::UpdateUserRequest { user: change, user_id: Some(id.to_owned()), if_match: None };
+    let response = client.grpc().update_user(client.call(message)).await?;
+    Ok(response.into_inner().user.expect("a user"))
+}
+
+/// Runs SQL beside the service.
+pub(crate) async fn execute(service: &Service, sql: &str) {
+    service.database.look().await.execute_unprepared(sql).await.expect("the statement succeeds");
+}
+
+/// The texts of one column, in the order of another.
+pub(crate) async fn texts(service: &Service, sql: &str) -> Vec<String> {
+    let connection = service.database.look().await;
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let rows = connection.query_all_raw(statement).await.expect("the query succeeds");
+    rows.iter().map(|row| row.try_get_by_index(0).expect("a text")).collect()
+}
+
+/// Gives the only user an outcome, as a worker would.
+pub(crate) async fn decide(service: &Service, status: &str) {
+    execute(service, &format!("UPDATE users SET status = '{status}', version = version + 1")).await;
+    execute(service, &format!("UPDATE verification_attempts SET state = '{}'", status.to_lowercase())).await;
+    execute(service, "DELETE FROM jobs").await;
 }
 
 /// The places and codes of a 400.

@@ -33,7 +33,8 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
     let request = super::type_path(schema, method, &method.input());
     let (verb, template) = (&binding.verb, &binding.template);
     let variables = variables(binding, &request);
-    let late = matches!(binding.body, Body::Whole) && super::is_own(&method.input()) && schema.is_late(&method.input())?;
+    let late =
+        matches!(binding.body, Body::Whole) && super::is_own(&method.input()) && schema.is_late(&method.input())?;
     let body = if late { quote!(::core::option::Option::None) } else { body(schema, binding, &request) };
     let (query, lists, closed) = query(schema, binding)?;
     let headers = headers(schema, method)?;

@@ -26,7 +26,10 @@ impl Incoming {
     ///
     /// # Errors
     /// INTERNAL where the body cannot be read for a reason that is not the caller's.
-    pub(super) async fn decode<Q, R>(mut self, binding: &Binding<Q, R>) -> Result<(tonic::Request<Q>, Vec<Problem>), Status>
+    pub(super) async fn decode<Q, R>(
+        mut self,
+        binding: &Binding<Q, R>,
+    ) -> Result<(tonic::Request<Q>, Vec<Problem>), Status>
     where
         Q: Default + Send + 'static,
     {

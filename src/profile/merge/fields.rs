@@ -300,7 +300,11 @@ fn change_business_compliance(
     change_additional_info(recorder, &mut stored.additional_info, additional_info);
 }
 
-fn change_additional_info(recorder: &mut Recorder, stored: &mut Option<v1::AdditionalInfo>, sent: Option<v1::AdditionalInfo>) {
+fn change_additional_info(
+    recorder: &mut Recorder,
+    stored: &mut Option<v1::AdditionalInfo>,
+    sent: Option<v1::AdditionalInfo>,
+) {
     let Some(v1::AdditionalInfo {
         has_us_bank_account,
         has_denied_bank_account,

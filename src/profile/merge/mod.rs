@@ -102,7 +102,9 @@ impl Prepared {
     pub fn merge(self, mut profile: Profile) -> Result<Merged, OtherKind> {
         let mut recorder = Recorder::new(self.added);
         let places = match (&mut profile, self.change) {
-            (Profile::Individual(stored), Change::Individual(change)) => fields::individual(&mut recorder, stored, change),
+            (Profile::Individual(stored), Change::Individual(change)) => {
+                fields::individual(&mut recorder, stored, change)
+            }
             (Profile::Business(stored), Change::Business(change)) => fields::business(&mut recorder, stored, change),
             _ => return Err(OtherKind),
         };
@@ -160,12 +162,10 @@ impl Accepted {
             Profile::Business(user) => user.drop_empty(),
         }
         let mut documents = Vec::new();
-        visit(&mut profile, &mut |part| {
-            match part {
-                Part::Document(document) => documents.extend(take_file(document, now)),
-                Part::Person(person) => drop_default(&mut person.address),
-                Part::Identification(_) => {}
-            }
+        visit(&mut profile, &mut |part| match part {
+            Part::Document(document) => documents.extend(take_file(document, now)),
+            Part::Person(person) => drop_default(&mut person.address),
+            Part::Identification(_) => {}
         });
         drop_empty_groups(&mut profile);
         Changed { profile, updated, documents, removed }
