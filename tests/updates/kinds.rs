@@ -58,7 +58,7 @@ async fn keys_of_the_other_kind_are_unknown_keys() {
     let user = updated(&client, &id, &body).await;
     let paths: Vec<_> = user["warnings"].as_array().expect("warnings").iter().map(|entry| &entry["path"]).collect();
     assert_eq!(paths, ["associated_persons.0.nickname", "gender", "status"]);
-    assert_eq!((&user["business_trade_name"], &user["status"]), (&json!("Tec"), &json!("VERIFYING")));
+    assert_eq!((&user["business_trade_name"], &user["status"]), (&json!("Tec"), &json!("CREATED")));
     let before = shown(&client, &id).await;
     let refused = put_with(&client, &id, &[("prefer", "handling=strict")], &body).await;
     let found = problems_of(&refused);
