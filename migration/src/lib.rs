@@ -17,6 +17,7 @@ mod m20261123_000006_jobs;
 mod m20261123_000007_events;
 mod m20261123_000008_watermarks;
 mod m20261123_000009_verification_attempts;
+mod m20261123_000030_discarded_objects;
 
 /// Every migration there is, in order.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000007_events::Migration),
             Box::new(m20261123_000008_watermarks::Migration),
             Box::new(m20261123_000009_verification_attempts::Migration),
+            Box::new(m20261123_000030_discarded_objects::Migration),
         ]
     }
 }

@@ -1,5 +1,6 @@
 //! What the service does: the calls of the contract, and what the owner of a user is shown of it.
 
+mod discarded;
 mod etag;
 mod failure;
 pub mod orphans;

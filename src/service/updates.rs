@@ -8,10 +8,10 @@ use serde_json::json;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::etag;
 use super::failure::{corrupt, of_store};
 use super::response::{Record, to_user};
 use super::users::{MAX_DOCUMENTS, Users, caller, kind, not_found};
+use super::{discarded, etag};
 use crate::contract::v1;
 use crate::contract::v1::update_user_request::User as Change;
 use crate::domain::changes::{Before, Effect, effect, is_judged};
@@ -128,8 +128,8 @@ impl Users {
         match self.store.update_user(row, update).await.map_err(of_store)? {
             Update::Conflict => Ok(None),
             Update::Written { version, objects } => {
-                if let Err(error) = self.documents.delete_all(objects).await {
-                    tracing::warn!(%error, "the files of removed documents are left");
+                if let Err(error) = discarded::delete(&self.store, &self.documents, objects).await {
+                    tracing::warn!(%error, "files of removed documents wait for the sweep");
                 }
                 let record = Record { updated_at: now, ..record(row, effect.status) };
                 Ok(Some((self.outcome(&record, profile, updated, Some(effect)), version)))

@@ -1,7 +1,7 @@
 //! Changes of a stored user: all rows of a change, or none, and only onto the version that it was worked out from.
 
 use chrono::{DateTime, Utc};
-use entity::{document, event, job, user, verification_attempt};
+use entity::{discarded_object, document, event, job, user, verification_attempt};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QuerySelect, Set};
 use uuid::Uuid;
 
@@ -51,7 +51,7 @@ pub enum Update {
     Written {
         /// The user's version from now on.
         version: i64,
-        /// The objects of the removed documents, to be deleted.
+        /// The objects of the removed documents, noted as discarded.
         objects: Vec<String>,
     },
     /// The user has changed since `read`; nothing was written.
@@ -99,7 +99,7 @@ impl Store {
             transaction.rollback().await?;
             return Ok(Update::Conflict);
         }
-        let objects = remove_documents(&transaction, read, &update.removed).await?;
+        let objects = remove_documents(&transaction, read, &update.removed, update.updated_at).await?;
         insert_documents(&transaction, read, update.documents, update.updated_at).await?;
         if let Some(change) = update.verification {
             change_verification(&transaction, read, change, update.updated_at).await?;
@@ -120,11 +120,12 @@ impl Store {
     }
 }
 
-/// Removes the rows of documents, and tells where their content lies.
+/// Removes the rows of documents, and tells and notes where their content lies.
 async fn remove_documents(
     transaction: &DatabaseTransaction,
     read: &UserRecord,
     removed: &[Uuid],
+    now: DateTime<Utc>,
 ) -> Result<Vec<String>, StoreError> {
     let mut objects = Vec::new();
     for ids in removed.chunks(AT_ONCE) {
@@ -134,7 +135,15 @@ async fn remove_documents(
             .column(document::Column::ObjectKey)
             .filter(of_user.clone())
             .into_tuple::<String>();
-        objects.extend(keys.all(transaction).await?);
+        let keys = keys.all(transaction).await?;
+        if keys.is_empty() {
+            continue;
+        }
+        let discarded = keys
+            .iter()
+            .map(|key| discarded_object::ActiveModel { object_key: Set(key.clone()), discarded_at: Set(now) });
+        discarded_object::Entity::insert_many(discarded).exec_without_returning(transaction).await?;
+        objects.extend(keys);
         document::Entity::delete_many().filter(of_user).exec(transaction).await?;
     }
     Ok(objects)

@@ -10,3 +10,4 @@ mod sample;
 mod schema;
 mod sealing;
 mod unavailable;
+mod updates;

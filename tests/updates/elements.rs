@@ -76,7 +76,7 @@ async fn a_removed_element_takes_its_documents_and_their_files_with_it() {
     assert_eq!(after["associated_persons"], json!([before["associated_persons"][1]]));
     // The first person's identification has two sides.
     assert_eq!(service.database.count("documents").await, rows - 2);
-    assert_eq!(stored_files(&service), files - 2);
+    assert_eq!((stored_files(&service), service.database.count("discarded_objects").await), (files - 2, 0));
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use kira_gateway::problem::Problems;
 use super::*;
 use crate::ambient::MovableClock;
 use crate::contract::v1::create_user_request::User as Request;
-use crate::profile::examples;
 use crate::profile::Draft;
+use crate::profile::examples;
 
 fn now() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000)
