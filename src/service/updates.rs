@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::failure::{corrupt, of_store};
-use super::response::{Record, to_user};
+use super::response::{Record, parts_of_individual, to_user};
 use super::users::{MAX_DOCUMENTS, Users, caller, kind, not_found};
 use super::{discarded, etag};
 use crate::contract::v1;
@@ -139,11 +139,14 @@ impl Users {
 
     /// The user as an update answers it.
     fn outcome(&self, record: &Record, profile: Profile, updated: Vec<String>, effect: Option<Effect>) -> v1::User {
+        let (identifying_information, documents) = parts_of_individual(&profile, self.numbers);
         let mut user = to_user(record, profile, &self.catalogue, self.numbers);
         user.verification_triggered = effect.is_some_and(|effect| effect.starts);
         user.outcome = Some(v1::UpdateOutcome {
             updated_fields: updated,
             requires_reverification: effect.is_some_and(|effect| effect.requires_reverification),
+            identifying_information,
+            documents,
         });
         user
     }

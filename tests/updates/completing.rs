@@ -58,7 +58,7 @@ async fn the_least_user_is_completed_by_all_the_rest() {
     for key in ["id", "created_at", "updated_at", "status"] {
         again[key] = user[key].clone();
     }
-    for key in ["updated_fields", "requires_reverification"] {
+    for key in ["updated_fields", "requires_reverification", "identifying_information"] {
         again[key] = user[key].clone();
     }
     assert_eq!(user, again);

@@ -191,3 +191,19 @@ async fn a_refused_change_leaves_no_files() {
     put(&client, &id, &json!({"email": "nobody", "identifying_information": entry})).await;
     assert_eq!(stored_files(&service), files);
 }
+
+#[tokio::test]
+async fn an_individuals_entries_are_shown_by_its_updates_and_changed_by_their_ids() {
+    let service = Service::start_with(&[("KIRA_MASK_NUMBERS", "true")]).await;
+    let client = service.client().await;
+    let id = created(&client, &example(EXAMPLES[0])).await;
+    let before = updated(&client, &id, &json!({})).await;
+    let ssn = &before["identifying_information"][0];
+    assert_eq!((&ssn["type"], &ssn["number"]), (&json!("ssn"), &json!("***-**-6789")));
+    assert_eq!(before["identifying_information"][1]["documents"].as_array().map(Vec::len), Some(3));
+    let change = json!({"identifying_information": [{"id": ssn["id"], "number": "123-45-0001"}]});
+    let after = updated(&client, &id, &change).await;
+    assert_eq!(after["identifying_information"][0]["number"], "***-**-0001");
+    assert_eq!(after["metadata"]["ssn"], "***-**-0001");
+    assert_eq!(shown(&client, &id).await.get("identifying_information"), None);
+}
