@@ -104,7 +104,7 @@ async fn the_content_of_a_removed_document_goes_even_if_the_request_dies_after_i
     let Update::Written { objects, .. } = store.update_user(&read, change).await.expect("a change") else {
         panic!("the change is written")
     };
-    assert_eq!(objects, [gone.object_key.clone()]);
+    assert_eq!(objects, std::slice::from_ref(&gone.object_key));
     assert_eq!((database.count("documents").await, database.count("discarded_objects").await), (2, 1));
     // The request dies here. Its upload is long past the hours that the sweep lists.
     sweep(&store, &documents, clock.now()).await.expect("a sweep");
