@@ -169,7 +169,8 @@ async fn insert_documents(
     Ok(())
 }
 
-/// Ends the attempt so far without an outcome, takes its job out of the queue, and begins another.
+/// Ends the attempt so far without an outcome, and begins another. The job of the first is left alone, since workers lock
+/// jobs before users: whoever claims it finds that there is nothing left to do.
 async fn change_verification(
     transaction: &DatabaseTransaction,
     read: &UserRecord,
@@ -188,8 +189,6 @@ async fn change_verification(
             .filter(verification_attempt::Column::State.is_not_in(change.finished.iter().copied()))
             .exec(transaction)
             .await?;
-        // A worker that is at it has lost its lease.
-        job::Entity::delete_many().filter(job::Column::AttemptId.eq(attempt_id)).exec(transaction).await?;
     }
     if let Some(started) = change.started {
         let (attempt, job) = started.into_rows(read.client_id, read.id, now);
