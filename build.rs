@@ -3,7 +3,7 @@
 fn main() {
     let generator = kira_codegen::Generator::new("proto")
         .package("kira.users.v1")
-        .package("kira.users.storage.v1")
+        .internal_package("kira.users.storage.v1")
         .rules("crate::contract::rules");
     if let Err(error) = generator.write("contract") {
         panic!("cannot generate the contract: {error:#}");

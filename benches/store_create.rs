@@ -79,8 +79,13 @@ async fn open(url: &str) -> Store {
     let store = Store::connect(url, options).await.expect("a database");
     store.migrate().await.expect("a schema");
     let system = System::default();
-    let client =
-        ClientRecord { id: system.new_id(), name: "bench".to_owned(), created_at: system.now(), disabled_at: None };
+    let client = ClientRecord {
+        id: system.new_id(),
+        name: "bench".to_owned(),
+        role: "client".to_owned(),
+        created_at: system.now(),
+        disabled_at: None,
+    };
     let credential = CredentialRecord {
         id: system.new_id(),
         client_id: client.id,

@@ -8,16 +8,18 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("ambient", &[]),
     ("auth", &["ambient", "config", "store", "vault"]),
-    ("cli", &["ambient", "app", "auth", "config", "store", "telemetry", "vault"]),
+    ("cli", &["ambient", "app", "auth", "config", "contract", "domain", "service", "store", "telemetry", "vault"]),
     ("config", &[]),
     ("contract", &[]),
     ("domain", &[]),
     ("profile", &["ambient", "contract", "domain"]),
     ("server", &["ambient", "auth", "store"]),
-    ("service", &["ambient", "auth", "contract", "domain", "profile", "store", "telemetry", "vault"]),
-    ("store", &[]),
+    ("service", &["ambient", "auth", "contract", "domain", "profile", "store", "telemetry", "vault", "verification"]),
+    ("signing", &[]),
+    ("store", &["ambient", "domain"]),
     ("telemetry", &["config"]),
     ("vault", &["ambient"]),
+    ("verification", &["ambient", "contract", "domain", "profile", "store", "telemetry", "vault"]),
 ];
 
 /// The crates that only `store` may know.

@@ -37,6 +37,7 @@ pub struct Generator {
     includes: Vec<PathBuf>,
     files: Vec<PathBuf>,
     packages: Vec<String>,
+    internal: Vec<String>,
     rules: Option<String>,
     extern_paths: Vec<(String, String)>,
     messages_only: bool,
@@ -50,6 +51,7 @@ impl Generator {
             includes: Vec::new(),
             files: Vec::new(),
             packages: Vec::new(),
+            internal: Vec::new(),
             rules: None,
             extern_paths: Vec::new(),
             messages_only: false,
@@ -68,6 +70,13 @@ impl Generator {
     pub fn package(mut self, package: &str) -> Self {
         self.packages.push(package.to_owned());
         self
+    }
+
+    /// Adds every file of a package that is no part of the contract: generated like it, but not published by reflection.
+    #[must_use]
+    pub fn internal_package(mut self, package: &str) -> Self {
+        self.internal.push(package.to_owned());
+        self.package(package)
     }
 
     /// Adds single files of a package, by their paths below the root.
@@ -99,7 +108,8 @@ impl Generator {
         self
     }
 
-    /// Writes `name.rs` and `name.descriptors.bin` (the encoded descriptor set, options kept, for gRPC reflection) to
+    /// Writes `name.rs` and `name.descriptors.bin` (the encoded descriptor set without internal packages, options
+    /// kept, for gRPC reflection) to
     /// the build script's output folder, and tells cargo when to run again.
     ///
     /// # Errors
@@ -114,7 +124,7 @@ impl Generator {
         let files = self.all_files()?;
         // Reflection needs no comments, and a running service would keep them in memory.
         let mut bare = protox::Compiler::new(&folders)?;
-        bare.include_imports(true).include_source_info(false).open_files(&files)?;
+        bare.include_imports(true).include_source_info(false).open_files(self.published(&files))?;
         std::fs::write(out.join(format!("{name}.descriptors.bin")), bare.encode_file_descriptor_set())?;
         let mut compiler = protox::Compiler::new(&folders)?;
         compiler.include_imports(true).include_source_info(true).open_files(&files)?;
@@ -141,6 +151,12 @@ impl Generator {
         files.sort();
         ensure!(!files.is_empty(), "no .proto files to compile");
         Ok(files)
+    }
+
+    /// Those of the files that are not of an internal package.
+    fn published<'a>(&self, files: &'a [PathBuf]) -> Vec<&'a PathBuf> {
+        let folders: Vec<_> = self.internal.iter().map(|package| package.replace('.', "/")).collect();
+        files.iter().filter(|file| !folders.iter().any(|folder| file.starts_with(folder))).collect()
     }
 
     fn generate(&self, pool: DescriptorPool) -> Result<String> {

@@ -12,6 +12,9 @@ pub struct Model {
     /// What the operator calls it.
     #[sea_orm(column_type = "Text")]
     pub name: String,
+    /// What it may do.
+    #[sea_orm(column_type = "Text")]
+    pub role: String,
     /// When it was made.
     pub created_at: DateTimeUtc,
     /// Since when it is refused; absent while it is welcome.

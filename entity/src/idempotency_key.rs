@@ -1,4 +1,4 @@
-//! `idempotency_keys`: which key of which client made which user. They never expire.
+//! `idempotency_keys`: which key of which client made which user, or what of a user. They never expire.
 
 use sea_orm::entity::prelude::*;
 
@@ -18,8 +18,10 @@ pub struct Model {
     /// Keyed digest of the request, 32 bytes.
     #[sea_orm(column_type = "Blob")]
     pub fingerprint: Vec<u8>,
-    /// The user it made.
+    /// The user it made, or was used for.
     pub user_id: Uuid,
+    /// What it made of the user's: a verification attempt; None: the user itself.
+    pub resource_id: Option<Uuid>,
     /// When it was claimed.
     pub created_at: DateTimeUtc,
 }

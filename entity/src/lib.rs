@@ -7,6 +7,7 @@ pub mod document;
 pub mod event;
 pub mod idempotency_key;
 pub mod job;
+pub mod review_step;
 pub mod secret;
 pub mod signing_key;
 pub mod user;

@@ -237,7 +237,7 @@ impl Checker {
 }
 
 /// Whether a text is a UUID of 36 characters, in either case.
-fn is_uuid(text: &str) -> bool {
+pub(crate) fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(index, byte)| match index {
             8 | 13 | 18 | 23 => byte == b'-',

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::{Request, Status};
 
-use crate::check::{Check, accept};
+use crate::check::{Check, accept, is_uuid};
 use crate::error::invalid_request;
 use crate::problem::{Path, Problems};
 
@@ -80,19 +80,19 @@ pub struct Headers<'a> {
 }
 
 impl Headers<'_> {
-    /// Fills a field from a header.
+    /// Fills a field from a header. Given several times, in the field too, it must say the same each time.
     pub fn bind(&mut self, name: &'static str, field: &mut Option<String>) {
         let mut values = self.metadata.get_all(name).iter();
         let Some(first) = values.next() else { return };
-        if values.next().is_some() {
-            return self.problem(name, "Must be given once");
-        }
         let Some(value) = text(first) else {
             return self.problem(name, "Must be visible ASCII characters");
         };
+        let repeats = values.all(|other| text(other).is_some_and(|other| same(value, other)));
         match field {
-            Some(given) if given != value => self.problem(name, "Must be given once"),
-            _ => *field = Some(value.to_owned()),
+            _ if !repeats => self.problem(name, "Must be given once"),
+            Some(given) if !same(given, value) => self.problem(name, "Must be given once"),
+            Some(_) => {}
+            None => *field = Some(value.to_owned()),
         }
     }
 
@@ -106,6 +106,11 @@ impl Headers<'_> {
     fn problem(&mut self, name: &'static str, message: &'static str) {
         self.problems.push(Path::header(name), "custom", message);
     }
+}
+
+/// Whether two texts are the same value: letter for letter, or as UUIDs, whose digits have no case.
+fn same(one: &str, other: &str) -> bool {
+    one == other || is_uuid(one) && one.eq_ignore_ascii_case(other)
 }
 
 fn text(value: &MetadataValue<Ascii>) -> Option<&str> {

@@ -225,8 +225,15 @@ async fn what_a_layer_notes_reaches_the_service() {
 }
 
 #[tokio::test]
-async fn a_header_given_twice_is_a_problem() {
+async fn a_header_may_be_repeated() {
     let request = put("/notes/1").header("idempotency-key", "k1").header("idempotency-key", "k1");
+    let (_, body) = json_of(send(request.body(Full::from("{}")).expect("a request")).await).await;
+    assert_eq!(body["tags"], serde_json::json!(["k1"]));
+}
+
+#[tokio::test]
+async fn a_header_with_two_values_is_a_problem() {
+    let request = put("/notes/1").header("idempotency-key", "k1").header("idempotency-key", "K1");
     let answer = json_of(send(request.body(Full::from("{}")).expect("a request")).await).await;
     assert_eq!(answer, (400, problem("idempotency-key", "custom", "Must be given once")));
 }

@@ -17,6 +17,9 @@ mod m20261123_000006_jobs;
 mod m20261123_000007_events;
 mod m20261123_000008_watermarks;
 mod m20261123_000009_verification_attempts;
+mod m20261123_000010_idempotency_resources;
+mod m20261123_000011_client_roles;
+mod m20261123_000012_review_steps;
 mod m20261123_000030_discarded_objects;
 
 /// Every migration there is, in order.
@@ -35,6 +38,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000007_events::Migration),
             Box::new(m20261123_000008_watermarks::Migration),
             Box::new(m20261123_000009_verification_attempts::Migration),
+            Box::new(m20261123_000010_idempotency_resources::Migration),
+            Box::new(m20261123_000011_client_roles::Migration),
+            Box::new(m20261123_000012_review_steps::Migration),
             Box::new(m20261123_000030_discarded_objects::Migration),
         ]
     }

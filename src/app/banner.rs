@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::Running;
 use super::open::AppError;
-use crate::auth::{ClientAdmin, Credentials, StoreDirectory};
+use crate::auth::{ClientAdmin, Credentials, Role, StoreDirectory};
 use crate::config::Config;
 
 /// The name of the client that an embedded service makes for the first try.
@@ -23,11 +23,11 @@ pub(super) async fn show(config: &Config, running: &Running) -> Result<(), AppEr
     if !clients.list().await.map_err(AppError::start)?.is_empty() {
         return Ok(());
     }
-    let credentials = clients.create(DEMO_CLIENT).await.map_err(AppError::start)?;
+    let credentials = clients.create(DEMO_CLIENT, Role::Client).await.map_err(AppError::start)?;
     let text = text(config, running, &credentials);
-    // A closed standard output is no reason not to serve.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    Ok(())
+    let mut out = std::io::stdout().lock();
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    printed.map_err(|source| AppError::DemoClientNotShown { client_id: credentials.client_id, source })
 }
 
 fn text(config: &Config, running: &Running, credentials: &Credentials) -> String {

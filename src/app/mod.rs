@@ -14,7 +14,10 @@ use kira_gateway::method::Methods;
 use kira_gateway::rest::Gateway;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 pub use self::open::{AppError, Opened, open};
 
@@ -28,6 +31,7 @@ use crate::server::admin::Readiness;
 use crate::server::{self, GrpcDoor, RateLimits, RestDoor, Shared, admin, listener};
 use crate::service::orphans;
 use crate::service::response::Numbers;
+use crate::service::reviews::{ReviewDesk, Reviews};
 use crate::service::tokens::Tokens;
 use crate::service::users::Users;
 use crate::vault::documents::DocumentStore;
@@ -38,6 +42,9 @@ const SWEEP: Recurring =
 /// How often the keys of tokens are read again. Far longer than the timeouts of what it asks.
 const REFRESH: Recurring =
     Recurring { name: "refresh of keys", interval: REFRESH_INTERVAL, limit: Duration::from_secs(60) };
+/// How often gRPC's health service learns what readiness says; each time costs one ping of the database.
+const HEALTH: Recurring =
+    Recurring { name: "report of health", interval: Duration::from_secs(5), limit: Duration::from_secs(5) };
 /// How long a stop waits, at most, for the database to end what the stop has cut off.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a database that is not there yet, or has an old schema, is asked again.
@@ -76,6 +83,7 @@ pub struct Running {
     /// The database, the key ring and the clock.
     pub opened: Opened,
     readiness: Readiness,
+    health: Health,
     doors: Tasks,
     background: Tasks,
     admin: Tasks,
@@ -98,8 +106,9 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     let directory = Arc::new(StoreDirectory::new(opened.store.clone(), opened.vault.clone()));
     let authenticator = Authenticator::open(&config.auth, directory, Arc::clone(&opened.ambient)).await;
     let authenticator = Arc::new(authenticator.map_err(AppError::start)?);
-    let installation = keys::installation(&opened).await?;
-    let documents = DocumentStore::open(&config.documents.url, installation).map_err(AppError::start)?;
+    let users = users(config, &opened).await?;
+    let documents = users.documents.clone();
+    let reviews = Reviews { desk: ReviewDesk { users: users.clone(), four_eyes: config.review.four_eyes } };
 
     let shared = Shared {
         ambient: Arc::clone(&opened.ambient),
@@ -111,22 +120,14 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
         max_body_bytes: config.server.max_body_bytes,
         request_timeout: config.server.request_timeout,
     };
-    let users = Users {
-        store: opened.store.clone(),
-        vault: opened.vault.clone(),
-        documents: documents.clone(),
-        ambient: Arc::clone(&opened.ambient),
-        fingerprints: keys::fingerprints(&opened).await?,
-        catalogue: catalogue(config)?,
-        numbers: if config.mask_numbers { Numbers::Masked } else { Numbers::Clear },
-    };
     let tokens = Tokens { authenticator: Arc::clone(&authenticator) };
-    let (rest, grpc) = doors(users, tokens, config, &opened.ambient).await?;
+    let doors = Tasks::default();
+    let (rest, grpc, health) =
+        open_doors(Services { users, tokens, reviews }, config, &opened.ambient, doors.token()).await?;
 
     let http_listener = bind(config.server.http_addr).await?;
     let grpc_listener = bind(config.server.grpc_addr).await?;
     let (http_addr, grpc_addr) = (address(&http_listener)?, address(&grpc_listener)?);
-    let doors = Tasks::default();
     doors.spawn(|stop| listener::serve(http_listener, server::service(rest, &shared), stop));
     doors.spawn(|stop| listener::serve(grpc_listener, server::service(grpc, &shared), stop));
 
@@ -151,7 +152,14 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
         })
     });
     readiness.ready(opened.store.clone());
-    Ok(Running { http_addr, grpc_addr, admin_addr, opened, readiness, doors, background, admin })
+    let (ready, reported) = (readiness.clone(), health.clone());
+    background.spawn(|stop| {
+        HEALTH.run(stop, move || {
+            let (readiness, health) = (ready.clone(), reported.clone());
+            async move { health.report(readiness.obstacle().await.is_none()).await }
+        })
+    });
+    Ok(Running { http_addr, grpc_addr, admin_addr, opened, readiness, health, doors, background, admin })
 }
 
 impl Running {
@@ -160,6 +168,7 @@ impl Running {
     pub async fn stop(self, timeout: Duration) {
         self.readiness.wait("stopping");
         self.background.stop();
+        self.health.report(false).await;
         self.doors.stop();
         let drained = async {
             self.doors.ended().await;
@@ -175,38 +184,89 @@ impl Running {
     }
 }
 
-/// The two doors to the same services.
-async fn doors(
+/// The reviews of an opened installation, for the command line.
+///
+/// # Errors
+/// The configuration cannot work.
+pub async fn review_desk(config: &Config, opened: &Opened) -> Result<ReviewDesk, AppError> {
+    keys::check(opened).await?;
+    Ok(ReviewDesk { users: users(config, opened).await?, four_eyes: config.review.four_eyes })
+}
+
+async fn users(config: &Config, opened: &Opened) -> Result<Users, AppError> {
+    let installation = keys::installation(opened).await?;
+    Ok(Users {
+        store: opened.store.clone(),
+        vault: opened.vault.clone(),
+        documents: DocumentStore::open(&config.documents.url, installation).map_err(AppError::start)?,
+        ambient: Arc::clone(&opened.ambient),
+        fingerprints: keys::fingerprints(opened).await?,
+        catalogue: catalogue(config)?,
+        numbers: if config.mask_numbers { Numbers::Masked } else { Numbers::Clear },
+    })
+}
+
+/// The services of the contract.
+struct Services {
     users: Users,
     tokens: Tokens,
+    reviews: Reviews,
+}
+
+/// The two doors to the same services, and what the second says of its health. gRPC's own streams end at `stop`.
+async fn open_doors(
+    services: Services,
     config: &Config,
     ambient: &SharedAmbient,
-) -> Result<(RestDoor, GrpcDoor), AppError> {
+    stop: &CancellationToken,
+) -> Result<(RestDoor, GrpcDoor, Health), AppError> {
     let clock = Arc::clone(ambient);
     let clock: kira_gateway::Clock = Arc::new(move || clock.now());
-    let users = Arc::new(Checked::new(users, Arc::clone(&clock)));
-    let tokens = Arc::new(Checked::new(tokens, clock));
+    let users = Arc::new(Checked::new(services.users, Arc::clone(&clock)));
+    let tokens = Arc::new(Checked::new(services.tokens, Arc::clone(&clock)));
+    let reviews = Arc::new(Checked::new(services.reviews, clock));
     let gateway = Gateway::builder()
         .routes(v1::users_service_rest::routes(Arc::clone(&users)))
         .routes(v1::auth_service_rest::routes(Arc::clone(&tokens)))
+        .routes(v1::reviews_service_rest::routes(Arc::clone(&reviews)))
         .build()
         .map_err(AppError::start)?;
 
     let max = usize::try_from(config.server.max_body_bytes).unwrap_or(usize::MAX);
     let users = v1::users_service_server::UsersServiceServer::from_arc(users).max_decoding_message_size(max);
     let tokens = v1::auth_service_server::AuthServiceServer::from_arc(tokens).max_decoding_message_size(max);
+    let reviews = v1::reviews_service_server::ReviewsServiceServer::from_arc(reviews).max_decoding_message_size(max);
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    health.set_service_status("kira.users.v1.UsersService", tonic_health::ServingStatus::Serving).await;
-    health.set_service_status("kira.users.v1.AuthService", tonic_health::ServingStatus::Serving).await;
+    let health = Health(health);
+    health.report(true).await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(contract::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(AppError::start)?;
-    let routes = Routes::new(users).add_service(tokens).add_service(health_service).add_service(reflection);
-    let methods = Methods::new(&[v1::users_service_rest::METHODS, v1::auth_service_rest::METHODS]);
-    Ok((RestDoor::new(gateway), GrpcDoor::new(routes, methods)))
+    let routes =
+        Routes::new(users).add_service(tokens).add_service(reviews).add_service(health_service).add_service(reflection);
+    let methods = Methods::new(&[
+        v1::users_service_rest::METHODS,
+        v1::auth_service_rest::METHODS,
+        v1::reviews_service_rest::METHODS,
+    ]);
+    Ok((RestDoor::new(gateway), GrpcDoor::new(routes, methods, stop.clone()), health))
+}
+
+/// What gRPC's health service answers.
+#[derive(Clone)]
+struct Health(HealthReporter);
+
+impl Health {
+    /// Says of the whole (the empty name) and of every service whether it may get traffic.
+    async fn report(&self, serving: bool) {
+        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+        let services = ["UsersService", "AuthService", "ReviewsService"].map(|name| format!("kira.users.v1.{name}"));
+        for service in std::iter::once(String::new()).chain(services) {
+            self.0.set_service_status(service, status).await;
+        }
+    }
 }
 
 fn catalogue(config: &Config) -> Result<Catalogue, AppError> {

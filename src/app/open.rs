@@ -5,6 +5,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::WAIT_INTERVAL;
 use crate::ambient::{SharedAmbient, System};
 use crate::config::Config;
@@ -67,6 +69,17 @@ pub enum AppError {
     MasterKeyDiffers {
         /// The key's id.
         id: String,
+    },
+    /// The credentials of the demo client, which can be shown once only, could not be.
+    #[error(
+        "the credentials of the demo client {client_id} could not be printed; `kira-users client rotate {client_id}` \
+         makes new ones"
+    )]
+    DemoClientNotShown {
+        /// The client.
+        client_id: Uuid,
+        /// What the system says of the standard output.
+        source: std::io::Error,
     },
     /// The database.
     #[error(transparent)]

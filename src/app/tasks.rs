@@ -20,6 +20,11 @@ impl Tasks {
         self.tracker.spawn(task(self.stop.clone()));
     }
 
+    /// Cancelled when they are to stop.
+    pub(super) fn token(&self) -> &CancellationToken {
+        &self.stop
+    }
+
     pub(super) fn stop(&self) {
         self.stop.cancel();
         self.tracker.close();

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::credentials::{ApiKeyHash, Credentials};
 use super::directory::{Directory, DirectoryError};
 use super::password::Passwords;
+use super::role::Role;
 use crate::ambient::SharedAmbient;
 use crate::store::{ClientRecord, CredentialRecord, Store};
 
@@ -31,10 +32,11 @@ impl ClientAdmin {
     ///
     /// # Errors
     /// When the store does not take it.
-    pub async fn create(&self, name: &str) -> Result<Credentials, DirectoryError> {
+    pub async fn create(&self, name: &str, role: Role) -> Result<Credentials, DirectoryError> {
         let client = ClientRecord {
             id: self.ambient.new_id(),
             name: name.to_owned(),
+            role: role.as_str().to_owned(),
             created_at: self.ambient.now(),
             disabled_at: None,
         };

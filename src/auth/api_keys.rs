@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use moka::future::Cache;
-use uuid::Uuid;
 
-use super::AuthError;
 use super::directory::Directory;
+use super::{AuthError, Caller};
 use crate::ambient::SharedAmbient;
 
 /// No answer is used longer than this, so that a disabled client is refused on every replica within five seconds.
@@ -28,7 +27,7 @@ pub(super) struct ApiKeys {
 
 #[derive(Clone, Copy)]
 struct Owner {
-    client_id: Uuid,
+    caller: Caller,
     expires_at: Option<DateTime<Utc>>,
 }
 
@@ -48,11 +47,11 @@ impl ApiKeys {
     }
 
     /// The client that the key belongs to, if the key is good now.
-    pub(super) async fn owner(&self, digest: [u8; 32]) -> Result<Uuid, AuthError> {
+    pub(super) async fn owner(&self, digest: [u8; 32]) -> Result<Caller, AuthError> {
         let now = self.ambient.now();
         let found = self.owners.try_get_with((digest, window(&digest, now)), self.read(digest)).await;
         match found.map_err(|miss| *miss) {
-            Ok(owner) if owner.expires_at.is_none_or(|at| now < at) => Ok(owner.client_id),
+            Ok(owner) if owner.expires_at.is_none_or(|at| now < at) => Ok(owner.caller),
             Ok(_) | Err(Miss::Refused) => Err(AuthError::InvalidApiKey),
             Err(Miss::Failed(error)) => Err(error),
         }
@@ -61,7 +60,11 @@ impl ApiKeys {
     async fn read(&self, digest: [u8; 32]) -> Result<Owner, Miss> {
         match self.directory.client_by_api_key(&digest).await {
             Ok(Some(owner)) if owner.client_disabled_at.is_none() => {
-                Ok(Owner { client_id: owner.client_id, expires_at: owner.expires_at })
+                let role = owner.role.parse().map_err(|error| {
+                    tracing::error!(client_id = %owner.client_id, %error, "a client has an unknown role");
+                    Miss::Failed(AuthError::Internal)
+                })?;
+                Ok(Owner { caller: Caller { client_id: owner.client_id, role }, expires_at: owner.expires_at })
             }
             Ok(_) => Err(Miss::Refused),
             Err(error) => Err(Miss::Failed(error.into())),

@@ -141,8 +141,9 @@ impl Authenticator {
     /// `POST /auth`: a token for the client that knows its id, its password and its API key.
     ///
     /// # Errors
-    /// [`AuthError::InvalidCredentials`] after the same work, whatever is wrong: `password` is hashed even when there
-    /// is nothing to compare it with.
+    /// [`AuthError::InvalidCredentials`]. To whoever has somebody's API key it comes after the same work, whatever else
+    /// is wrong; a key that is nobody's costs no password hash, since anybody can make one up.
+    /// [`AuthError::Unavailable`] when too many wait for their password to be checked.
     pub async fn issue_token(
         &self,
         api_key: Option<&str>,
@@ -151,8 +152,10 @@ impl Authenticator {
     ) -> Result<IssuedToken, AuthError> {
         let client_id = Uuid::try_parse(client_id).unwrap_or(Uuid::nil());
         let digest = self.api_key_hash.digest(api_key.unwrap_or_default());
-        let owner = self.directory.client_by_api_key(&digest).await?;
-        let is_owner = owner.is_some_and(|owner| owner.client_id == client_id && owner.client_disabled_at.is_none());
+        let Some(owner) = self.directory.client_by_api_key(&digest).await? else {
+            return Err(AuthError::InvalidCredentials);
+        };
+        let is_owner = owner.client_id == client_id && owner.client_disabled_at.is_none();
         let credentials = self.directory.credentials_of(client_id).await?;
         if !self.prove(is_owner, digest, credentials, password).await? {
             return Err(AuthError::InvalidCredentials);
@@ -205,7 +208,7 @@ impl Authenticator {
         let client_id = self.client_of_token(bearer(authorization)?).await?;
         let api_key = api_key.ok_or(AuthError::InvalidApiKey)?;
         let owner = self.api_keys.owner(self.api_key_hash.digest(api_key)).await?;
-        if owner == client_id { Ok(Caller { client_id }) } else { Err(AuthError::InvalidApiKey) }
+        if owner.client_id == client_id { Ok(owner) } else { Err(AuthError::InvalidApiKey) }
     }
 
     async fn client_of_token(&self, token: &str) -> Result<Uuid, AuthError> {

@@ -14,6 +14,7 @@ mod outside;
 mod own_keys;
 mod password;
 mod reload;
+mod role;
 mod store_directory;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use self::authenticator::{Authenticator, IssuedToken, OpenError, REFRESH_INT
 pub use self::credentials::Credentials;
 pub use self::directory::{Directory, DirectoryError, Lookup, SigningKey};
 pub use self::own_keys::{Jwk, PUBLICATION_DELAY, Rotation, rotate_signing_key};
+pub use self::role::{Role, UnknownRole};
 pub use self::store_directory::StoreDirectory;
 
 /// Seconds after which the directory may be back.
@@ -40,6 +42,8 @@ const RETRY_AFTER: u32 = 1;
 pub struct Caller {
     /// Its id.
     pub client_id: Uuid,
+    /// What it may do.
+    pub role: Role,
 }
 
 /// Why a request was not authenticated. The texts are those of decisions, section 1, and tell nothing more; causes are

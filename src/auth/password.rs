@@ -1,4 +1,4 @@
-//! Hashing of client passwords: argon2id, off the async threads, never more at once than there are cores.
+//! Hashing of client passwords: argon2id, off the async threads, on half of the cores at most.
 
 use std::sync::Arc;
 
@@ -12,21 +12,26 @@ use super::AuthError;
 use crate::ambient::Ambient;
 
 /// A hash that no password has, with the costs of a real one: checked where there is nothing to check, so that the
-/// time of an answer does not tell whether a client exists.
+/// time of an answer does not tell whether an API key and a client id belong together.
 const NOBODYS: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// How many may wait for their turn; at some 20 ms each the last waits for about a second.
+const MAX_WAITING: usize = 64;
 
 /// Hashes and checks passwords.
 #[derive(Clone)]
 pub(super) struct Passwords {
     /// A flood of `POST /auth` waits here, in order, instead of taking all processors and 19 MiB each.
     permits: Arc<Semaphore>,
+    /// Places in the queue, those at work included.
+    places: Arc<Semaphore>,
 }
 
 impl Passwords {
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { permits: Arc::new(Semaphore::new(cores)) }
+        let at_once = Ord::max(1, cores / 2);
+        Self { permits: Arc::new(Semaphore::new(at_once)), places: Arc::new(Semaphore::new(at_once + MAX_WAITING)) }
     }
 
     /// The hash of `password` under a new salt, as a PHC string.
@@ -58,10 +63,14 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, AuthError> + Send + 'static,
     ) -> Result<T, AuthError> {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            tracing::warn!("too many passwords wait to be checked");
+            return Err(AuthError::Unavailable);
+        };
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| internal(&error))?;
         let task = tokio::task::spawn_blocking(move || {
             // Held by the work, not by the request: the work goes on when its caller has gone away.
-            let _permit = permit;
+            let _held = (permit, place);
             work()
         });
         task.await.map_err(|error| internal(&error))?
@@ -77,7 +86,9 @@ fn internal(error: &dyn std::fmt::Display) -> AuthError {
 mod tests {
     use argon2::password_hash::phc::PasswordHash;
 
-    use super::{NOBODYS, Passwords};
+    use futures_util::FutureExt;
+
+    use super::{AuthError, MAX_WAITING, NOBODYS, Passwords};
     use crate::ambient::System;
 
     #[tokio::test]
@@ -92,6 +103,18 @@ mod tests {
     #[tokio::test]
     async fn without_a_hash_no_password_verifies() {
         assert_eq!(Passwords::new().verify("", None).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_turned_away_instead_of_waiting_for_ever() {
+        let passwords = Passwords::new();
+        let at_once = passwords.permits.available_permits();
+        let _held = passwords.permits.acquire_many(u32::try_from(at_once).expect("few")).await.expect("open");
+        let mut waiting: Vec<_> = (0..at_once + MAX_WAITING).map(|_| Box::pin(passwords.verify("any", None))).collect();
+        for wait in &mut waiting {
+            assert!(wait.now_or_never().is_none());
+        }
+        assert_eq!(passwords.verify("any", None).await, Err(AuthError::Unavailable));
     }
 
     #[tokio::test]

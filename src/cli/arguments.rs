@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 use uuid::Uuid;
 
+use crate::auth::Role;
 use crate::config::{help_table, parse_duration};
 
 /// User onboarding for a fintech, over gRPC and REST.
@@ -36,6 +38,9 @@ pub(super) enum Command {
     /// Manage the clients that may call the service
     #[command(subcommand)]
     Client(ClientCommand),
+    /// Decide the verifications that wait for a human
+    #[command(subcommand)]
+    Review(ReviewCommand),
     /// Manage the keys that sign access tokens
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -54,6 +59,9 @@ pub(super) enum ClientCommand {
         /// A name for people; it need not be unique
         #[arg(long, value_parser = client_name)]
         name: String,
+        /// What it may do: a client has users of its own; a reviewer decides the reviews of all
+        #[arg(long, default_value_t = Role::Client, value_parser = PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|role| role.parse::<Role>()))]
+        role: Role,
         #[command(flatten)]
         format: Format,
     },
@@ -77,6 +85,75 @@ pub(super) enum ClientCommand {
         /// The client's id
         id: Uuid,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ReviewCommand {
+    /// List what waits, oldest first
+    List {
+        /// How many at most
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+        limit: u64,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Show one review and its user, personal data included
+    Show {
+        /// The review's id
+        id: Uuid,
+    },
+    /// Keep a review from the others for an hour
+    Claim {
+        /// The review's id
+        id: Uuid,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Give a claimed review back
+    Release {
+        /// The review's id
+        id: Uuid,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Verify the user
+    Approve {
+        /// The review's id
+        id: Uuid,
+        #[command(flatten)]
+        by: By,
+        /// What stands in the history that the client sees
+        #[arg(long, value_parser = reason)]
+        reason: Option<String>,
+        #[command(flatten)]
+        decision: Decision,
+    },
+    /// Reject the user
+    Reject {
+        /// The review's id
+        id: Uuid,
+        #[command(flatten)]
+        by: By,
+        /// What the client is told; no personal data
+        #[arg(long, value_parser = reason)]
+        reason: String,
+        #[command(flatten)]
+        decision: Decision,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct By {
+    /// Who decides: your name, for the record
+    #[arg(long = "as", value_name = "NAME", value_parser = client_name)]
+    pub(super) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Decision {
+    /// For reviewers alone; kept sealed
+    #[arg(long, value_parser = note)]
+    pub(super) note: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -135,6 +212,24 @@ fn client_name(text: &str) -> Result<String, String> {
         256.. => Err("a name has at most 255 characters".to_owned()),
         _ if name.chars().any(char::is_control) => Err("a name must not hold control characters".to_owned()),
         _ => Ok(name.to_owned()),
+    }
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    free_text(text, 1_024)
+}
+
+fn note(text: &str) -> Result<String, String> {
+    free_text(text, 4_096)
+}
+
+/// The bounds of the contract, so that both ways to decide take the same.
+fn free_text(text: &str, most: usize) -> Result<String, String> {
+    match text.chars().count() {
+        0 => Err("it must not be empty".to_owned()),
+        length if length > most => Err(format!("it has at most {most} characters")),
+        _ if text.contains('\0') => Err("it must not hold a NUL character".to_owned()),
+        _ => Ok(text.to_owned()),
     }
 }
 

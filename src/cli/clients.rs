@@ -18,12 +18,12 @@ pub(super) async fn execute(command: ClientCommand, opened: Opened) -> Result<()
     let directory = StoreDirectory::new(opened.store.clone(), opened.vault);
     let clients = ClientAdmin::open(opened.store, &directory, Arc::clone(&opened.ambient)).await?;
     match command {
-        ClientCommand::Create { name, format } => {
-            let credentials = clients.create(&name).await?;
+        ClientCommand::Create { name, role, format } => {
+            let credentials = clients.create(&name, role).await?;
             say(if format.json {
                 credentials_json(&credentials, None)?
             } else {
-                format!("The client {name:?} is made.\n\n{}", credentials_text(&credentials))
+                format!("The {role} {name:?} is made.\n\n{}", credentials_text(&credentials))
             })?;
         }
         ClientCommand::List { format } => {
@@ -94,6 +94,7 @@ fn list_json(clients: &[ClientRecord]) -> Value {
         json!({
             "client_id": client.id,
             "name": client.name,
+            "role": client.role,
             "created_at": time(client.created_at),
             "disabled_at": client.disabled_at.map(time),
         })
@@ -105,10 +106,10 @@ fn list_text(clients: &[ClientRecord]) -> String {
     if clients.is_empty() {
         return "There are no clients yet; `kira-users client create --name NAME` makes one.".to_owned();
     }
-    let mut rows = vec![["CLIENT ID", "CREATED", "DISABLED", "NAME"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["CLIENT ID", "ROLE", "CREATED", "DISABLED", "NAME"].map(str::to_owned).to_vec()];
     rows.extend(clients.iter().map(|client| {
         let disabled = client.disabled_at.map_or_else(|| "-".to_owned(), time);
-        vec![client.id.to_string(), time(client.created_at), disabled, client.name.clone()]
+        vec![client.id.to_string(), client.role.clone(), time(client.created_at), disabled, client.name.clone()]
     }));
     table(&rows)
 }

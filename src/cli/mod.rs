@@ -7,6 +7,7 @@ mod clients;
 mod health;
 mod keys;
 mod output;
+mod reviews;
 #[cfg(test)]
 mod tests;
 
@@ -68,6 +69,10 @@ async fn execute(command: Command, config: Config) -> Result<(), Failure> {
     match command {
         Command::Migrate => migrate(&config).await,
         Command::Client(command) => clients::execute(command, open_current(&config).await?).await,
+        Command::Review(command) => {
+            let desk = app::review_desk(&config, &open_current(&config).await?).await?;
+            reviews::execute(command, desk).await
+        }
         Command::Keys(command) => keys::execute(command, open_current(&config).await?, &config.auth).await,
         Command::Serve | Command::Healthcheck { .. } => Ok(app::serve(config).await?),
     }

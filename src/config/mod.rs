@@ -6,6 +6,7 @@ mod auth;
 mod problem;
 mod products;
 mod reader;
+mod review;
 mod secret;
 mod server;
 mod source;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 pub use self::auth::{AuthConfig, OutsideIssuerConfig};
 pub use self::problem::{ConfigError, Problem};
 pub use self::products::{PRODUCT_CODES, Product};
+pub use self::review::ReviewConfig;
 pub use self::secret::Secret;
 pub use self::server::ServerConfig;
 pub use self::storage::{DatabaseConfig, DocumentsConfig, VaultConfig};
@@ -49,6 +51,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Whether sensitive numbers are masked to their last four, even to their owner (decisions, section 4).
     pub mask_numbers: bool,
+    /// How humans decide.
+    pub review: ReviewConfig,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
     /// The product catalogue, in the order in which it is shown.
@@ -81,10 +85,11 @@ impl Config {
         let vault = VaultConfig::read(&mut reader, &database);
         let auth = AuthConfig::read(&mut reader);
         let mask_numbers = reader.required("responses.mask_numbers");
+        let review = ReviewConfig::read(&mut reader);
         let telemetry = TelemetryConfig::read(&mut reader);
         let products = products::read(&mut reader);
         if reader.problems.is_empty() {
-            Ok(Self { data_dir, server, database, documents, vault, auth, mask_numbers, telemetry, products })
+            Ok(Self { data_dir, server, database, documents, vault, auth, mask_numbers, review, telemetry, products })
         } else {
             Err(ConfigError { problems: reader.problems })
         }

@@ -71,6 +71,7 @@ pub const SETTINGS: &[Setting] = &[
         "Claim of outside tokens that holds the client id; dots descend into objects",
     ),
     setting("KIRA_MASK_NUMBERS", "responses.mask_numbers", "false", "Show sensitive numbers by their last four only"),
+    setting("KIRA_REVIEW_FOUR_EYES", "review.four_eyes", "false", "A review's decision needs two reviewers who agree"),
     setting(
         "KIRA_LOG",
         "telemetry.log",

@@ -49,7 +49,7 @@ impl Readiness {
     }
 
     /// Why it is not ready, if it is not.
-    async fn obstacle(&self) -> Option<String> {
+    pub async fn obstacle(&self) -> Option<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match state {
             State::Waiting(reason) => Some(reason),

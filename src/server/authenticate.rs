@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
+use kira_gateway::error;
+use kira_gateway::error::ErrorReason;
 use kira_gateway::method::Access;
 
 use super::door::{Call, Door};
@@ -20,14 +22,18 @@ impl<D: Door> Wrap for Authenticate<D> {
     /// Adds the caller to the request's extensions, or refuses.
     async fn wrap<S: HttpService>(&self, mut request: HttpRequest, next: S) -> HttpResponse {
         let call = request.extensions().get::<Call>().copied();
-        // What is no call of the contract has nothing to protect; whatever is not marked public is protected.
-        let protected = call.and_then(|call| call.method).is_some_and(|method| method.access == Access::Client);
-        if protected {
+        // The door lets through nothing but gRPC's own services and calls of the contract; of those, whatever is not
+        // marked public is protected.
+        let method = call.and_then(|call| call.method).filter(|method| method.access == Access::Client);
+        if let Some(method) = method {
             let headers = request.headers();
             let (token, api_key) = (only(headers, "authorization"), only(headers, "x-api-key"));
             match self.authenticator.authenticate(token, api_key).await {
                 Ok(caller) => {
                     tracing::Span::current().record("client_id", tracing::field::display(caller.client_id));
+                    if method.permission.is_some_and(|permission| !caller.role.may(permission)) {
+                        return self.door.refuse(error::because(ErrorReason::Forbidden));
+                    }
                     request.extensions_mut().insert(caller);
                 }
                 Err(error) => return self.door.refuse(error.into()),

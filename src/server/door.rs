@@ -7,13 +7,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use kira_gateway::error;
+use kira_gateway::error::ErrorReason;
 use kira_gateway::method::{Method, Methods};
 use kira_gateway::rest::{Gateway, Matched};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::service::Routes;
 use tower::Service;
 
+use super::ending::end_at;
 use super::{HttpRequest, HttpResponse};
+
+/// The services that are gRPC's own and not the contract's: they are open to all who reach the door, and show nothing
+/// of anybody. Whatever else the routes may hold is not reached without a policy in the contract.
+const GRPCS_OWN: &[&str] = &["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/"];
 
 /// The call that a request makes; an extension of the request.
 #[derive(Clone, Copy, Debug)]
@@ -45,13 +52,14 @@ pub trait Door: Clone + Send + Sync + 'static {
 pub struct GrpcDoor {
     routes: Routes,
     methods: Arc<Methods>,
+    stop: CancellationToken,
 }
 
 impl GrpcDoor {
-    /// The door to the services of `routes`, whose policies are `methods`.
+    /// The door to the services of `routes`, whose policies are `methods`. gRPC's own calls end at `stop`.
     #[must_use]
-    pub fn new(routes: Routes, methods: Methods) -> Self {
-        Self { routes: routes.prepare(), methods: Arc::new(methods) }
+    pub fn new(routes: Routes, methods: Methods, stop: CancellationToken) -> Self {
+        Self { routes: routes.prepare(), methods: Arc::new(methods), stop }
     }
 }
 
@@ -59,17 +67,24 @@ impl Door for GrpcDoor {
     const NAME: &'static str = "grpc";
 
     fn identify(&self, request: &mut HttpRequest) -> Result<Call, Status> {
-        Ok(Call { method: self.methods.find(request.uri().path()) })
+        let path = request.uri().path();
+        match self.methods.find(path) {
+            None if !GRPCS_OWN.iter().any(|service| path.starts_with(service)) => {
+                Err(error::because(ErrorReason::Unimplemented))
+            }
+            method => Ok(Call { method }),
+        }
     }
 
     async fn call(&self, request: HttpRequest) -> HttpResponse {
         let mut routes = self.routes.clone();
+        let own = request.extensions().get::<Call>().is_some_and(|call| call.method.is_none());
         let mut response = match Service::call(&mut routes, request).await {
             Ok(response) => response,
             Err(never) => match never {},
         };
         error::complete_headers(response.headers_mut());
-        response
+        if own { end_at(self.stop.clone(), response) } else { response }
     }
 
     fn refuse(&self, status: Status) -> HttpResponse {

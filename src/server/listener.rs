@@ -1,6 +1,7 @@
 //! Listening: accepts connections, serves them, and on shutdown lets those that are there finish.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -8,12 +9,14 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::first_bytes::FirstBytes;
 use super::layer::HttpService;
 
-/// Time for the headers of a request to arrive.
+/// Time for the first bytes of a connection, and then for the headers of a request, to arrive.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A quiet HTTP/2 connection is asked for a sign of life this often.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
@@ -23,6 +26,10 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 /// The headers of one HTTP/2 request, all together: the longest token that is looked at, and room for the rest. What is
 /// longer gets a bare 431, without a gRPC status.
 const MAX_HEADERS: u32 = 64 << 10;
+/// Requests of one HTTP/2 connection at a time.
+const MAX_STREAMS: u32 = 250;
+/// Connections of one listener at a time; those beyond wait in the system's queue until one ends.
+const MAX_CONNECTIONS: usize = 10_000;
 /// Pause after an accept that failed, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -37,14 +44,21 @@ pub async fn serve(listener: TcpListener, service: impl HttpService, shutdown: C
         .keep_alive_interval(KEEP_ALIVE)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEADERS);
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
     loop {
-        let stream = tokio::select! {
+        let accepted = async {
+            // The semaphore is never closed: without a place there is nothing to accept.
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { std::future::pending().await };
+            listener.accept().await.map(|(stream, _)| (stream, place))
+        };
+        let (stream, place) = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+            accepted = accepted => match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -57,9 +71,11 @@ pub async fn serve(listener: TcpListener, service: impl HttpService, shutdown: C
         let service = service
             .clone()
             .map_request(|request: http::Request<hyper::body::Incoming>| request.map(tonic::body::Body::new));
-        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let stream = TokioIo::new(FirstBytes::within(HEADER_TIMEOUT, stream));
+        let connection = builder.serve_connection(stream, TowerToHyperService::new(service));
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
+            let _place = place;
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }

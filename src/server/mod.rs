@@ -7,6 +7,8 @@
 pub mod admin;
 mod authenticate;
 mod door;
+mod ending;
+mod first_bytes;
 mod identify;
 mod layer;
 mod limits;

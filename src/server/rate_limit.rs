@@ -15,21 +15,32 @@ use super::{HttpRequest, HttpResponse};
 use crate::ambient::SharedAmbient;
 use crate::auth::Caller;
 
-/// Clients that are remembered before those who have been quiet are forgotten.
+/// Clients that are remembered, at least, before those who have been quiet are forgotten.
 const REMEMBERED: usize = 10_000;
 
 /// The state of all clients: for each the time at which its allowance is full again (the generic cell rate algorithm).
 pub struct RateLimits {
     per_second: u32,
     ambient: SharedAmbient,
-    full_at: Mutex<HashMap<Uuid, DateTime<Utc>>>,
+    clients: Mutex<Clients>,
+}
+
+struct Clients {
+    full_at: HashMap<Uuid, DateTime<Utc>>,
+    /// So many are looked through for the quiet ones; twice what was left the last time, so that a call costs the same
+    /// on average however many there are.
+    forget_from: usize,
 }
 
 impl RateLimits {
     /// Allows each client `per_second` calls a second; at least one.
     #[must_use]
     pub fn new(per_second: u32, ambient: SharedAmbient) -> Self {
-        Self { per_second: Ord::max(per_second, 1), ambient, full_at: Mutex::default() }
+        Self {
+            per_second: Ord::max(per_second, 1),
+            ambient,
+            clients: Mutex::new(Clients { full_at: HashMap::new(), forget_from: REMEMBERED }),
+        }
     }
 
     /// Takes one call from a client's allowance.
@@ -40,11 +51,12 @@ impl RateLimits {
         let now = self.ambient.now();
         let burst = TimeDelta::seconds(1);
         let cost = TimeDelta::nanoseconds(1_000_000_000 / i64::from(self.per_second));
-        let mut all = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= REMEMBERED {
-            all.retain(|_, full_at| *full_at > now);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.full_at.len() >= clients.forget_from {
+            clients.full_at.retain(|_, full_at| *full_at > now);
+            clients.forget_from = Ord::max(REMEMBERED, clients.full_at.len() * 2);
         }
-        let full_at = all.entry(client_id).or_insert(now);
+        let full_at = clients.full_at.entry(client_id).or_insert(now);
         let next = Ord::max(*full_at, now) + cost;
         if next > now + burst {
             return Err(next - (now + burst));

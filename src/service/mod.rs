@@ -5,6 +5,7 @@ mod etag;
 mod failure;
 pub mod orphans;
 pub mod response;
+pub mod reviews;
 pub mod tokens;
 mod updates;
 pub mod users;

@@ -189,7 +189,7 @@ fn verification_status(status: VerificationStatus) -> v1::VerificationStatus {
     }
 }
 
-fn whole_seconds(time: DateTime<Utc>) -> Timestamp {
+pub(super) fn whole_seconds(time: DateTime<Utc>) -> Timestamp {
     Timestamp { seconds: time.timestamp(), nanos: 0 }
 }
 

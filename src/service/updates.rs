@@ -17,7 +17,7 @@ use crate::contract::v1::update_user_request::User as Change;
 use crate::domain::changes::{Before, Effect, effect, is_judged};
 use crate::domain::requirements::report as judge;
 use crate::domain::status::Status as UserStatus;
-use crate::domain::verification::{AttemptState, Trigger};
+use crate::domain::verification::{AttemptState, EventKind, Trigger};
 use crate::profile;
 use crate::profile::Profile;
 use crate::profile::merge::{Changed, Prepared};
@@ -157,7 +157,7 @@ impl Users {
         let mut events = vec![NewEvent { id: self.ambient.new_id(), kind: "user.updated", payload: updated }];
         if before != after {
             let payload = json!({"type": kind, "status": after.as_str(), "previous_status": before.as_str()});
-            events.push(NewEvent { id: self.ambient.new_id(), kind: "user.status_changed", payload });
+            events.push(NewEvent { id: self.ambient.new_id(), kind: EventKind::StatusChanged.as_str(), payload });
         }
         events
     }

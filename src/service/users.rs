@@ -42,6 +42,7 @@ const UPLOADS: usize = 4;
 pub(super) const MAX_DOCUMENTS: usize = 1_000;
 
 /// Creates and shows users.
+#[derive(Clone)]
 pub struct Users {
     /// The database.
     pub store: Store,
@@ -195,7 +196,7 @@ impl Users {
     }
 
     /// A user as it is now, and its version.
-    async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<(v1::User, i64)>, Status> {
+    pub(super) async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<(v1::User, i64)>, Status> {
         let Some(mut row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
         let (_, profile) = self.open(&mut row)?;
         let UserRecord { status, verification_triggered, created_at, updated_at, version, .. } = row;

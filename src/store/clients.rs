@@ -15,6 +15,8 @@ pub struct ClientRecord {
     pub id: Uuid,
     /// What the operator calls it.
     pub name: String,
+    /// What it may do.
+    pub role: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// Since when it is refused.
@@ -51,10 +53,12 @@ impl std::fmt::Debug for CredentialRecord {
 }
 
 /// Whose API key it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKeyOwner {
     /// The client.
     pub client_id: Uuid,
+    /// What the client may do.
+    pub role: String,
     /// Since when the client is refused.
     pub client_disabled_at: Option<DateTime<Utc>>,
     /// The credential the key belongs to.
@@ -72,6 +76,7 @@ impl Store {
         let client = client::Model {
             id: client.id,
             name: client.name.clone(),
+            role: client.role.clone(),
             created_at: client.created_at,
             disabled_at: client.disabled_at,
         };
@@ -103,19 +108,20 @@ impl Store {
     /// # Errors
     /// `Unavailable` without the database.
     pub async fn client_by_api_key(&self, digest: &[u8; 32]) -> Result<Option<ApiKeyOwner>, StoreError> {
-        type Row = (Uuid, Option<DateTime<Utc>>, Uuid, Option<DateTime<Utc>>);
+        type Row = (Uuid, String, Option<DateTime<Utc>>, Uuid, Option<DateTime<Utc>>);
         let row: Option<Row> = client_credential::Entity::find()
             .select_only()
             .column(client_credential::Column::ClientId)
-            .column(client::Column::DisabledAt)
+            .columns([client::Column::Role, client::Column::DisabledAt])
             .columns([client_credential::Column::Id, client_credential::Column::ExpiresAt])
             .inner_join(client::Entity)
             .filter(client_credential::Column::ApiKeyDigest.eq(digest.as_slice()))
             .into_tuple()
             .one(self.read())
             .await?;
-        Ok(row.map(|(client_id, client_disabled_at, credential_id, expires_at)| ApiKeyOwner {
+        Ok(row.map(|(client_id, role, client_disabled_at, credential_id, expires_at)| ApiKeyOwner {
             client_id,
+            role,
             client_disabled_at,
             credential_id,
             expires_at,
@@ -200,7 +206,7 @@ fn credential_row(credential: &CredentialRecord) -> client_credential::ActiveMod
 
 impl From<client::Model> for ClientRecord {
     fn from(row: client::Model) -> Self {
-        Self { id: row.id, name: row.name, created_at: row.created_at, disabled_at: row.disabled_at }
+        Self { id: row.id, name: row.name, role: row.role, created_at: row.created_at, disabled_at: row.disabled_at }
     }
 }
 

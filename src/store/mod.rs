@@ -9,10 +9,12 @@ mod connect;
 mod error;
 mod keys;
 mod queue;
+mod reviews;
 mod schema;
 mod sweeps;
 mod updates;
 mod users;
+mod verification;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +24,12 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction};
 pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
 pub use error::{Cause, StoreError};
 pub use keys::SigningKeyRecord;
+pub use reviews::{ReviewPage, ReviewRecord, ReviewStepRecord, ReviewView, Reviewed};
 pub use updates::{Update, UserUpdate, VerificationChange};
 pub use users::{
     Claim, ClaimScope, Creation, FIRST_VERSION, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord,
 };
+pub use verification::{AttemptRecord, ClaimedVerification, Found, ProviderAnswer, Settlement, Start};
 
 use batch::{Batch, Writer};
 use error::WriteError;

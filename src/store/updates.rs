@@ -104,16 +104,8 @@ impl Store {
         if let Some(change) = update.verification {
             change_verification(&transaction, read, change, update.updated_at).await?;
         }
-        let events = update.events.into_iter().zip(first_sequence..).map(|(new, sequence)| event::ActiveModel {
-            id: Set(new.id),
-            client_id: Set(read.client_id),
-            user_id: Set(read.id),
-            kind: Set(new.kind.to_owned()),
-            sequence: Set(sequence),
-            payload: Set(new.payload),
-            created_at: Set(update.updated_at),
-            relayed_at: Set(None),
-        });
+        let row = |(new, sequence): (NewEvent, i64)| new.into_row(read.client_id, read.id, sequence, update.updated_at);
+        let events = update.events.into_iter().zip(first_sequence..).map(row);
         event::Entity::insert_many(events).exec_without_returning(&transaction).await?;
         transaction.commit().await?;
         Ok(Update::Written { version, objects })

@@ -9,7 +9,7 @@ use super::{Batch, Store, StoreError, WriteError};
 
 /// The job that verifies a user.
 pub(super) const VERIFICATION: &str = "verification";
-/// The state of a job nobody has taken yet.
+/// The state of a job that is not done; one that is done is deleted.
 pub(super) const QUEUED: &str = "queued";
 /// The version of a user that has never been changed.
 pub const FIRST_VERSION: i64 = 1;
@@ -111,8 +111,17 @@ pub struct ClaimScope {
 pub struct Claim {
     /// Keyed digest of the request that claimed the key.
     pub fingerprint: [u8; 32],
-    /// The user it made.
+    /// The user it made, or was used for.
     pub user_id: Uuid,
+    /// What it made of the user's: a verification attempt; None: the user itself.
+    pub resource_id: Option<Uuid>,
+}
+
+impl Claim {
+    pub(super) fn read(row: idempotency_key::Model) -> Result<Self, StoreError> {
+        let fingerprint = row.fingerprint.try_into().map_err(|_| StoreError::corrupt("a request's fingerprint"))?;
+        Ok(Self { fingerprint, user_id: row.user_id, resource_id: row.resource_id })
+    }
 }
 
 /// How a create ended.
@@ -165,8 +174,7 @@ impl Store {
     pub async fn find_claim(&self, scope: &ClaimScope) -> Result<Option<Claim>, StoreError> {
         let key = (scope.client_id, scope.operation.to_owned(), scope.key);
         let Some(row) = idempotency_key::Entity::find_by_id(key).one(self.read()).await? else { return Ok(None) };
-        let fingerprint = row.fingerprint.try_into().map_err(|_| StoreError::corrupt("a request's fingerprint"))?;
-        Ok(Some(Claim { fingerprint, user_id: row.user_id }))
+        Claim::read(row).map(Some)
     }
 
     /// Writes a user with its claim, documents, job and event, all or nothing, in one round trip. Of several requests
@@ -225,22 +233,14 @@ fn rows_of(new: NewUser) -> Batch {
     });
     let verification = new.verification.map(|verification| verification.into_rows(client_id, user_id, created_at));
     let (attempt, job) = verification.unzip();
-    let event = event::ActiveModel {
-        id: Set(new.event.id),
-        client_id: Set(client_id),
-        user_id: Set(user_id),
-        kind: Set(new.event.kind.to_owned()),
-        sequence: Set(FIRST_VERSION),
-        payload: Set(new.event.payload),
-        created_at: Set(created_at),
-        relayed_at: Set(None),
-    };
+    let event = new.event.into_row(client_id, user_id, FIRST_VERSION, created_at);
     let claim = idempotency_key::ActiveModel {
         client_id: Set(client_id),
         operation: Set(new.claim.operation.to_owned()),
         key: Set(new.claim.key),
         fingerprint: Set(new.claim.fingerprint.to_vec()),
         user_id: Set(user_id),
+        resource_id: Set(None),
         created_at: Set(created_at),
     };
     Batch::default().insert([user]).insert(documents).insert(attempt).insert(job).insert([event]).insert([claim])
@@ -286,6 +286,28 @@ impl NewVerification {
             created_at: Set(created_at),
         };
         (attempt, job)
+    }
+}
+
+impl NewEvent {
+    /// The event of a user who has reached the version `sequence`.
+    pub(super) fn into_row(
+        self,
+        client_id: Uuid,
+        user_id: Uuid,
+        sequence: i64,
+        now: DateTime<Utc>,
+    ) -> event::ActiveModel {
+        event::ActiveModel {
+            id: Set(self.id),
+            client_id: Set(client_id),
+            user_id: Set(user_id),
+            kind: Set(self.kind.to_owned()),
+            sequence: Set(sequence),
+            payload: Set(self.payload),
+            created_at: Set(now),
+            relayed_at: Set(None),
+        }
     }
 }
 

@@ -14,6 +14,10 @@ pub enum Place {
     UserProfile,
     /// The content of a document in the document store.
     DocumentContent(Uuid),
+    /// `review_steps.sealed_note`; the row is the step.
+    ReviewNote(Uuid),
+    /// `verification_attempts.sealed_answer`; the row is the attempt.
+    ProviderAnswer(Uuid),
 }
 
 impl Place {
@@ -22,6 +26,8 @@ impl Place {
         let (column, row) = match self {
             Self::UserProfile => ("users.profile", owner.user_id),
             Self::DocumentContent(document_id) => ("documents.content", document_id),
+            Self::ReviewNote(step_id) => ("review_steps.sealed_note", step_id),
+            Self::ProviderAnswer(attempt_id) => ("verification_attempts.sealed_answer", attempt_id),
         };
         let ids = [owner.client_id, owner.user_id, row].map(Uuid::into_bytes);
         [column.as_bytes(), &[0], ids.as_flattened()].concat()

@@ -184,6 +184,9 @@ fn open_cloud(url: &Url, installation: Uuid) -> Result<DocumentStore, DocumentEr
     let environment = std::env::vars()
         .map(|(name, value)| (name.to_ascii_lowercase(), value))
         .filter(|(name, _)| ["aws_", "azure_", "google_"].iter().any(|prefix| name.starts_with(prefix)));
+    // Its HTTP client is built without a choice of cryptography; when another part of the process made the choice before,
+    // this one is not needed.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let (bucket, prefix) =
         object_store::parse_url_opts(url, environment).map_err(|error| configuration(&error.to_string()))?;
     let objects = Arc::new(object_store::prefix::PrefixStore::new(bucket, prefix));

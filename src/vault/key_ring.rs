@@ -119,7 +119,7 @@ impl KeyRing {
              {id}:{}\n",
             encoded.as_str()
         ));
-        write_new(path, text.as_bytes()).map_err(|source| file_error(path, source))?;
+        write_new(path, &ambient.new_id().to_string(), text.as_bytes()).map_err(|source| file_error(path, source))?;
         Ok(Self { keys: vec![MasterKey { id, bytes }] })
     }
 
@@ -168,19 +168,25 @@ fn file_error(path: &Path, source: io::Error) -> KeyRingError {
     KeyRingError::File { path: path.display().to_string(), source }
 }
 
-/// Writes a file that did not exist, durably. What fails half way leaves no file behind.
-fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Writes a file that did not exist, durably. Under its name it is whole or not there at all: it is written beside, under
+/// a name that ends with `suffix`, and then linked, which unlike a rename never replaces a file that came in between.
+fn write_new(path: &Path, suffix: &str, content: &[u8]) -> io::Result<()> {
+    let mut beside = path.to_owned();
+    beside.add_extension(suffix);
+    let written = write_durably(&beside, content).and_then(|()| std::fs::hard_link(&beside, path));
+    // It is only a second name now, or what a failure left; the first error is the one to report.
+    let removed = std::fs::remove_file(&beside);
+    written.and(removed).and_then(|()| sync_folder_of(path))
+}
+
+fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| sync_folder_of(path));
-    if written.is_err() {
-        // The first error is the one to report.
-        let _ = std::fs::remove_file(path);
-    }
-    written
+    file.write_all(content)?;
+    file.sync_all()
 }
 
 /// Makes the name of a new file as durable as its content; only Unix has a way to.
@@ -245,6 +251,22 @@ mod tests {
         std::fs::write(&path, entry("precious")).expect("a file");
         assert!(matches!(KeyRing::create_file(&path, &System::default()), Err(KeyRingError::File { .. })));
         assert_eq!(std::fs::read_to_string(&path).expect("the file"), entry("precious"));
+        assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_key_file_is_whole_as_soon_as_it_is_there() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("master.keys");
+            std::thread::scope(|scope| {
+                scope.spawn(|| KeyRing::create_file(&path, &System::default()).expect("a new file"));
+                while !path.exists() {
+                    std::hint::spin_loop();
+                }
+                KeyRing::load_file(&path).expect("a whole file");
+            });
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use kira_users::ambient::MovableClock;
 use kira_users::app::{self, Running};
-use kira_users::auth::{ClientAdmin, Credentials, StoreDirectory};
+use kira_users::auth::{ClientAdmin, Credentials, Role, StoreDirectory};
 use kira_users::config::Config;
 use kira_users::contract::v1;
 use kira_users::contract::v1::auth_service_client::AuthServiceClient;
@@ -135,7 +135,13 @@ impl Service {
 
     /// A new client with a token.
     pub(crate) async fn client(&self) -> Client {
-        let credentials = self.clients().await.create("test").await.expect("a client is made");
+        let credentials = self.clients().await.create("test", Role::Client).await.expect("a client is made");
+        self.client_of(&credentials).await
+    }
+
+    /// A new reviewer with a token.
+    pub(crate) async fn reviewer(&self, name: &str) -> Client {
+        let credentials = self.clients().await.create(name, Role::Reviewer).await.expect("a reviewer is made");
         self.client_of(&credentials).await
     }
 

@@ -143,3 +143,15 @@ fn a_start_without_the_key_file_is_refused_and_names_it() {
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(said.contains("master.keys is missing"), "{said}");
 }
+
+#[test]
+fn a_demo_client_that_cannot_be_shown_is_told_with_the_way_to_new_credentials() {
+    let setup = Setup::embedded();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that takes nothing");
+    let output = setup.command(&[]).stdout(full).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let (_, rest) = said.split_once("`kira-users client rotate ").expect("the way");
+    let id = rest.split('`').next().expect("an id");
+    assert!(setup.printed(&["client", "rotate", id]).contains("api_key"));
+}

@@ -8,6 +8,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tonic::client::Grpc;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 use tonic_prost::ProstCodec;
 use uuid::Uuid;
 
@@ -115,4 +118,21 @@ async fn connections_without_a_request_do_not_hold_the_end_up() {
     // Less than the 25 seconds after which requests are dropped.
     tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the end in time").expect("no panic");
     drop((silent, channel));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_watch_of_the_health_is_told_and_does_not_hold_the_end_up() {
+    let (_setup, program, _, _) = setup().await;
+    let mut health = HealthClient::new(program.channel().await);
+    let watch = health.watch(HealthCheckRequest::default()).await.expect("a stream");
+    let mut watch = watch.into_inner();
+    let first = watch.message().await.expect("a state").expect("no end yet");
+    assert_eq!(first.status(), ServingStatus::Serving);
+    program.terminate();
+    let ended = tokio::task::spawn_blocking(move || assert_ended_well(program));
+    let second = watch.message().await.expect("a state").expect("no end yet");
+    assert_eq!(second.status(), ServingStatus::NotServing);
+    assert_eq!(watch.message().await.expect_err("the end").code(), tonic::Code::Unavailable);
+    // Less than the 25 seconds after which requests are dropped.
+    tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the end in time").expect("no panic");
 }

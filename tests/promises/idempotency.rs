@@ -188,7 +188,7 @@ async fn a_replay_shows_the_user_as_it_is_now() {
 async fn a_key_is_remembered_over_a_restart() {
     let service = Service::start().await;
     let key = Uuid::new_v4();
-    let admin = service.clients().await.create("test").await.expect("a client");
+    let admin = service.clients().await.create("test", kira_users::auth::Role::Client).await.expect("a client");
     let first = service.client_of(&admin).await.create_with(key, &with_files()).await;
     assert_eq!(first.status, 201);
     let service = service.restart().await;

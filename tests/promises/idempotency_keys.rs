@@ -50,6 +50,21 @@ async fn upper_and_lower_case_are_one_key() {
 }
 
 #[tokio::test]
+async fn the_same_key_may_be_given_again_in_either_case() {
+    let service = Service::start().await;
+    let client = service.client().await;
+    let (upper, body) = (KEY.to_uppercase(), minimal().to_string());
+    let first = client.create_raw(&[("idempotency-key", KEY), ("idempotency-key", KEY)], body.clone()).await;
+    assert_eq!(first.status, 201, "{}", first.text);
+    let again = client.create_raw(&[("idempotency-key", KEY), ("idempotency-key", &upper)], body).await;
+    assert_eq!((again.status, id(&again)), (200, id(&first)));
+    let replay = (id(&first), true);
+    assert_eq!(create(&client, None, &[KEY, &upper]).await.expect("a replay"), replay);
+    assert_eq!(create(&client, Some(KEY), &[&upper]).await.expect("a replay"), replay);
+    assert_eq!(create(&client, Some(&upper), &[KEY, KEY]).await.expect("a replay"), replay);
+}
+
+#[tokio::test]
 async fn a_missing_key_is_required() {
     let service = Service::start().await;
     let client = service.client().await;

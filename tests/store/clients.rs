@@ -38,8 +38,13 @@ async fn an_api_key_leads_to_its_client() {
     let (client, credential) = sample::client(&clock);
     store.insert_client(&client, &credential).await.expect("a new client");
     sample::stored_client(&store, &clock).await;
-    let owner =
-        ApiKeyOwner { client_id: client.id, client_disabled_at: None, credential_id: credential.id, expires_at: None };
+    let owner = ApiKeyOwner {
+        client_id: client.id,
+        role: client.role.clone(),
+        client_disabled_at: None,
+        credential_id: credential.id,
+        expires_at: None,
+    };
     assert_eq!(store.client_by_api_key(&credential.api_key_digest).await.expect("a read"), Some(owner));
     assert_eq!(store.client_by_api_key(&[0; 32]).await.expect("a read"), None);
 }

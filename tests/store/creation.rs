@@ -64,7 +64,7 @@ async fn of_64_creates_with_one_key_one_inserts_and_the_others_get_its_claim() {
 
     let inserted: Vec<_> = outcomes.iter().filter(|(_, outcome)| *outcome == Creation::Inserted).collect();
     assert_eq!(inserted.len(), 1);
-    let claim = Claim { fingerprint: [3; 32], user_id: inserted[0].0 };
+    let claim = Claim { fingerprint: [3; 32], user_id: inserted[0].0, resource_id: None };
     assert_eq!(outcomes.iter().filter(|(_, outcome)| *outcome == Creation::Claimed(claim)).count(), 63);
     for (table, rows) in [("users", 1), ("documents", 2), ("jobs", 1), ("events", 1), ("idempotency_keys", 1)] {
         assert_eq!(database.count(table).await, rows, "{table}");
@@ -79,7 +79,7 @@ async fn a_claim_is_found_where_it_was_made_and_nowhere_else() {
     let scope = sample::scope_of(&new);
     assert_eq!(store.find_claim(&scope).await.expect("a read"), None);
     store.create_user(new.clone()).await.expect("a new user");
-    let claim = Claim { fingerprint: [3; 32], user_id: new.id };
+    let claim = Claim { fingerprint: [3; 32], user_id: new.id, resource_id: None };
     assert_eq!(store.find_claim(&scope).await.expect("a read"), Some(claim));
 
     let mut same_key = sample::user(&clock, sample::stored_client(&store, &clock).await);

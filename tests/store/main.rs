@@ -11,3 +11,4 @@ mod schema;
 mod sealing;
 mod unavailable;
 mod updates;
+mod verification;

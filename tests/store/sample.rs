@@ -19,8 +19,13 @@ pub(crate) fn clock() -> MovableClock {
 
 /// A client and its credential, not stored.
 pub(crate) fn client(clock: &MovableClock) -> (ClientRecord, CredentialRecord) {
-    let client =
-        ClientRecord { id: clock.new_id(), name: "Acme".to_owned(), created_at: clock.now(), disabled_at: None };
+    let client = ClientRecord {
+        id: clock.new_id(),
+        name: "Acme".to_owned(),
+        role: "client".to_owned(),
+        created_at: clock.now(),
+        disabled_at: None,
+    };
     let credential = credential(clock, client.id);
     (client, credential)
 }

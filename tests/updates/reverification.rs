@@ -71,7 +71,8 @@ async fn an_attempt_whose_data_change_is_superseded_by_another() {
         assert_eq!(states, ["pending", "superseded"], "{status}");
         let current = "SELECT a.state FROM users u JOIN verification_attempts a ON a.id = u.attempt_id";
         assert_eq!(texts(&service, current).await, ["pending"]);
-        let job = "SELECT a.state FROM jobs j JOIN verification_attempts a ON a.id = j.attempt_id AND a.state = 'pending'";
+        let job =
+            "SELECT a.state FROM jobs j JOIN verification_attempts a ON a.id = j.attempt_id AND a.state = 'pending'";
         assert_eq!(texts(&service, job).await, ["pending"]);
     }
 }

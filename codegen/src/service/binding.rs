@@ -28,6 +28,8 @@ pub(super) enum Body {
     None,
     Whole,
     Field(Box<Field>),
+    /// A field of bytes: the body as it came.
+    Raw(Box<Field>),
 }
 
 /// The bindings of all calls of a service; a call's first one is its primary one.
@@ -88,13 +90,14 @@ impl Binding {
             Some("*") => Body::Whole,
             Some(name) => {
                 let field = plain_field(schema, &method.input(), name).context("`body`")?;
-                if !matches!((&field.arity, &field.r#type), (Arity::Optional, Type::Message(..))) {
-                    bail!("`body`: `{name}` is no single message");
-                }
                 if template.variables.iter().any(|variable| variable.field == name) {
                     bail!("`{name}` is both the body and in the path");
                 }
-                Body::Field(Box::new(field))
+                match (&field.arity, &field.r#type) {
+                    (Arity::Optional, Type::Message(..)) => Body::Field(Box::new(field)),
+                    (Arity::Implicit, Type::Bytes) => Body::Raw(Box::new(field)),
+                    _ => bail!("`body`: `{name}` is neither a single message nor bytes that are always there"),
+                }
             }
         };
         let response = match rule.string("response_body") {

@@ -112,6 +112,18 @@ fn body(schema: &Schema, binding: &Binding, request: &TokenStream) -> TokenStrea
                 })
             }
         }
+        Body::Raw(field) => {
+            let rust = &field.rust;
+            quote! {
+                ::core::option::Option::Some(|body| #runtime::json::Body {
+                    message: #request {
+                        #rust: ::core::convert::From::from(body.to_vec()),
+                        ..::core::default::Default::default()
+                    },
+                    ..::core::default::Default::default()
+                })
+            }
+        }
     }
 }
 
@@ -149,7 +161,7 @@ fn query(schema: &Schema, binding: &Binding) -> Result<(bool, Vec<String>, Vec<S
             closed.push(json);
         }
     }
-    if let Body::Field(field) = &binding.body {
+    if let Body::Field(field) | Body::Raw(field) = &binding.body {
         closed.push(field.json.clone());
     }
     Ok((true, field::lists(schema, &message)?, closed))

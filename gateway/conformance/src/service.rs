@@ -14,8 +14,9 @@ use crate::v1::library_service_server::LibraryService;
 use crate::v1::{
     Book, BorrowBookRequest, CreateBookRequest, CreateBookResponse, CreateShelfRequest, CreateShelfResponse,
     DeleteBookRequest, GetBookRequest, GetFileRequest, GetFileResponse, GetShelfRequest, ListBooksRequest,
-    ListBooksResponse, ListShelvesResponse, RevalueBookRequest, RevalueBookResponse, Shelf, UpdateBookRequest,
-    UploadPagesRequest, UploadPagesResponse, WatchBooksRequest, WatchBooksResponse, book,
+    ListBooksResponse, ListShelvesResponse, RevalueBookRequest, RevalueBookResponse, Shelf, StampCardRequest,
+    StampCardResponse, UpdateBookRequest, UploadPagesRequest, UploadPagesResponse, WatchBooksRequest,
+    WatchBooksResponse, book,
 };
 
 /// A library in memory.
@@ -134,6 +135,12 @@ impl LibraryService for Library {
 
     async fn get_file(&self, request: Request<GetFileRequest>) -> Result<Response<GetFileResponse>, Status> {
         Ok(Response::new(GetFileResponse { path: request.into_inner().path }))
+    }
+
+    async fn stamp_card(&self, request: Request<StampCardRequest>) -> Result<Response<StampCardResponse>, Status> {
+        let StampCardRequest { card, payload } = request.into_inner();
+        let bytes: String = payload.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Response::new(StampCardResponse { stamp: format!("{card} {bytes}") }))
     }
 
     async fn watch_books(

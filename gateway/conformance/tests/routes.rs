@@ -149,6 +149,15 @@ async fn problems_in_a_field_that_is_the_body_are_told_by_their_place_in_the_req
 }
 
 #[tokio::test]
+async fn a_field_of_bytes_takes_the_body_as_it_came() {
+    let doors = Doors::new();
+    let answer = doors.request("POST", "/v1/cards/c1:stamp", "{ \"a\" :1}\n").await;
+    assert_eq!((answer.code, answer.json()), (200, json!({"stamp": "c1 7b20226122203a317d0a"})));
+    let answer = doors.request("POST", "/v1/cards/c1:stamp?payload=e30%3D", "").await;
+    assert_eq!(answer.code, 400, "the body is no parameter of the query");
+}
+
+#[tokio::test]
 async fn a_variable_may_lie_within_the_body() {
     let doors = Doors::new();
     doors.put_book(json!({"ISBN": "1"})).await;

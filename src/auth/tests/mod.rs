@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use super::credentials::{ApiKeyHash, Credentials};
 use super::directory::{Directory, DirectoryError, Lookup, SigningKey};
 use super::password::Passwords;
+use super::role::Role;
 use super::{AuthError, Authenticator, Caller};
 use crate::ambient::{Ambient as _, MovableClock, SharedAmbient};
 use crate::config::AuthConfig;
@@ -63,6 +64,7 @@ impl Directory for Rows {
             let found = tables.credentials.iter().find(|credential| credential.api_key_digest == *digest)?;
             Some(ApiKeyOwner {
                 client_id: found.client_id,
+                role: Role::Client.as_str().to_owned(),
                 client_disabled_at: tables.disabled.contains(&found.client_id).then_some(found.created_at),
                 credential_id: found.id,
                 expires_at: found.expires_at,

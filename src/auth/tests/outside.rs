@@ -114,7 +114,7 @@ async fn a_token_of_the_issuer_is_good_and_its_keys_are_fetched_once() {
     for end in [600, 700] {
         let exp = json!(setup.clock.now().timestamp() + end);
         let token = key.sign(&with(claims(&setup, &client), "exp", exp));
-        assert_eq!(setup.call(&token, &client).await, Ok(Caller { client_id: client.client_id }));
+        assert_eq!(setup.call(&token, &client).await, Ok(Caller { client_id: client.client_id, role: Role::Client }));
     }
     assert_eq!(issuer.fetches(), 1);
 }

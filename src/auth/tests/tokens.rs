@@ -14,7 +14,7 @@ async fn a_token_is_issued_for_good_credentials() {
     assert_eq!(issued.expires_in, 3_600);
     assert!(!format!("{issued:?}").contains(&issued.access_token));
     let caller = setup.call(&issued.access_token, &client).await;
-    assert_eq!(caller, Ok(Caller { client_id: client.client_id }));
+    assert_eq!(caller, Ok(Caller { client_id: client.client_id, role: Role::Client }));
 }
 
 #[tokio::test]

@@ -1,0 +1,24 @@
+//! Brazil's number of natural persons, the CPF (Cadastro de Pessoas Físicas): nine digits, then two by the modulus 11
+//! ("módulo 11") that the Receita Federal uses for all its registers.
+
+use super::{Flaw, all_equal, digits, weighted};
+
+/// Checks both check digits.
+///
+/// # Errors
+/// [`Flaw::Form`] where it is not eleven digits, [`Flaw::NeverIssued`] where all are the same, [`Flaw::CheckDigit`].
+pub fn check(number: &str) -> Result<(), Flaw> {
+    let digits: [u32; 11] = digits(number).ok_or(Flaw::Form)?;
+    // Eleven equal digits satisfy the arithmetic, and are what people type to get past a form.
+    if all_equal(&digits) {
+        return Err(Flaw::NeverIssued);
+    }
+    let first = check_digit(weighted(&digits[..9], &[10, 9, 8, 7, 6, 5, 4, 3, 2]));
+    let second = check_digit(weighted(&digits[..10], &[11, 10, 9, 8, 7, 6, 5, 4, 3, 2]));
+    if digits[9..] == [first, second] { Ok(()) } else { Err(Flaw::CheckDigit) }
+}
+
+/// The digit that a remainder of modulus 11 stands for, in both Brazilian numbers.
+pub(super) const fn check_digit(remainder: u32) -> u32 {
+    if remainder < 2 { 0 } else { 11 - remainder }
+}

@@ -1,0 +1,221 @@
+//! What happens to several users and their attempts in one transaction: decided by the state machine under the users'
+//! locks, written grouped, since most of a batch end alike and round trips are what costs.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use entity::{event, user, verification_attempt};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::super::StoreError;
+use super::{Transaction, word};
+use crate::ambient::Ambient;
+use crate::domain::status::Status;
+use crate::domain::verification::{AttemptState, Input, Reason, Standing, Transition, transition};
+
+/// A user's row, locked, as far as its status is concerned.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Row {
+    pub(in crate::store) id: Uuid,
+    pub(in crate::store) client_id: Uuid,
+    pub(in crate::store) kind: String,
+    pub(in crate::store) status: Status,
+    pub(in crate::store) attempt_id: Option<Uuid>,
+    pub(in crate::store) version: i64,
+}
+
+impl Row {
+    /// Locks users in the order of their ids, so that two transactions never wait for each other.
+    pub(in crate::store) async fn lock(transaction: &Transaction, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
+        use user::Column::{AttemptId, ClientId, Id, Kind, Status, Version};
+        let rows = user::Entity::find()
+            .select_only()
+            .columns([Id, ClientId, Kind, Status, AttemptId, Version])
+            .filter(Id.is_in(ids.iter().copied()))
+            .order_by_asc(Id)
+            // Rows that refer to the user may be inserted meanwhile.
+            .lock(LockType::NoKeyUpdate)
+            .into_tuple::<(Uuid, Uuid, String, String, Option<Uuid>, i64)>()
+            .all(transaction)
+            .await?;
+        let row = |(id, client_id, kind, status, attempt_id, version): (_, _, _, String, _, _)| {
+            Ok(Self { id, client_id, kind, status: word(&status, "a user's status")?, attempt_id, version })
+        };
+        rows.into_iter().map(row).collect()
+    }
+}
+
+/// What a group of users becomes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct UserChange {
+    status: Status,
+    /// As JSON text, which unlike the value can be compared as a key.
+    reasons: Option<String>,
+    /// By how much the version rises: one for each event, so that the events of a user have an order.
+    rise: i64,
+}
+
+/// What a group of attempts becomes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct AttemptChange {
+    state: AttemptState,
+    assurance: Option<&'static str>,
+    reasons: Option<String>,
+}
+
+/// Changes under way.
+pub(in crate::store) struct Changes<'a> {
+    ambient: &'a dyn Ambient,
+    now: DateTime<Utc>,
+    users: HashMap<Uuid, Row>,
+    attempts: HashMap<Uuid, verification_attempt::Model>,
+    user_changes: HashMap<UserChange, Vec<Uuid>>,
+    attempt_changes: HashMap<AttemptChange, Vec<Uuid>>,
+    events: Vec<event::ActiveModel>,
+}
+
+impl<'a> Changes<'a> {
+    /// Locks the users and reads the attempts as they stand under the locks.
+    pub(in crate::store) async fn begin(
+        ambient: &'a dyn Ambient,
+        transaction: &Transaction,
+        users: &[Uuid],
+        attempts: &[Uuid],
+    ) -> Result<Self, StoreError> {
+        let users = Row::lock(transaction, users).await?.into_iter().map(|row| (row.id, row)).collect();
+        let attempts = verification_attempt::Entity::find()
+            .filter(verification_attempt::Column::Id.is_in(attempts.iter().copied()))
+            .all(transaction)
+            .await?;
+        Ok(Self {
+            ambient,
+            now: ambient.now(),
+            users,
+            attempts: attempts.into_iter().map(|row| (row.id, row)).collect(),
+            user_changes: HashMap::new(),
+            attempt_changes: HashMap::new(),
+            events: Vec::new(),
+        })
+    }
+
+    /// The attempt as it stood at the beginning.
+    pub(in crate::store) fn attempt(&self, id: Uuid) -> Option<&verification_attempt::Model> {
+        self.attempts.get(&id)
+    }
+
+    /// Lets something happen to a user and an attempt. None: it may not; nothing changes.
+    pub(in crate::store) fn apply(
+        &mut self,
+        user_id: Uuid,
+        attempt_id: Uuid,
+        input: Input<'_>,
+    ) -> Result<Option<Transition>, StoreError> {
+        let (Some(user), Some(attempt)) = (self.users.get_mut(&user_id), self.attempts.get(&attempt_id)) else {
+            return Ok(None);
+        };
+        let state = word(&attempt.state, "an attempt's state")?;
+        let attempt = (user.attempt_id == Some(attempt_id)).then_some(state);
+        let standing = Standing { status: user.status, attempt };
+        let Ok(next) = transition(standing, input) else { return Ok(None) };
+        let (reasons, assurance) = match input {
+            Input::Decided(outcome) => (Some(outcome.reasons.clone()), Some(outcome.assurance.as_str())),
+            Input::Overdue => (Some(vec![Reason::overdue()]), None),
+            Input::Begun | Input::Started(_) => (None, None),
+        };
+        let text = reasons.as_ref().map(|reasons| json!(reasons).to_string());
+        if next.status != user.status || text.is_some() {
+            // New reasons for the same status are a change too, which no event tells.
+            let rise = rise(&next);
+            let change = UserChange { status: next.status, reasons: text.clone(), rise };
+            self.user_changes.entry(change).or_default().push(user_id);
+            let events = events(self.ambient, self.now, user, &next, reasons.as_deref().unwrap_or_default());
+            self.events.extend(events);
+            user.version += rise;
+            user.status = next.status;
+        }
+        if next.attempt != state || text.is_some() {
+            let change = AttemptChange { state: next.attempt, assurance, reasons: text };
+            self.attempt_changes.entry(change).or_default().push(attempt_id);
+        }
+        Ok(Some(next))
+    }
+
+    /// Writes everything.
+    pub(in crate::store) async fn write(self, transaction: &Transaction) -> Result<(), StoreError> {
+        for (change, ids) in self.user_changes {
+            user::Entity::update_many()
+                .set(user::ActiveModel {
+                    status: Set(change.status.as_str().to_owned()),
+                    status_reasons: Set(change.reasons.as_deref().map(parse)),
+                    updated_at: Set(self.now),
+                    ..Default::default()
+                })
+                .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(change.rise))
+                .filter(user::Column::Id.is_in(ids))
+                .exec(transaction)
+                .await?;
+        }
+        for (change, ids) in self.attempt_changes {
+            let mut row = verification_attempt::ActiveModel {
+                state: Set(change.state.as_str().to_owned()),
+                ..Default::default()
+            };
+            if let Some(reasons) = &change.reasons {
+                row.reasons = Set(parse(reasons));
+                row.assurance = Set(change.assurance.map(str::to_owned));
+            }
+            if change.state.is_final() {
+                row.finished_at = Set(Some(self.now));
+            }
+            let filter = verification_attempt::Column::Id.is_in(ids);
+            verification_attempt::Entity::update_many().set(row).filter(filter).exec(transaction).await?;
+        }
+        if !self.events.is_empty() {
+            event::Entity::insert_many(self.events).exec_without_returning(transaction).await?;
+        }
+        Ok(())
+    }
+}
+
+/// By how much a transition raises the user's version: by one for each event, at least by one.
+pub(super) fn rise(next: &Transition) -> i64 {
+    i64::try_from(next.events.len()).map_or(i64::MAX, |count| Ord::max(count, 1))
+}
+
+/// What receivers are told of a transition (decisions, section 8); nothing personal. The user's row is as before it.
+pub(super) fn events(
+    ambient: &dyn Ambient,
+    now: DateTime<Utc>,
+    user: &Row,
+    next: &Transition,
+    reasons: &[Reason],
+) -> Vec<event::ActiveModel> {
+    let mut payload = json!({
+        "type": user.kind,
+        "status": next.status.as_str(),
+        "verification_status": next.status.verification_status().as_str(),
+        "previous_status": user.status.as_str(),
+    });
+    if !reasons.is_empty() {
+        payload["reasons"] = json!(reasons);
+    }
+    let event = |(sequence, kind): (i64, &crate::domain::verification::EventKind)| event::ActiveModel {
+        id: Set(ambient.new_id()),
+        client_id: Set(user.client_id),
+        user_id: Set(user.id),
+        kind: Set(kind.as_str().to_owned()),
+        sequence: Set(sequence),
+        payload: Set(payload.clone()),
+        created_at: Set(now),
+        relayed_at: Set(None),
+    };
+    (user.version + 1..).zip(next.events).map(event).collect()
+}
+
+/// Text that was made from a value a moment ago.
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}

@@ -1,0 +1,3 @@
+//! Verification: who judges the users.
+
+pub mod rules;

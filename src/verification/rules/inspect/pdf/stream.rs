@@ -1,0 +1,108 @@
+//! The content of streams that hold structure (ISO 32000-2, 7.4 and 7.5): inflated within a limit, predictors undone.
+
+use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
+
+use super::object::{Fault, Object, Reader, Work};
+
+/// The most bytes that one stream may inflate to.
+const MAX_INFLATED: usize = 8 << 20;
+
+/// What stands behind a stream.
+const END: &[u8] = b"endstream";
+
+/// The decoded content of the stream whose dictionary has just been read.
+pub(super) fn content(
+    bytes: &[u8],
+    reader: &mut Reader<'_>,
+    dictionary: &Object,
+    work: &mut Work,
+) -> Result<Vec<u8>, Fault> {
+    if !reader.accept("stream") {
+        return Err(Fault::Damaged);
+    }
+    let mut start = reader.at();
+    start += usize::from(bytes.get(start) == Some(&b'\r'));
+    start += usize::from(bytes.get(start) == Some(&b'\n'));
+    let rest = bytes.get(start..).ok_or(Fault::Damaged)?;
+    // The length may stand in an object of its own, which may be in a stream: then the end is looked for.
+    let length = match dictionary.get("Length").and_then(Object::size) {
+        Some(length) => length,
+        None => rest.windows(END.len()).position(|window| window == END).ok_or(Fault::Damaged)?,
+    };
+    let raw = rest.get(..length).ok_or(Fault::Damaged)?;
+    work.spend(length)?;
+    let filter = match dictionary.get("Filter") {
+        Some(Object::Array(filters)) if filters.len() == 1 => filters.first(),
+        other => other,
+    };
+    let content = match filter {
+        Some(filter) if filter.is_name("FlateDecode") => inflate(raw, work)?,
+        None if length <= MAX_INFLATED => raw.to_vec(),
+        _ => return Err(Fault::TooComplex),
+    };
+    work.spend(content.len())?;
+    let parameters = match dictionary.get("DecodeParms") {
+        Some(Object::Array(list)) => list.first(),
+        other => other,
+    };
+    let number = |key| parameters.and_then(|parameters| parameters.get(key)).and_then(Object::size);
+    match number("Predictor") {
+        None | Some(1) => Ok(content),
+        // With the predictors of PNG every row says itself which it uses.
+        Some(10..=15) if number("Colors").unwrap_or(1) == 1 && number("BitsPerComponent").unwrap_or(8) == 8 => {
+            unpredict(&content, number("Columns").unwrap_or(1))
+        }
+        Some(_) => Err(Fault::TooComplex),
+    }
+}
+
+fn inflate(raw: &[u8], work: &mut Work) -> Result<Vec<u8>, Fault> {
+    use miniz_oxide::inflate::TINFLStatus;
+    // Inflating to the limit is work, whether or not something comes of it.
+    let result = decompress_to_vec_zlib_with_limit(raw, MAX_INFLATED);
+    result.map_err(|error| {
+        let over = error.status == TINFLStatus::HasMoreOutput;
+        let spent = work.spend(error.output.len());
+        if over || spent.is_err() { Fault::TooComplex } else { Fault::Damaged }
+    })
+}
+
+/// Undoes the row filters of PNG for values of one byte: each row is a filter type and then its bytes.
+fn unpredict(content: &[u8], columns: usize) -> Result<Vec<u8>, Fault> {
+    if columns == 0 || columns > content.len() {
+        return Err(Fault::Damaged);
+    }
+    let mut plain: Vec<u8> = Vec::with_capacity(content.len());
+    let mut above = vec![0_u8; columns];
+    for row in content.chunks_exact(columns + 1) {
+        let start = plain.len();
+        for (column, byte) in row[1..].iter().enumerate() {
+            let left = if column > 0 { plain[start + column - 1] } else { 0 };
+            let corner = if column > 0 { above[column - 1] } else { 0 };
+            let predicted = match row[0] {
+                0 => 0,
+                1 => left,
+                2 => above[column],
+                3 => u8::midpoint(left, above[column]),
+                4 => paeth(left, above[column], corner),
+                _ => return Err(Fault::Damaged),
+            };
+            plain.push(byte.wrapping_add(predicted));
+        }
+        above.copy_from_slice(&plain[start..]);
+    }
+    Ok(plain)
+}
+
+/// The neighbour that is nearest to left + above - corner.
+fn paeth(left: u8, above: u8, corner: u8) -> u8 {
+    let estimate = i32::from(left) + i32::from(above) - i32::from(corner);
+    let distance = |value: u8| (estimate - i32::from(value)).abs();
+    if distance(left) <= distance(above) && distance(left) <= distance(corner) {
+        left
+    } else if distance(above) <= distance(corner) {
+        above
+    } else {
+        corner
+    }
+}

@@ -1,0 +1,159 @@
+//! What becomes of a review.
+
+use chrono::TimeDelta;
+use kira_users::contract::v1;
+use kira_users::contract::v1::reviews_service_client::ReviewsServiceClient;
+use sea_orm::{ConnectionTrait as _, Statement};
+use serde_json::json;
+use tonic::Code;
+use uuid::Uuid;
+
+use crate::support::{Office, act, approve, code};
+
+#[tokio::test]
+async fn what_waits_is_listed_oldest_first_with_its_reasons() {
+    let office = Office::open(&[]).await;
+    let older = office.waiting().await;
+    office.service.clock.advance(TimeDelta::minutes(1));
+    let newer = office.waiting().await;
+    let list = office.ann.get("/v1/reviews").await.json();
+    let ids: Vec<_> = list["data"].as_array().expect("a list").iter().map(|review| review["id"].clone()).collect();
+    assert_eq!(ids, [json!(older.review_id), json!(newer.review_id)]);
+    assert_eq!(list["data"][0]["reasons"][0]["code"], "planned");
+    assert_eq!(list["data"][0]["client_name"], "test");
+    assert_eq!(list["pagination"], json!({"total": 2, "limit": 10, "offset": 0, "has_more": false}));
+    let second = office.ann.get("/v1/reviews?limit=1&offset=0").await.json();
+    assert_eq!(second["pagination"]["has_more"], true);
+    assert_eq!(office.ann.get("/v1/reviews?limit=101").await.status, 400);
+}
+
+#[tokio::test]
+async fn an_approval_verifies_the_user() {
+    let office = Office::open(&[]).await;
+    let waiting = office.waiting().await;
+    let body = json!({"reason": "Seen in person", "note": "Passport checked by Ann"});
+    let answer = act(&office.ann, &waiting.review_id, "approve", body).await;
+    assert_eq!(answer.status, 200);
+    let review = answer.json();
+    assert_eq!(review["decision"], "approved");
+    assert_eq!(review["steps"][0]["reviewer"], "Ann");
+    assert_eq!(review["steps"][0]["note"], "Passport checked by Ann");
+    assert_eq!(office.status(&waiting).await, "VERIFIED");
+    assert_eq!(office.total().await, 0);
+}
+
+#[tokio::test]
+async fn a_rejection_needs_a_reason_and_rejects_the_user() {
+    let office = Office::open(&[]).await;
+    let waiting = office.waiting().await;
+    let silent = act(&office.ann, &waiting.review_id, "reject", json!({})).await;
+    assert_eq!((silent.status, silent.json()["details"][0]["path"].clone()), (400, json!("reason")));
+    let answer = act(&office.ann, &waiting.review_id, "reject", json!({"reason": "The picture is unreadable"})).await;
+    assert_eq!((answer.status, answer.json()["decision"].clone()), (200, json!("rejected")));
+    assert_eq!(office.status(&waiting).await, "REJECTED");
+}
+
+#[tokio::test]
+async fn what_is_decided_or_unknown_takes_no_decision() {
+    let office = Office::open(&[]).await;
+    let waiting = office.waiting().await;
+    assert_eq!(approve(&office.ann, &waiting).await.status, 200);
+    assert_eq!(code(&approve(&office.bob, &waiting).await), (409, "review_closed".to_owned()));
+    let created = office.customer.create(&crate::harness::requests::with_files()).await.json();
+    let id = Uuid::parse_str(created["id"].as_str().expect("an id")).expect("a UUID");
+    let store = &office.service.running.opened.store;
+    let user = store.find_user(office.customer.id, id).await.expect("the database").expect("the user");
+    let not_in_review = user.attempt_id.expect("an attempt").to_string();
+    for unknown in [not_in_review.as_str(), &Uuid::nil().to_string()] {
+        let answer = act(&office.ann, unknown, "approve", json!({})).await;
+        assert_eq!(code(&answer), (404, "not_found".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_claimed_review_is_the_claimers_for_an_hour() {
+    let office = Office::open(&[]).await;
+    let waiting = office.waiting().await;
+    let claimed = act(&office.ann, &waiting.review_id, "claim", json!({})).await;
+    assert_eq!((claimed.status, claimed.json()["claim"]["reviewer"].clone()), (200, json!("Ann")));
+    assert_eq!(code(&approve(&office.bob, &waiting).await), (409, "review_not_yours".to_owned()));
+    assert_eq!(act(&office.ann, &waiting.review_id, "release", json!({})).await.status, 200);
+    assert_eq!(act(&office.ann, &waiting.review_id, "claim", json!({})).await.status, 200);
+    office.service.clock.advance(TimeDelta::minutes(59));
+    assert_eq!(approve(&office.bob, &waiting).await.status, 409);
+    office.service.clock.advance(TimeDelta::minutes(1));
+    let (mut ann, mut bob) = (office.ann.clone(), office.bob.clone());
+    ann.renew_token().await;
+    bob.renew_token().await;
+    assert_eq!(approve(&bob, &waiting).await.status, 200);
+}
+
+#[tokio::test]
+async fn with_four_eyes_two_reviewers_must_agree() {
+    let office = Office::open(&[("KIRA_REVIEW_FOUR_EYES", "true")]).await;
+    let waiting = office.waiting().await;
+    let first = approve(&office.ann, &waiting).await;
+    assert_eq!((first.status, first.json()["proposal"]["reviewer"].clone()), (200, json!("Ann")));
+    assert_eq!(office.status(&waiting).await, "REVIEW");
+    assert_eq!(code(&approve(&office.ann, &waiting).await), (409, "review_not_yours".to_owned()));
+    let second = approve(&office.bob, &waiting).await;
+    assert_eq!((second.status, second.json()["decision"].clone()), (200, json!("approved")));
+    assert_eq!(office.status(&waiting).await, "VERIFIED");
+}
+
+#[tokio::test]
+async fn of_two_who_decide_at_once_one_does() {
+    let office = Office::open(&[]).await;
+    let waiting = office.waiting().await;
+    let reject = act(&office.bob, &waiting.review_id, "reject", json!({"reason": "No"}));
+    let (approved, rejected) = tokio::join!(approve(&office.ann, &waiting), reject);
+    let mut answers = [approved.status, rejected.status];
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 409]);
+    let expected = if approved.status == 200 { "VERIFIED" } else { "REJECTED" };
+    assert_eq!(office.status(&waiting).await, expected);
+}
+
+#[tokio::test]
+async fn reviews_are_decided_over_grpc_too() {
+    let office = Office::open(&[]).await;
+    let waiting = office.waiting().await;
+    let mut grpc = ReviewsServiceClient::new(office.ann.channel.clone());
+    let list = grpc.list_reviews(office.ann.call(v1::ListReviewsRequest::default())).await.expect("a list");
+    assert_eq!(list.into_inner().data[0].id, waiting.review_id);
+    let request = || v1::ApproveReviewRequest {
+        review_id: Some(waiting.review_id.clone()),
+        ..v1::ApproveReviewRequest::default()
+    };
+    let answer = grpc.approve_review(office.ann.call(request())).await.expect("an approval").into_inner();
+    assert!(answer.review.expect("the review").decision() == v1::ReviewDecision::Approved);
+    let again = grpc.approve_review(office.ann.call(request())).await.expect_err("it is decided");
+    assert_eq!(again.code(), Code::FailedPrecondition);
+    assert_eq!(office.status(&waiting).await, "VERIFIED");
+}
+
+#[tokio::test]
+async fn notes_are_sealed_and_every_change_of_status_is_an_event() {
+    let office = Office::open(&[]).await;
+    let waiting = office.waiting().await;
+    let body = json!({"note": "a planted secret"});
+    assert_eq!(act(&office.ann, &waiting.review_id, "approve", body).await.status, 200);
+    let database = office.service.database.look().await;
+    let backend = database.get_database_backend();
+    let rows = database.query_all_raw(Statement::from_string(backend, "SELECT sealed_note FROM review_steps")).await;
+    let note: Vec<u8> = rows.expect("the rows")[0].try_get("", "sealed_note").expect("bytes");
+    assert!(!note.windows(6).any(|window| window == b"secret"));
+    let events = "SELECT kind, sequence FROM events ORDER BY sequence";
+    let rows = database.query_all_raw(Statement::from_string(backend, events)).await.expect("the rows");
+    let told: Vec<(String, i64)> = rows
+        .iter()
+        .map(|row| (row.try_get("", "kind").expect("a kind"), row.try_get("", "sequence").expect("a number")))
+        .collect();
+    let expected = [
+        ("user.created", 1),
+        ("user.status_changed", 2),
+        ("user.status_changed", 3),
+        ("user.verification.accepted", 4),
+    ];
+    assert_eq!(told, expected.map(|(kind, sequence)| (kind.to_owned(), sequence)));
+}
