@@ -153,11 +153,16 @@ impl Users {
 
     /// What receivers are told.
     fn events(&self, kind: &'static str, before: UserStatus, after: UserStatus) -> Vec<NewEvent> {
-        let updated = json!({"type": kind, "status": after.as_str()});
-        let mut events = vec![NewEvent { id: self.ambient.new_id(), kind: "user.updated", payload: updated }];
+        let mut payload = json!({
+            "type": kind,
+            "status": after.as_str(),
+            "verification_status": after.verification_status().as_str(),
+        });
+        let event = |kind, payload| NewEvent { id: self.ambient.new_id(), kind, payload };
+        let mut events = vec![event("user.updated", payload.clone())];
         if before != after {
-            let payload = json!({"type": kind, "status": after.as_str(), "previous_status": before.as_str()});
-            events.push(NewEvent { id: self.ambient.new_id(), kind: EventKind::StatusChanged.as_str(), payload });
+            payload["previous_status"] = json!(before.as_str());
+            events.push(event(EventKind::StatusChanged.as_str(), payload));
         }
         events
     }

@@ -1,5 +1,6 @@
 //! A user who was created with something missing gets there.
 
+use kira_users::domain::verification::Decision;
 use serde_json::json;
 
 use crate::harness::requests::{EXAMPLES, data_uri, example, jpeg, minimal};
@@ -77,7 +78,9 @@ async fn a_completed_user_tells_its_receivers_in_order() {
     assert_eq!(numbers, ["1", "2", "3"]);
     let payloads = texts(&service, "SELECT CAST(payload AS TEXT) FROM events ORDER BY sequence DESC").await;
     let payload: serde_json::Value = serde_json::from_str(&payloads[0]).expect("JSON");
-    assert_eq!(payload, json!({"type": "business", "status": "VERIFYING", "previous_status": "CREATED"}));
+    let expected = json!({"type": "business", "status": "VERIFYING", "verification_status": "unverified",
+        "previous_status": "CREATED"});
+    assert_eq!(payload, expected);
 }
 
 #[tokio::test]
@@ -85,7 +88,7 @@ async fn a_rejected_user_who_changes_the_cause_is_verified_again() {
     let service = Service::start().await;
     let client = service.client().await;
     let id = created(&client, &example(EXAMPLES[0])).await;
-    decide(&service, "REJECTED").await;
+    decide(&service, Decision::Rejected).await;
     let user = updated(&client, &id, &json!({"birth_date": "1991-01-15"})).await;
     assert_eq!(user["requires_reverification"], true);
     assert_eq!((&user["verification_triggered"], &user["status"]), (&json!(true), &json!("VERIFYING")));

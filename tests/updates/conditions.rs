@@ -4,12 +4,13 @@ use futures_util::future::join_all;
 use kira_gateway::error::{ErrorReason, details};
 use kira_users::contract::v1;
 use kira_users::contract::v1::update_user_request::User as Change;
+use kira_users::domain::verification::Decision;
 use serde_json::json;
 use tonic::Code;
 
 use crate::harness::requests::{EXAMPLES, data_uri, example, jpeg, minimal};
 use crate::harness::service::{Answer, Service};
-use crate::support::{created, put, put_with, shown, stored_files, texts, updated};
+use crate::support::{claim, created, put, put_with, settle, shown, stored_files, texts, updated};
 
 fn tag(answer: &Answer) -> String {
     answer.header("etag").expect("an etag").to_owned()
@@ -112,10 +113,25 @@ async fn a_change_beside_an_outcome_loses_neither() {
     let service = Service::start().await;
     let client = service.client().await;
     let id = created(&client, &example(EXAMPLES[0])).await;
-    let outcome = "UPDATE users SET status = 'VERIFIED', version = version + 1";
+    let claimed = claim(&service).await;
     let body = json!({"metadata": {"a": 1}});
-    let (answer, ()) = tokio::join!(put(&client, &id, &body), crate::support::execute(&service, outcome));
+    let (answer, ()) = tokio::join!(put(&client, &id, &body), settle(&service, &claimed, Decision::Verified));
     assert_eq!(answer.status, 200, "{}", answer.text);
     let user = shown(&client, &id).await;
     assert_eq!((&user["status"], &user["metadata"]["a"]), (&json!("VERIFIED"), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_change_of_judged_data_beside_an_outcome_is_verified_again_whichever_comes_first() {
+    for _ in 0..4 {
+        let service = Service::start().await;
+        let client = service.client().await;
+        let id = created(&client, &example(EXAMPLES[0])).await;
+        let claimed = claim(&service).await;
+        let body = json!({"last_name": "Roe"});
+        let (answer, ()) = tokio::join!(put(&client, &id, &body), settle(&service, &claimed, Decision::Verified));
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let user = shown(&client, &id).await;
+        assert_eq!((&user["status"], &user["last_name"]), (&json!("VERIFYING"), &json!("Roe")));
+    }
 }

@@ -1,17 +1,18 @@
 //! What a change does to a user who has been judged, or is about to be.
 
+use kira_users::domain::verification::Decision;
 use serde_json::json;
 
 use crate::harness::requests::{EXAMPLES, example};
 use crate::harness::service::Service;
-use crate::support::{created, decide, execute, shown, texts, updated};
+use crate::support::{claim, created, decide, settle, shown, texts, updated};
 
 #[tokio::test]
 async fn a_verified_user_with_another_name_is_verified_again() {
     let service = Service::start().await;
     let client = service.client().await;
     let id = created(&client, &example(EXAMPLES[0])).await;
-    decide(&service, "VERIFIED").await;
+    decide(&service, Decision::Verified).await;
     let user = updated(&client, &id, &json!({"last_name": "Roe"})).await;
     assert_eq!((&user["requires_reverification"], &user["verification_triggered"]), (&json!(true), &json!(true)));
     assert_eq!((&user["status"], &user["verification_status"]), (&json!("VERIFYING"), &json!("unverified")));
@@ -23,7 +24,7 @@ async fn a_verified_user_with_another_occupation_stays_verified() {
     let service = Service::start().await;
     let client = service.client().await;
     let id = created(&client, &example(EXAMPLES[0])).await;
-    decide(&service, "VERIFIED").await;
+    decide(&service, Decision::Verified).await;
     let user = updated(&client, &id, &json!({"occupation": "Painter", "phone": "+12025550000"})).await;
     assert_eq!((&user["requires_reverification"], &user["verification_triggered"]), (&json!(false), &json!(false)));
     assert_eq!(user["status"], "VERIFIED");
@@ -35,7 +36,7 @@ async fn a_verified_user_whose_new_data_are_incomplete_is_verified_no_more() {
     let service = Service::start().await;
     let client = service.client().await;
     let id = created(&client, &example(EXAMPLES[0])).await;
-    decide(&service, "VERIFIED").await;
+    decide(&service, Decision::Verified).await;
     let user = updated(&client, &id, &json!({"last_name": "Roe", "occupation": ""})).await;
     assert_eq!((&user["requires_reverification"], &user["verification_triggered"]), (&json!(true), &json!(false)));
     assert_eq!(user["status"], "CREATED");
@@ -50,7 +51,7 @@ async fn a_rejected_user_whose_new_data_are_incomplete_stays_rejected_until_they
     let service = Service::start().await;
     let client = service.client().await;
     let id = created(&client, &example(EXAMPLES[0])).await;
-    decide(&service, "REJECTED").await;
+    decide(&service, Decision::Rejected).await;
     let user = updated(&client, &id, &json!({"last_name": "Roe", "occupation": ""})).await;
     assert_eq!((&user["status"], &user["requires_reverification"]), (&json!("REJECTED"), &json!(true)));
     let user = updated(&client, &id, &json!({"occupation": "Painter"})).await;
@@ -63,7 +64,13 @@ async fn an_attempt_whose_data_change_is_superseded_by_another() {
         let service = Service::start().await;
         let client = service.client().await;
         let id = created(&client, &example(EXAMPLES[0])).await;
-        execute(&service, &format!("UPDATE users SET status = '{status}'")).await;
+        if status != "CREATED" {
+            let claimed = claim(&service).await;
+            if status == "REVIEW" {
+                settle(&service, &claimed, Decision::Review).await;
+            }
+        }
+        assert_eq!(shown(&client, &id).await["status"], status);
         let user = updated(&client, &id, &json!({"address_city": "Oakland"})).await;
         assert_eq!((&user["requires_reverification"], &user["verification_triggered"]), (&json!(false), &json!(true)));
         let mut states = texts(&service, "SELECT state FROM verification_attempts").await;
@@ -82,10 +89,10 @@ async fn an_attempt_whose_data_do_not_change_goes_on() {
     let service = Service::start().await;
     let client = service.client().await;
     let id = created(&client, &example(EXAMPLES[0])).await;
-    execute(&service, "UPDATE users SET status = 'REVIEW'").await;
+    decide(&service, Decision::Review).await;
     let user = updated(&client, &id, &json!({"metadata": {"a": 1}, "email": "new@example.com"})).await;
     assert_eq!((&user["status"], &user["verification_triggered"]), (&json!("REVIEW"), &json!(false)));
-    assert_eq!(texts(&service, "SELECT state FROM verification_attempts").await, ["pending"]);
+    assert_eq!(texts(&service, "SELECT state FROM verification_attempts").await, ["review"]);
 }
 
 #[tokio::test]
@@ -103,4 +110,22 @@ async fn an_attempt_whose_documents_are_removed_is_abandoned() {
     assert_eq!(texts(&service, "SELECT status FROM users WHERE attempt_id IS NULL").await, ["CREATED"]);
     let missing = &user["missing_fields"]["verification"];
     assert_eq!(missing, &json!(["associated_persons.0:identifying_information:front"]));
+}
+
+#[tokio::test]
+async fn a_late_outcome_of_an_attempt_that_a_change_has_ended_changes_nothing() {
+    for decision in [Decision::Verified, Decision::Rejected, Decision::Review] {
+        let service = Service::start().await;
+        let client = service.client().await;
+        let id = created(&client, &example(EXAMPLES[0])).await;
+        let late = claim(&service).await;
+        updated(&client, &id, &json!({"last_name": "Roe"})).await;
+        settle(&service, &late, decision).await;
+        assert_eq!(shown(&client, &id).await["status"], "VERIFYING");
+        let next = claim(&service).await;
+        assert_ne!(next.attempt.id, late.attempt.id);
+        settle(&service, &next, Decision::Verified).await;
+        let user = shown(&client, &id).await;
+        assert_eq!((&user["status"], &user["last_name"]), (&json!("VERIFIED"), &json!("Roe")));
+    }
 }

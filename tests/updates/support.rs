@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use chrono::TimeDelta;
 use kira_gateway::error::details;
 use kira_users::contract::v1;
 use kira_users::contract::v1::update_user_request::User as Change;
+use kira_users::domain::verification::{Assurance, Decision, Outcome, Reason};
+use kira_users::store::{ClaimedVerification, Found, ProviderAnswer, Settlement};
 use reqwest::Method;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
@@ -65,12 +68,7 @@ pub(crate) async fn grpc_update(client: &Client, id: &str, change: Option<Change
     Ok(response.into_inner().user.expect("a user"))
 }
 
-/// Runs SQL beside the service.
-pub(crate) async fn execute(service: &Service, sql: &str) {
-    service.database.look().await.execute_unprepared(sql).await.expect("the statement succeeds");
-}
-
-/// The texts of one column, in the order of another.
+/// The texts of one column.
 pub(crate) async fn texts(service: &Service, sql: &str) -> Vec<String> {
     let connection = service.database.look().await;
     let statement = Statement::from_string(connection.get_database_backend(), sql);
@@ -78,11 +76,33 @@ pub(crate) async fn texts(service: &Service, sql: &str) -> Vec<String> {
     rows.iter().map(|row| row.try_get_by_index(0).expect("a text")).collect()
 }
 
-/// Gives the only user an outcome, as a worker would.
-pub(crate) async fn decide(service: &Service, status: &str) {
-    execute(service, &format!("UPDATE users SET status = '{status}', version = version + 1")).await;
-    execute(service, &format!("UPDATE verification_attempts SET state = '{}'", status.to_lowercase())).await;
-    execute(service, "DELETE FROM jobs").await;
+/// Takes the only due job up, as a worker would.
+pub(crate) async fn claim(service: &Service) -> ClaimedVerification {
+    let store = &service.running.opened.store;
+    let claimed = store.claim_verifications(service.clock.as_ref(), "test", 10, TimeDelta::seconds(60)).await;
+    let mut claimed = claimed.expect("a claim");
+    assert_eq!(claimed.len(), 1, "one job is due and has something to do");
+    claimed.remove(0)
+}
+
+/// Hands the outcome of a claimed job in, as a worker would.
+pub(crate) async fn settle(service: &Service, claimed: &ClaimedVerification, decision: Decision) {
+    let outcome = Outcome { decision, assurance: Assurance::Simulated, reasons: vec![Reason::new("test", "A test")] };
+    let settlement = Settlement {
+        job_id: claimed.job_id,
+        lease: claimed.lease,
+        user_id: claimed.user.id,
+        attempt_id: claimed.attempt.id,
+        found: Found::Outcome { outcome, again_at: None },
+        answer: ProviderAnswer::default(),
+    };
+    let store = &service.running.opened.store;
+    store.settle_verifications(service.clock.as_ref(), vec![settlement]).await.expect("a settlement");
+}
+
+/// Gives the only user the outcome of its verification.
+pub(crate) async fn decide(service: &Service, decision: Decision) {
+    settle(service, &claim(service).await, decision).await;
 }
 
 /// The places and codes of a 400.
