@@ -78,6 +78,7 @@ fn each(
                     code.extend(quote!(if self.#rust == Some(Default::default()) { self.#rust = None; }));
                 }
             }
+            Member::Oneof(oneof) if oneof.late => {}
             Member::Oneof(oneof) => {
                 let (rust, path) = (&oneof.rust, &oneof.path);
                 let arms = oneof.fields.iter().filter(|field| schema.has_check(field)).map(|field| {
@@ -97,7 +98,7 @@ fn check(schema: &Schema, message: &MessageDescriptor, shape: &Shape) -> Result<
     for leaf in shape.leaves.iter().filter(|leaf| !leaf.is_output_only()) {
         code.extend(leaf_check(schema, leaf, place).with_context(|| leaf.field.descriptor.name().to_owned())?);
     }
-    for oneof in &shape.oneofs {
+    for oneof in shape.oneofs.iter().filter(|oneof| !oneof.late) {
         let rules = schema.extension(&oneof.descriptor.options(), "buf.validate.oneof");
         let required = rules.is_some_and(|rules| rules.flag("required"));
         let (rust, path, slot) = (&oneof.rust, &oneof.path, oneof.slot);

@@ -58,6 +58,8 @@ pub(crate) struct Oneof {
     pub(crate) path: TokenStream,
     pub(crate) flatten: bool,
     pub(crate) discriminator: Option<String>,
+    /// Whether only the service knows which member it is, and judges it.
+    pub(crate) late: bool,
     pub(crate) fields: Vec<Field>,
     pub(crate) slot: u32,
 }

@@ -265,10 +265,17 @@ impl Schema {
             path: quote!(#(#outer::)* #module::#name),
             flatten: shape.as_ref().is_some_and(|shape| shape.flag("flatten")),
             discriminator: shape.as_ref().and_then(|shape| shape.string("discriminator")),
+            late: shape.as_ref().is_some_and(|shape| shape.flag("late")),
             descriptor: descriptor.clone(),
             fields,
             slot: 0,
         })
+    }
+
+    /// Whether only the service can read the body of this request.
+    pub(crate) fn is_late(&self, message: &MessageDescriptor) -> Result<bool> {
+        let late = |member: &Member| matches!(member, Member::Oneof(oneof) if oneof.late);
+        Ok(self.members(message)?.iter().any(late))
     }
 
     fn field(&self, descriptor: &FieldDescriptor) -> Result<Field> {

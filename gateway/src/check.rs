@@ -54,14 +54,20 @@ pub struct Checker {
 /// All problems: those already `found` and the broken rules.
 pub fn accept<T: Check>(message: &mut T, now: DateTime<Utc>, mut found: Problems) -> Result<(), Problems> {
     message.clear_output_only();
-    let mut cx = Checker { now, path: Path::default(), base: 0, problems: Problems::default() };
-    message.check(&mut cx);
-    found.merge(cx.problems);
+    found.merge(broken_rules(message, now));
     if !found.is_empty() {
         return Err(found);
     }
     message.drop_empty();
     Ok(())
+}
+
+/// The broken rules of a message. `now` is the time of the request.
+#[must_use]
+pub fn broken_rules<T: Check>(message: &T, now: DateTime<Utc>) -> Problems {
+    let mut cx = Checker { now, path: Path::default(), base: 0, problems: Problems::default() };
+    message.check(&mut cx);
+    cx.problems
 }
 
 impl Checker {

@@ -9,6 +9,7 @@ pub mod check;
 mod checked;
 pub mod error;
 pub mod json;
+mod late;
 pub mod method;
 mod off_thread;
 pub mod problem;
@@ -18,6 +19,7 @@ pub mod template;
 pub mod text;
 
 pub use checked::{Checked, Clock, Headers};
+pub use late::{Late, LateRead, Unrecognized, other_kind};
 pub use method::{Access, Method, Methods};
 pub use off_thread::off_thread;
 pub use rest::{Gateway, Matched};

@@ -150,6 +150,14 @@ impl Problems {
         }
     }
 
+    /// The problems at other places, where what was checked is laid out otherwise than the request; those without a
+    /// place in the request are left out.
+    #[must_use]
+    pub fn relocated(self, place: impl Fn(&Problem) -> Option<Path>) -> Self {
+        let list = self.list.into_iter().filter_map(|problem| Some(Problem { path: place(&problem)?, ..problem }));
+        Self { list: list.collect(), unlisted: self.unlisted }
+    }
+
     /// All problems in the order headers, then fields in schema order, arrays by index.
     #[must_use]
     pub fn into_sorted(mut self) -> Vec<Problem> {

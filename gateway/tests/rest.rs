@@ -88,6 +88,7 @@ fn binding(method: &'static Method, verb: &'static str, template: &'static str) 
         template,
         variables: vec![Variable { name: "id", slot: 1, is_set: |note: &Note| !note.id.is_empty() }],
         body: (verb == "PUT").then_some(read),
+        late: false,
         set,
         query: verb == "GET",
         lists: &["tags"],

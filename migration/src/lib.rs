@@ -20,6 +20,7 @@ mod m20261123_000009_verification_attempts;
 mod m20261123_000010_idempotency_resources;
 mod m20261123_000011_client_roles;
 mod m20261123_000012_review_steps;
+mod m20261123_000013_discarded_objects;
 
 /// Every migration there is, in order.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000010_idempotency_resources::Migration),
             Box::new(m20261123_000011_client_roles::Migration),
             Box::new(m20261123_000012_review_steps::Migration),
+            Box::new(m20261123_000013_discarded_objects::Migration),
         ]
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows the contract, the database or the network, so every rule can be read and tested alone.
 
+pub mod changes;
 pub mod checks;
 pub mod eligibility;
 pub mod requirements;

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 pub(crate) mod examples;
+pub mod merge;
 pub mod subject;
 #[cfg(test)]
 mod tests;

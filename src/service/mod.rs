@@ -1,10 +1,14 @@
 //! What the service does: the calls of the contract, and what the owner of a user is shown of it.
 
 pub mod callbacks;
+mod discarded;
+mod etag;
 mod failure;
 pub mod orphans;
 pub mod response;
 pub mod reviews;
 pub mod tokens;
+mod updates;
 pub mod users;
+mod validation;
 pub mod verifications;

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::discarded;
 use crate::store::{Store, StoreError};
 use crate::vault::documents::{DocumentError, DocumentStore, hour_of};
 
@@ -33,15 +34,16 @@ pub enum SweepError {
     Documents(#[from] DocumentError),
 }
 
-/// Deletes the objects without a row among this installation's uploads of every hour that ended more than an hour
-/// before `now`.
+/// Deletes the objects of removed documents, and among this installation's uploads of every hour that ended more than an
+/// hour before `now` the objects without a row.
 ///
 /// Each hour is listed once in the life of a deployment; the watermark remembers how far that is. With nothing to do it
-/// costs one read of one row. Two replicas may sweep at once: both delete the same objects.
+/// costs two reads of a row. Two replicas may sweep at once: both delete the same objects.
 ///
 /// # Errors
 /// When the database or the document store is unavailable.
 pub async fn sweep(store: &Store, documents: &DocumentStore, now: DateTime<Utc>) -> Result<Swept, SweepError> {
+    discarded::sweep(store, documents).await?;
     let end = hour_of(now - GRACE);
     let mut swept = Swept::default();
     let mut hour = match store.watermark(WATERMARK).await? {

@@ -68,7 +68,27 @@ pub fn to_user(record: &Record, mut profile: Profile, catalogue: &Catalogue, num
         status_reasons: record.reasons.iter().cloned().map(status_reason).collect(),
         missing_fields: missing_fields(&report),
         eligible_products: eligible_products(record.status, &report, catalogue),
+        outcome: None,
     }
+}
+
+/// The identification entries and documents of an individual, which the answer of an update shows; none of a business,
+/// whose own fields show them.
+#[must_use]
+pub fn parts_of_individual(profile: &Profile, numbers: Numbers) -> (Vec<v1::Identification>, Vec<v1::Document>) {
+    let Profile::Individual(user) = profile else { return (Vec::new(), Vec::new()) };
+    let mut parts = Profile::Individual(v1::Individual {
+        identifying_information: user.identifying_information.clone(),
+        documents: user.documents.clone(),
+        ..v1::Individual::default()
+    });
+    if numbers == Numbers::Masked {
+        mask::mask(&mut parts);
+    }
+    let Profile::Individual(mut parts) = parts else { return (Vec::new(), Vec::new()) };
+    cut_upload_times(&mut parts.identifying_information);
+    parts.documents.iter_mut().for_each(cut_upload_time);
+    (parts.identifying_information, parts.documents)
 }
 
 /// The targets for which something is missing, each with the request names still needed.

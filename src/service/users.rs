@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
@@ -14,9 +14,10 @@ use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use super::etag;
 use super::failure::{corrupt, of_documents, of_store, of_vault};
 use super::response::{Numbers, Record, to_user};
-use crate::ambient::SharedAmbient;
+use crate::ambient::{Ambient, SharedAmbient};
 use crate::auth::Caller;
 use crate::contract::v1;
 use crate::contract::v1::users_service_server::UsersService;
@@ -27,7 +28,8 @@ use crate::domain::verification::{AttemptState, Trigger};
 use crate::profile::subject::subject;
 use crate::profile::{self, Draft, Planned, PlannedDocument};
 use crate::store::{
-    Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, Store, UserRecord,
+    Claim, ClaimScope, Creation, FIRST_VERSION, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, Store,
+    UserRecord,
 };
 use crate::telemetry;
 use crate::vault::documents::DocumentStore;
@@ -38,7 +40,7 @@ const CREATE_USER: &str = "create_user";
 /// Files of one request that are stored at the same time.
 const UPLOADS: usize = 4;
 /// Documents of one request; each is a row of the one statement that stores them all, and engines limit its parameters.
-const MAX_DOCUMENTS: usize = 1_000;
+pub(super) const MAX_DOCUMENTS: usize = 1_000;
 
 /// Creates and shows users.
 #[derive(Clone)]
@@ -75,13 +77,7 @@ impl UsersService for Users {
             return Err(corrupt("a request that was not checked"));
         };
         let scope = ClaimScope { client_id, operation: CREATE_USER, key };
-        let mut size = Size::default();
-        each_document(&user, &mut |document| size.add(document));
-        if size.documents > MAX_DOCUMENTS {
-            let message = format!("A request must contain at most {MAX_DOCUMENTS} documents");
-            return Err(error::invalid("too_big", message));
-        }
-        let size = size.bytes;
+        let size = weigh(&user)?;
         let draft = off_thread(size, move || Draft::new(user)).await?;
         let fingerprint = draft.fingerprint(|canonical| self.fingerprints.digest(canonical));
         // A repeated request must not upload its files again; without files the create itself finds the claim.
@@ -93,7 +89,7 @@ impl UsersService for Users {
         let report = judge(&subject(draft.profile()), self.catalogue.codes());
         let created = self.create(scope, fingerprint, draft.plan(self.ambient.as_ref()), &report).await?;
         match created {
-            Ok(user) => Ok(Response::new(v1::CreateUserResponse { user: Some(user) })),
+            Ok(user) => Ok(etag::tagged(v1::CreateUserResponse { user: Some(user) }, FIRST_VERSION)),
             Err(claim) => self.replay(client_id, claim, fingerprint).await,
         }
     }
@@ -102,9 +98,23 @@ impl UsersService for Users {
         let client_id = caller(&request)?.client_id;
         let id = request.into_inner().user_id.and_then(|id| Uuid::try_parse(&id).ok());
         let id = id.ok_or_else(|| corrupt("a request that was not checked"))?;
-        let user = self.find(client_id, id).await?;
-        let user = user.ok_or_else(|| user_not_found(id))?;
-        Ok(Response::new(v1::GetUserResponse { user: Some(user) }))
+        let (user, version) = self.find(client_id, id).await?.ok_or_else(|| user_not_found(id))?;
+        Ok(etag::tagged(v1::GetUserResponse { user: Some(user) }, version))
+    }
+
+    async fn update_user(
+        &self,
+        request: Request<v1::UpdateUserRequest>,
+    ) -> Result<Response<v1::UpdateUserResponse>, Status> {
+        self.update(request).await
+    }
+
+    async fn validate_user(
+        &self,
+        request: Request<v1::ValidateUserRequest>,
+    ) -> Result<Response<v1::ValidateUserResponse>, Status> {
+        let user = request.into_inner().user.ok_or_else(|| corrupt("a request that was not checked"))?;
+        Ok(Response::new(self.validate(user)?))
     }
 }
 
@@ -135,7 +145,7 @@ impl Users {
             kind,
             category: Some(subject(&profile).residence.as_str()),
             status: status.as_str(),
-            verification: triggers.then(|| self.new_verification(Trigger::Create, now)),
+            verification: triggers.then(|| self.new_verification(Trigger::Create)),
             missing: report.missing().map(|(target, fields)| (target.to_owned(), json!(fields))).collect(),
             wrapped_key,
             profile: data_key.seal(&Place::UserProfile, plaintext),
@@ -166,16 +176,9 @@ impl Users {
         }
     }
 
-    fn new_verification(&self, trigger: Trigger, now: DateTime<Utc>) -> NewVerification {
-        NewVerification {
-            attempt_id: self.ambient.new_id(),
-            trigger: trigger.as_str(),
-            state: AttemptState::Pending.as_str(),
-            deadline_at: now + self.verification_deadline,
-            job_id: self.ambient.new_id(),
-            run_at: now,
-            trace_context: telemetry::trace_context(),
-        }
+    /// An attempt that a worker may take up at once.
+    pub(super) fn new_verification(&self, trigger: Trigger) -> NewVerification {
+        new_verification(self.ambient.as_ref(), trigger, self.verification_deadline)
     }
 
     /// Answers a repeated request: the user as it is now (decisions, section 7).
@@ -188,29 +191,28 @@ impl Users {
         if claim.fingerprint != fingerprint {
             return Err(error::because(ErrorReason::IdempotencyKeyReused));
         }
-        let user = self.find(client_id, claim.user_id).await?;
-        let user = user.ok_or_else(|| corrupt("a claim without its user"))?;
-        let mut response = Response::new(v1::CreateUserResponse { user: Some(user) });
+        let found = self.find(client_id, claim.user_id).await?;
+        let (user, version) = found.ok_or_else(|| corrupt("a claim without its user"))?;
+        let mut response = etag::tagged(v1::CreateUserResponse { user: Some(user) }, version);
         response.metadata_mut().insert("idempotent-replayed", MetadataValue::from_static("true"));
         Ok(response)
     }
 
-    pub(super) async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<v1::User>, Status> {
-        let Some(row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
-        let (created_at, updated_at) = (row.created_at, row.updated_at);
-        let (verification_triggered, status_reasons) = (row.verification_triggered, row.status_reasons.clone());
+    /// A user as it is now, and its version.
+    pub(super) async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<(v1::User, i64)>, Status> {
+        let Some(mut row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
+        let (_, profile) = open_profile(&self.vault, &mut row)?;
         let status = row.status.parse().map_err(|_| corrupt("a stored status"))?;
-        let profile = open_profile(&self.vault, row)?;
-        let reasons = match status_reasons {
-            None => Vec::new(),
-            Some(reasons) => serde_json::from_value(reasons).map_err(|_| corrupt("the stored reasons of a status"))?,
-        };
-        let record = Record { id, status, reasons, verification_triggered, created_at, updated_at };
-        Ok(Some(to_user(&record, profile, &self.catalogue, self.numbers)))
+        let record = Record { updated_at: row.updated_at, ..record(&row, status)? };
+        Ok(Some((to_user(&record, profile, &self.catalogue, self.numbers), row.version)))
     }
 
     /// Seals the files and stores them, before the row that makes them visible.
-    async fn upload(&self, data_key: &DataKey, files: Vec<PlannedDocument>) -> Result<Vec<NewDocument>, Status> {
+    pub(super) async fn upload(
+        &self,
+        data_key: &DataKey,
+        files: Vec<PlannedDocument>,
+    ) -> Result<Vec<NewDocument>, Status> {
         let uploads = files.into_iter().map(|PlannedDocument { id, content, .. }| async move {
             let object_key = self.documents.object_key(self.ambient.now(), id);
             let sealing = data_key.clone();
@@ -230,19 +232,52 @@ fn owned(content: Bytes) -> Vec<u8> {
     content
 }
 
-fn kind(profile: &profile::Profile) -> &'static str {
+/// The kind of user, as the database names it.
+pub(super) fn kind(profile: &profile::Profile) -> &'static str {
     match profile {
         profile::Profile::Individual(_) => v1::UserType::Individual.json_name(),
         profile::Profile::Business(_) => v1::UserType::Business.json_name(),
     }
 }
 
-/// Opens what is known of a stored user.
-pub(super) fn open_profile(vault: &Vault, user: UserRecord) -> Result<profile::Profile, Status> {
-    let owner = Owner { client_id: user.client_id, user_id: user.id };
-    let data_key = vault.open_data_key(owner, &user.wrapped_key).map_err(of_vault)?;
-    let plaintext = zeroize::Zeroizing::new(data_key.open(&Place::UserProfile, user.profile).map_err(of_vault)?);
-    profile::decode(&plaintext).map_err(|_| corrupt("a stored profile"))
+/// Opens a stored user's key and, taking it out of the row, its profile.
+pub(super) fn open_profile(vault: &Vault, row: &mut UserRecord) -> Result<(DataKey, profile::Profile), Status> {
+    let owner = Owner { client_id: row.client_id, user_id: row.id };
+    let data_key = vault.open_data_key(owner, &row.wrapped_key).map_err(of_vault)?;
+    let sealed = std::mem::take(&mut row.profile);
+    let plaintext = zeroize::Zeroizing::new(data_key.open(&Place::UserProfile, sealed).map_err(of_vault)?);
+    let profile = profile::decode(&plaintext).map_err(|_| corrupt("a stored profile"))?;
+    Ok((data_key, profile))
+}
+
+/// What responses show of a row, at this status.
+pub(super) fn record(row: &UserRecord, status: UserStatus) -> Result<Record, Status> {
+    let reasons = match &row.status_reasons {
+        Some(reasons) if status.as_str() == row.status => serde_json::from_value(reasons.clone()),
+        _ => Ok(Vec::new()),
+    };
+    Ok(Record {
+        id: row.id,
+        status,
+        reasons: reasons.map_err(|_| corrupt("the stored reasons of a status"))?,
+        verification_triggered: row.verification_triggered,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+/// A new attempt, to be taken up at once.
+pub(super) fn new_verification(ambient: &dyn Ambient, trigger: Trigger, deadline: TimeDelta) -> NewVerification {
+    let now = ambient.now();
+    NewVerification {
+        attempt_id: ambient.new_id(),
+        trigger: trigger.as_str(),
+        state: AttemptState::Pending.as_str(),
+        deadline_at: now + deadline,
+        job_id: ambient.new_id(),
+        run_at: now,
+        trace_context: telemetry::trace_context(),
+    }
 }
 
 /// The client has no such user.
@@ -268,6 +303,20 @@ impl Size {
         self.documents += 1;
         self.bytes += document.file.as_ref().map_or(0, |file| file.content.len());
     }
+}
+
+/// The bytes of all files of a request together.
+///
+/// # Errors
+/// INVALID_ARGUMENT where it has more documents than a request may.
+pub(super) fn weigh(user: &v1::create_user_request::User) -> Result<usize, Status> {
+    let mut size = Size::default();
+    each_document(user, &mut |document| size.add(document));
+    if size.documents > MAX_DOCUMENTS {
+        let message = format!("A request must contain at most {MAX_DOCUMENTS} documents");
+        return Err(error::invalid("too_big", message));
+    }
+    Ok(size.bytes)
 }
 
 /// Shows every document of a request to `see`.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::failure::{corrupt, of_store};
 use super::response::{status_reason, whole_seconds};
-use super::users::{caller, open_profile, user_not_found};
+use super::users::{caller, new_verification, open_profile, user_not_found};
 use crate::ambient::SharedAmbient;
 use crate::contract::v1;
 use crate::contract::v1::verifications_service_server::VerificationsService;
@@ -21,8 +21,7 @@ use crate::domain::requirements::report;
 use crate::domain::status::Status as UserStatus;
 use crate::domain::verification::{Assurance, AttemptState, Reason, Trigger};
 use crate::profile::subject::subject;
-use crate::store::{AttemptRecord, Claim, ClaimScope, NewClaim, NewVerification, Start, Store};
-use crate::telemetry;
+use crate::store::{AttemptRecord, Claim, ClaimScope, NewClaim, Start, Store};
 use crate::vault::{KeyedHash, Vault};
 
 /// The operation that idempotency keys of these requests are scoped to (decisions, section 7).
@@ -99,13 +98,13 @@ impl Verifications {
     /// Starts an attempt for the user as it is read here.
     async fn start(&self, scope: ClaimScope, user_id: Uuid, fingerprint: [u8; 32]) -> Result<Start, Status> {
         let user = self.store.find_user(scope.client_id, user_id).await.map_err(of_store)?;
-        let Some(user) = user else { return Ok(Start::NoUser) };
+        let Some(mut user) = user else { return Ok(Start::NoUser) };
         let version = user.version;
         let status: UserStatus = user.status.parse().map_err(|_| corrupt("a stored status"))?;
         if !matches!(status, UserStatus::Created | UserStatus::Rejected) {
             return Ok(Start::NotAllowed(status));
         }
-        let profile = open_profile(&self.vault, user)?;
+        let (_, profile) = open_profile(&self.vault, &mut user)?;
         let report = report(&subject(&profile), []);
         if !report.triggers_verification() {
             let mut problems = Problems::default();
@@ -114,16 +113,7 @@ impl Verifications {
             }
             return Err(error::invalid_request(problems));
         }
-        let now = self.ambient.now();
-        let new = NewVerification {
-            attempt_id: self.ambient.new_id(),
-            trigger: Trigger::Request.as_str(),
-            state: AttemptState::Pending.as_str(),
-            deadline_at: now + self.verification_deadline,
-            job_id: self.ambient.new_id(),
-            run_at: now,
-            trace_context: telemetry::trace_context(),
-        };
+        let new = new_verification(self.ambient.as_ref(), Trigger::Request, self.verification_deadline);
         let claim = NewClaim { operation: scope.operation, key: scope.key, fingerprint };
         let ambient = self.ambient.as_ref();
         let start = self.store.start_verification(ambient, scope.client_id, user_id, version, new, claim);

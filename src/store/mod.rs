@@ -12,6 +12,7 @@ mod queue;
 mod reviews;
 mod schema;
 mod sweeps;
+mod updates;
 mod users;
 mod verification;
 
@@ -24,8 +25,10 @@ pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
 pub use error::{Cause, StoreError};
 pub use keys::SigningKeyRecord;
 pub use reviews::{ReviewPage, ReviewRecord, ReviewStepRecord, ReviewView, Reviewed};
-pub use users::{Claim, ClaimScope, Creation, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord};
-
+pub use updates::{Update, UserUpdate, VerificationChange};
+pub use users::{
+    Claim, ClaimScope, Creation, FIRST_VERSION, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord,
+};
 pub use verification::{AttemptRecord, ClaimedVerification, Found, ProviderAnswer, Settlement, Start};
 
 use batch::{Batch, Writer};

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use entity::{document, watermark};
+use entity::{discarded_object, document, watermark};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{Store, StoreError};
 
@@ -30,6 +30,32 @@ impl Store {
             referenced.extend(found);
         }
         Ok(referenced)
+    }
+
+    /// Objects whose documents are gone, the longest gone first.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    pub async fn discarded_objects(&self, limit: u64) -> Result<Vec<String>, StoreError> {
+        let found = discarded_object::Entity::find()
+            .select_only()
+            .column(discarded_object::Column::ObjectKey)
+            .order_by_asc(discarded_object::Column::DiscardedAt)
+            .limit(limit)
+            .into_tuple::<String>();
+        Ok(found.all(self.read()).await?)
+    }
+
+    /// Forgets discarded objects once they are deleted.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    pub async fn forget_discarded_objects(&self, keys: &[String]) -> Result<(), StoreError> {
+        for keys in keys.chunks(AT_ONCE) {
+            let gone = discarded_object::Column::ObjectKey.is_in(keys);
+            discarded_object::Entity::delete_many().filter(gone).exec(self.write()).await?;
+        }
+        Ok(())
     }
 
     /// How far a sweep has got: everything before is done. None: it never ran.

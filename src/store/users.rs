@@ -12,7 +12,7 @@ pub(super) const VERIFICATION: &str = "verification";
 /// The state of a job that is not done; one that is done is deleted.
 pub(super) const QUEUED: &str = "queued";
 /// The version of a user that has never been changed.
-const FIRST_VERSION: i64 = 1;
+pub const FIRST_VERSION: i64 = 1;
 
 /// Everything a create writes.
 #[derive(Clone, Debug)]
@@ -306,7 +306,14 @@ impl NewVerification {
 }
 
 impl NewEvent {
-    fn into_row(self, client_id: Uuid, user_id: Uuid, sequence: i64, now: DateTime<Utc>) -> event::ActiveModel {
+    /// The event of a user who has reached the version `sequence`.
+    pub(super) fn into_row(
+        self,
+        client_id: Uuid,
+        user_id: Uuid,
+        sequence: i64,
+        now: DateTime<Utc>,
+    ) -> event::ActiveModel {
         event::ActiveModel {
             id: Set(self.id),
             client_id: Set(client_id),

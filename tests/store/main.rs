@@ -10,4 +10,5 @@ mod sample;
 mod schema;
 mod sealing;
 mod unavailable;
+mod updates;
 mod verification;

@@ -33,7 +33,9 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
     let request = super::type_path(schema, method, &method.input());
     let (verb, template) = (&binding.verb, &binding.template);
     let variables = variables(binding, &request);
-    let body = body(schema, binding, &request);
+    let late =
+        matches!(binding.body, Body::Whole) && super::is_own(&method.input()) && schema.is_late(&method.input())?;
+    let body = if late { quote!(::core::option::Option::None) } else { body(schema, binding, &request) };
     let (query, lists, closed) = query(schema, binding)?;
     let headers = headers(schema, method)?;
     let set = if super::is_own(&method.input()) {
@@ -55,6 +57,7 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
                 variables: #variables,
                 headers: &[#(#headers),*],
                 body: #body,
+                late: #late,
                 set: #set,
                 query: #query,
                 lists: &[#(#lists),*],

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use kira_gateway::error::{ErrorReason, status};
+use kira_gateway::error::{ErrorReason, invalid_request, status};
+use kira_gateway::problem::Problems;
+use kira_gateway::{Late, LateRead, Unrecognized};
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -12,8 +14,9 @@ use crate::v1::library_service_server::LibraryService;
 use crate::v1::{
     Book, BorrowBookRequest, CreateBookRequest, CreateBookResponse, CreateShelfRequest, CreateShelfResponse,
     DeleteBookRequest, GetBookRequest, GetFileRequest, GetFileResponse, GetShelfRequest, ListBooksRequest,
-    ListBooksResponse, ListShelvesResponse, Shelf, StampCardRequest, StampCardResponse, UpdateBookRequest,
-    UploadPagesRequest, UploadPagesResponse, WatchBooksRequest, WatchBooksResponse,
+    ListBooksResponse, ListShelvesResponse, RevalueBookRequest, RevalueBookResponse, Shelf, StampCardRequest,
+    StampCardResponse, UpdateBookRequest, UploadPagesRequest, UploadPagesResponse, WatchBooksRequest,
+    WatchBooksResponse, book,
 };
 
 /// A library in memory.
@@ -93,6 +96,27 @@ impl LibraryService for Library {
         self.book(&book.name)?;
         self.books().insert(book.name.clone(), book.clone());
         Ok(Response::new(book))
+    }
+
+    async fn revalue_book(
+        &self,
+        mut request: Request<RevalueBookRequest>,
+    ) -> Result<Response<RevalueBookResponse>, Status> {
+        let late = Late::of(&mut request);
+        let message = request.into_inner();
+        let (edition, read) = match self.book(&message.name)?.edition {
+            Some(book::Edition::Digital(_)) => ("digital", late.read::<RevalueBookRequest>("digital").await?),
+            _ => ("paper", late.read::<RevalueBookRequest>("paper").await?),
+        };
+        let read =
+            read.unwrap_or(LateRead { message, problems: Problems::default(), unrecognized: Unrecognized::default() });
+        if !read.problems.is_empty() {
+            return Err(invalid_request(read.problems));
+        }
+        let told = format!("{edition}: {:?}", read.message.edition);
+        let mut response = Response::new(RevalueBookResponse { told });
+        response.extensions_mut().insert(read.unrecognized);
+        Ok(response)
     }
 
     async fn delete_book(&self, request: Request<DeleteBookRequest>) -> Result<Response<()>, Status> {

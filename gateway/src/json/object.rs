@@ -228,17 +228,18 @@ impl<T: Union> Contents for Tagged<T> {
         let mut members = Members::new(reader);
         let mut before: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::new();
         let mut seen: HashSet<Cow<'de, str>> = HashSet::new();
-        let mut known = false;
+        let told = reader.take_told();
+        let mut known = told.is_some_and(|tag| object.choose(tag));
         while let Some(key) = entries.next_key_seed(Key)? {
             if !known && !seen.insert(key.clone()) {
                 return Err(reader.duplicate(&key));
             }
             if key == T::DISCRIMINATOR {
                 let tag = members.value::<Tag, A>(&mut entries, T::SLOT, T::DISCRIMINATOR)?.unwrap_or_default();
-                if !object.choose(&tag) {
+                known = told.map_or_else(|| object.choose(&tag), |told| told == tag);
+                if !known {
                     break;
                 }
-                known = true;
                 for (key, value) in before.drain(..) {
                     read_kept(&mut object, &mut members, key, value, reader)?;
                 }
@@ -264,7 +265,10 @@ impl<T: Union> Contents for Tagged<T> {
                 entries.next_value_seed(Skip(reader))?;
             }
             reader.forget();
-            let expected = expected_values(T::TAGS.iter().copied());
+            let expected = match &told {
+                Some(told) => expected_values([*told]),
+                None => expected_values(T::TAGS.iter().copied()),
+            };
             reader.enter(Step::Key { slot: T::SLOT, name: Cow::Borrowed(T::DISCRIMINATOR) });
             reader.problem("invalid_union_discriminator", format!("Invalid discriminator value. Expected {expected}"));
             reader.leave();

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::object::Union;
 use crate::problem::{Path, Problems, Step};
 
 /// How deep a body may nest (decisions, section 2).
@@ -46,6 +47,16 @@ pub trait FromJson {
 /// Reads a body whole; never fails, but lists what is wrong.
 #[must_use]
 pub fn read<T: FromJson>(body: &[u8]) -> Body<T::Value> {
+    read_told::<T>(body, None)
+}
+
+/// As [`read`], of an object whose kind is known already: its discriminator need not be given, and cannot be another.
+#[must_use]
+pub fn read_as<T: Union + FromJson<Value = T>>(body: &[u8], tag: &'static str) -> Body<T> {
+    read_told::<T>(body, Some(tag))
+}
+
+fn read_told<T: FromJson>(body: &[u8], told: Option<&'static str>) -> Body<T::Value> {
     let text = match std::str::from_utf8(body) {
         Ok(text) => text,
         Err(error) => {
@@ -53,7 +64,7 @@ pub fn read<T: FromJson>(body: &[u8]) -> Body<T::Value> {
             return invalid(format!("Body is not valid UTF-8 at line {line} column {column}"));
         }
     };
-    let reader = Reader::new(text);
+    let reader = Reader::new(text, told);
     let mut json = serde_json::Deserializer::from_str(text);
     // The reader counts depth itself; its limit is what keeps the stack small.
     json.disable_recursion_limit();
@@ -83,6 +94,7 @@ fn position(text: &[u8]) -> (usize, usize) {
 #[derive(Debug)]
 pub struct Reader<'de> {
     text: &'de str,
+    told: Cell<Option<&'static str>>,
     depth: Cell<u32>,
     values: Cell<u32>,
     state: RefCell<State>,
@@ -106,8 +118,20 @@ struct State {
 }
 
 impl<'de> Reader<'de> {
-    fn new(text: &'de str) -> Self {
-        Self { text, depth: Cell::new(0), values: Cell::new(0), state: RefCell::default(), stopped: RefCell::default() }
+    fn new(text: &'de str, told: Option<&'static str>) -> Self {
+        Self {
+            text,
+            told: Cell::new(told),
+            depth: Cell::new(0),
+            values: Cell::new(0),
+            state: RefCell::default(),
+            stopped: RefCell::default(),
+        }
+    }
+
+    /// The kind of the outermost object, where it is known before the body is read.
+    pub(super) fn take_told(&self) -> Option<&'static str> {
+        self.told.take()
     }
 
     /// Records a problem at the current place.

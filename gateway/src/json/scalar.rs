@@ -284,7 +284,7 @@ pub(crate) fn unknown_value<E: JsonEnum>(received: &str) -> String {
 }
 
 /// The values of a list in a sentence: `'a' | 'b'`.
-pub fn expected_values(names: impl Iterator<Item = &'static str>) -> String {
+pub fn expected_values(names: impl IntoIterator<Item = &'static str>) -> String {
     let mut text = String::new();
     for name in names {
         if !text.is_empty() {

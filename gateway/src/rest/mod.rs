@@ -21,6 +21,7 @@ use crate::method::Method;
 use crate::router::{Found, RouteError, Router};
 
 pub use request::read_field;
+pub(crate) use request::unrecognized;
 pub use respond::{json_list, push_segment};
 pub use route::{Binding, ReadBody, Route, ServiceFuture, Variable};
 

@@ -9,6 +9,7 @@ use super::query::pairs;
 use super::route::Binding;
 use crate::checked::Decoded;
 use crate::json::{self, FromJson};
+use crate::late::LateBody;
 use crate::off_thread::off_thread;
 use crate::problem::{Path, Problem, Problems, Step};
 
@@ -25,13 +26,21 @@ impl Incoming {
     ///
     /// # Errors
     /// INTERNAL where the body cannot be read for a reason that is not the caller's.
-    pub(super) async fn decode<Q, R>(self, binding: &Binding<Q, R>) -> Result<(tonic::Request<Q>, Vec<Problem>), Status>
+    pub(super) async fn decode<Q, R>(
+        mut self,
+        binding: &Binding<Q, R>,
+    ) -> Result<(tonic::Request<Q>, Vec<Problem>), Status>
     where
         Q: Default + Send + 'static,
     {
         let read = match binding.body {
             // The buffer is shared and not copied: the message takes what it keeps.
             Some(read) => off_thread(self.body.len(), move || read(&self.body)).await?,
+            None if binding.late => {
+                let strict = headers::prefers_strict(&self.head.headers);
+                self.head.extensions.insert(LateBody { bytes: self.body, strict });
+                json::Body::default()
+            }
             None => json::Body::default(),
         };
         let (mut message, mut problems) = (read.message, read.problems);
@@ -82,7 +91,8 @@ fn read_query<Q, R>(binding: &Binding<Q, R>, query: &str, message: &mut Q, probl
 
 const UNRECOGNIZED: &str = "unrecognized_keys";
 
-fn unrecognized(path: Path) -> Problem {
+/// What is said of a key that nobody knows.
+pub(crate) fn unrecognized(path: Path) -> Problem {
     let key = match path.0.last() {
         Some(Step::Key { name, .. }) => short(name).to_owned(),
         _ => path.to_string(),

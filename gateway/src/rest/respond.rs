@@ -8,6 +8,7 @@ use tonic::body::Body;
 
 use super::headers;
 use crate::json::{ToJson, Writer};
+use crate::late::Unrecognized;
 use crate::method::Method;
 use crate::problem::Problem;
 
@@ -43,7 +44,9 @@ pub(super) fn unary<R>(
     answer: tonic::Response<R>,
     unknown: &[Problem],
 ) -> Response<Body> {
-    let (metadata, message, extensions) = answer.into_parts();
+    let (metadata, message, mut extensions) = answer.into_parts();
+    let late = extensions.remove::<Unrecognized>().unwrap_or_default().0;
+    let unknown = if late.is_empty() { unknown } else { &late };
     let (mut headers, replayed) = headers::outgoing(metadata);
     let body = with_warnings(write(&message), unknown);
     let (status, location) =

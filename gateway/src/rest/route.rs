@@ -39,6 +39,8 @@ pub struct Binding<Q, R> {
     pub headers: &'static [&'static str],
     /// Reads the body, where there is one.
     pub body: Option<ReadBody<Q>>,
+    /// Whether the body waits for the service, which alone knows its kind. See [`crate::Late`].
+    pub late: bool,
     /// Fills the field at a path from a text; false where there is no such field.
     pub set: fn(&mut Q, &str, &str, &mut Problems) -> bool,
     /// Whether fields are filled from the query.
@@ -123,7 +125,7 @@ impl Route {
             // The generator has read the rule; only a `custom` kind that is no token could fail, and it finds nothing.
             verb: http::Method::from_bytes(binding.verb.as_bytes()).unwrap_or_default(),
             template: binding.template,
-            reads_body: binding.body.is_some(),
+            reads_body: binding.body.is_some() || binding.late,
             handler: Box::new(move |incoming| {
                 let answer = serve(Arc::clone(&binding), Arc::clone(&call), incoming);
                 Box::pin(async move { answer.await.unwrap_or_else(|status| rest_response(&status)) })

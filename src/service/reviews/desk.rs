@@ -90,7 +90,8 @@ impl ReviewDesk {
         let record = self.find(id).await?;
         let review = self.show(&record).await?;
         let user = self.users.find(record.client_id, record.user_id).await?;
-        Ok((review, user.ok_or_else(|| corrupt("a review without its user"))?))
+        let (user, _) = user.ok_or_else(|| corrupt("a review without its user"))?;
+        Ok((review, user))
     }
 
     /// Takes a step; the review as it is after it.

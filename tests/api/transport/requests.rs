@@ -34,7 +34,7 @@ async fn another_method_of_a_known_path_is_told_which_are_allowed() {
     let user = format!("/v1/users/{}", Uuid::new_v4());
     for (path, methods, allow) in [
         ("/v1/users", [Method::GET, Method::PUT, Method::DELETE], "POST"),
-        (user.as_str(), [Method::POST, Method::OPTIONS, Method::DELETE], "GET, HEAD"),
+        (user.as_str(), [Method::POST, Method::OPTIONS, Method::DELETE], "GET, HEAD, PATCH, PUT"),
         ("/auth", [Method::GET, Method::PUT, Method::PATCH], "POST"),
     ] {
         for method in methods {
