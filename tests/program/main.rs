@@ -12,3 +12,4 @@ mod harness;
 mod log;
 mod migrate;
 mod program;
+mod worker;
