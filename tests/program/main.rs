@@ -13,3 +13,4 @@ mod log;
 mod migrate;
 mod panic;
 mod program;
+mod worker;

@@ -92,6 +92,13 @@ impl Setup {
         Program::start(self.command(&[]))
     }
 
+    /// Starts the worker without the service, and waits until it works.
+    pub(crate) fn work(&self) -> Program {
+        let program = Program::start(self.command(&["worker"]));
+        program.log.wait_for("working");
+        program
+    }
+
     /// Starts the service, and waits until it is ready.
     pub(crate) fn serve(&self) -> Program {
         let program = self.start();
