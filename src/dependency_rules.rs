@@ -14,12 +14,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("profile", &["ambient", "contract", "domain"]),
     ("server", &["ambient", "auth", "store"]),
-    ("service", &["ambient", "auth", "contract", "domain", "profile", "store", "telemetry", "vault", "verification"]),
+    (
+        "service",
+        &["ambient", "auth", "contract", "domain", "profile", "signing", "store", "telemetry", "vault", "verification"],
+    ),
     ("signing", &[]),
     ("store", &["ambient", "domain"]),
     ("telemetry", &["config"]),
     ("vault", &["ambient"]),
-    ("verification", &["ambient", "contract", "domain", "profile", "store", "telemetry", "vault"]),
+    ("verification", &["ambient", "contract", "domain", "profile", "signing", "store", "telemetry", "vault"]),
 ];
 
 /// The crates that only `store` may know.

@@ -3,38 +3,31 @@
 mod banner;
 mod keys;
 mod open;
+mod services;
 mod tasks;
+mod verification;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kira_gateway::Checked;
-use kira_gateway::method::Methods;
-use kira_gateway::rest::Gateway;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
+use tokio::sync::Notify;
 
 pub use self::open::{AppError, Opened, open};
+pub use self::services::review_desk;
+pub use self::verification::work;
 
+use self::services::{Health, Services};
 use self::tasks::{Recurring, Tasks};
 use crate::ambient::{SharedAmbient, System};
 use crate::auth::{Authenticator, REFRESH_INTERVAL, StoreDirectory};
 use crate::config::Config;
-use crate::contract::{self, v1};
-use crate::domain::eligibility::{Catalogue, Product};
 use crate::server::admin::Readiness;
-use crate::server::{self, GrpcDoor, RateLimits, RestDoor, Shared, admin, listener};
+use crate::server::{self, RateLimits, Shared, admin, listener};
 use crate::service::orphans;
-use crate::service::response::Numbers;
-use crate::service::reviews::{ReviewDesk, Reviews};
-use crate::service::tokens::Tokens;
-use crate::service::users::Users;
-use crate::vault::documents::DocumentStore;
+use crate::verification::Worker;
 
 /// How often the files of requests that failed are looked for.
 const SWEEP: Recurring =
@@ -82,6 +75,8 @@ pub struct Running {
     pub admin_addr: SocketAddr,
     /// The database, the key ring and the clock.
     pub opened: Opened,
+    /// Verifies users; it runs unless the configuration leaves that to other processes.
+    pub worker: Arc<Worker>,
     readiness: Readiness,
     health: Health,
     doors: Tasks,
@@ -106,9 +101,10 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     let directory = Arc::new(StoreDirectory::new(opened.store.clone(), opened.vault.clone()));
     let authenticator = Authenticator::open(&config.auth, directory, Arc::clone(&opened.ambient)).await;
     let authenticator = Arc::new(authenticator.map_err(AppError::start)?);
-    let users = users(config, &opened).await?;
-    let documents = users.documents.clone();
-    let reviews = Reviews { desk: ReviewDesk { users: users.clone(), four_eyes: config.review.four_eyes } };
+    let wanted = Arc::new(Notify::new());
+    let services = Services::open(config, &opened, Arc::clone(&authenticator), Arc::clone(&wanted)).await?;
+    let documents = services.documents().clone();
+    let worker = verification::worker(config, &opened, documents.clone(), wanted)?;
 
     let shared = Shared {
         ambient: Arc::clone(&opened.ambient),
@@ -120,10 +116,8 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
         max_body_bytes: config.server.max_body_bytes,
         request_timeout: config.server.request_timeout,
     };
-    let tokens = Tokens { authenticator: Arc::clone(&authenticator) };
     let doors = Tasks::default();
-    let (rest, grpc, health) =
-        open_doors(Services { users, tokens, reviews }, config, &opened.ambient, doors.token()).await?;
+    let (rest, grpc, health) = services.doors(config, &opened.ambient, doors.token()).await?;
 
     let http_listener = bind(config.server.http_addr).await?;
     let grpc_listener = bind(config.server.grpc_addr).await?;
@@ -151,6 +145,11 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
             }
         })
     });
+    if config.verification.worker {
+        verification::run(&worker, &background, &readiness);
+    } else {
+        verification::show(&worker, &readiness);
+    }
     readiness.ready(opened.store.clone());
     let (ready, reported) = (readiness.clone(), health.clone());
     background.spawn(|stop| {
@@ -159,7 +158,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
             async move { health.report(readiness.obstacle().await.is_none()).await }
         })
     });
-    Ok(Running { http_addr, grpc_addr, admin_addr, opened, readiness, health, doors, background, admin })
+    Ok(Running { http_addr, grpc_addr, admin_addr, opened, worker, readiness, health, doors, background, admin })
 }
 
 impl Running {
@@ -182,99 +181,6 @@ impl Running {
         }
         self.admin.stop();
     }
-}
-
-/// The reviews of an opened installation, for the command line.
-///
-/// # Errors
-/// The configuration cannot work.
-pub async fn review_desk(config: &Config, opened: &Opened) -> Result<ReviewDesk, AppError> {
-    keys::check(opened).await?;
-    Ok(ReviewDesk { users: users(config, opened).await?, four_eyes: config.review.four_eyes })
-}
-
-async fn users(config: &Config, opened: &Opened) -> Result<Users, AppError> {
-    let installation = keys::installation(opened).await?;
-    Ok(Users {
-        store: opened.store.clone(),
-        vault: opened.vault.clone(),
-        documents: DocumentStore::open(&config.documents.url, installation).map_err(AppError::start)?,
-        ambient: Arc::clone(&opened.ambient),
-        fingerprints: keys::fingerprints(opened).await?,
-        catalogue: catalogue(config)?,
-        numbers: if config.mask_numbers { Numbers::Masked } else { Numbers::Clear },
-    })
-}
-
-/// The services of the contract.
-struct Services {
-    users: Users,
-    tokens: Tokens,
-    reviews: Reviews,
-}
-
-/// The two doors to the same services, and what the second says of its health. gRPC's own streams end at `stop`.
-async fn open_doors(
-    services: Services,
-    config: &Config,
-    ambient: &SharedAmbient,
-    stop: &CancellationToken,
-) -> Result<(RestDoor, GrpcDoor, Health), AppError> {
-    let clock = Arc::clone(ambient);
-    let clock: kira_gateway::Clock = Arc::new(move || clock.now());
-    let users = Arc::new(Checked::new(services.users, Arc::clone(&clock)));
-    let tokens = Arc::new(Checked::new(services.tokens, Arc::clone(&clock)));
-    let reviews = Arc::new(Checked::new(services.reviews, clock));
-    let gateway = Gateway::builder()
-        .routes(v1::users_service_rest::routes(Arc::clone(&users)))
-        .routes(v1::auth_service_rest::routes(Arc::clone(&tokens)))
-        .routes(v1::reviews_service_rest::routes(Arc::clone(&reviews)))
-        .build()
-        .map_err(AppError::start)?;
-
-    let max = usize::try_from(config.server.max_body_bytes).unwrap_or(usize::MAX);
-    let users = v1::users_service_server::UsersServiceServer::from_arc(users).max_decoding_message_size(max);
-    let tokens = v1::auth_service_server::AuthServiceServer::from_arc(tokens).max_decoding_message_size(max);
-    let reviews = v1::reviews_service_server::ReviewsServiceServer::from_arc(reviews).max_decoding_message_size(max);
-    let (health, health_service) = tonic_health::server::health_reporter();
-    let health = Health(health);
-    health.report(true).await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(contract::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(AppError::start)?;
-    let routes =
-        Routes::new(users).add_service(tokens).add_service(reviews).add_service(health_service).add_service(reflection);
-    let methods = Methods::new(&[
-        v1::users_service_rest::METHODS,
-        v1::auth_service_rest::METHODS,
-        v1::reviews_service_rest::METHODS,
-    ]);
-    Ok((RestDoor::new(gateway), GrpcDoor::new(routes, methods, stop.clone()), health))
-}
-
-/// What gRPC's health service answers.
-#[derive(Clone)]
-struct Health(HealthReporter);
-
-impl Health {
-    /// Says of the whole (the empty name) and of every service whether it may get traffic.
-    async fn report(&self, serving: bool) {
-        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-        let services = ["UsersService", "AuthService", "ReviewsService"].map(|name| format!("kira.users.v1.{name}"));
-        for service in std::iter::once(String::new()).chain(services) {
-            self.0.set_service_status(service, status).await;
-        }
-    }
-}
-
-fn catalogue(config: &Config) -> Result<Catalogue, AppError> {
-    let product = |product: &crate::config::Product| {
-        let code = product.code.parse().map_err(AppError::start)?;
-        Ok(Product { id: product.id, code, name: product.name.clone() })
-    };
-    config.products.iter().map(product).collect::<Result<Vec<_>, AppError>>().map(Catalogue)
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {

@@ -33,6 +33,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Run the service (what happens without a command)
     Serve,
+    /// Verify users without serving: for servers with KIRA_WORKER=false
+    Worker,
     /// Bring the database schema up to date, and say what was applied
     Migrate,
     /// Manage the clients that may call the service

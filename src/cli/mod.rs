@@ -51,7 +51,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let guard = {
         let _context = runtime.enter();
-        let serves = matches!(command, Command::Serve);
+        let serves = matches!(command, Command::Serve | Command::Worker);
         telemetry::init(&if serves { config.telemetry.clone() } else { quiet(&config.telemetry) })?
     };
     let outcome = match command {
@@ -74,6 +74,7 @@ async fn execute(command: Command, config: Config) -> Result<(), Failure> {
             reviews::execute(command, desk).await
         }
         Command::Keys(command) => keys::execute(command, open_current(&config).await?, &config.auth).await,
+        Command::Worker => Ok(app::work(config).await?),
         Command::Serve | Command::Healthcheck { .. } => Ok(app::serve(config).await?),
     }
 }

@@ -16,6 +16,7 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 mod value;
+mod verification;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use self::storage::{DatabaseConfig, DocumentsConfig, VaultConfig};
 pub use self::table::{CONFIG_FILE_ENV, SETTINGS, Setting, help_table, reference_table};
 pub use self::telemetry::{LogFormat, TelemetryConfig};
 pub use self::value::parse_duration;
+pub use self::verification::{ProviderKind, VendorConfig, VerificationConfig};
 
 use self::reader::Reader;
 use self::source::Source;
@@ -53,6 +55,8 @@ pub struct Config {
     pub mask_numbers: bool,
     /// How humans decide.
     pub review: ReviewConfig,
+    /// Verification in the background.
+    pub verification: VerificationConfig,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
     /// The product catalogue, in the order in which it is shown.
@@ -86,10 +90,23 @@ impl Config {
         let auth = AuthConfig::read(&mut reader);
         let mask_numbers = reader.required("responses.mask_numbers");
         let review = ReviewConfig::read(&mut reader);
+        let verification = VerificationConfig::read(&mut reader);
         let telemetry = TelemetryConfig::read(&mut reader);
         let products = products::read(&mut reader);
         if reader.problems.is_empty() {
-            Ok(Self { data_dir, server, database, documents, vault, auth, mask_numbers, review, telemetry, products })
+            Ok(Self {
+                data_dir,
+                server,
+                database,
+                documents,
+                vault,
+                auth,
+                mask_numbers,
+                review,
+                verification,
+                telemetry,
+                products,
+            })
         } else {
             Err(ConfigError { problems: reader.problems })
         }

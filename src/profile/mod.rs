@@ -243,6 +243,19 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
+/// The documents of a stored user that have a file, in the order of the profile.
+#[must_use]
+pub fn documents(profile: &Profile) -> Vec<&v1::Document> {
+    let (persons, entries, documents) = match profile {
+        Profile::Individual(user) => (&[][..], &user.identifying_information, &user.documents),
+        Profile::Business(user) => (&user.associated_persons[..], &user.identifying_information, &user.documents),
+    };
+    let of_persons = persons.iter().flat_map(|person| &person.identifying_information);
+    let all = of_persons.chain(entries).flat_map(|entry| &entry.documents).chain(documents);
+    // Only a document that brought a file has a hash.
+    all.filter(|document| !document.sha256.is_empty()).collect()
+}
+
 /// A text that is there: an empty one counts as absent (decisions, section 2).
 pub(crate) fn filled(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !text.is_empty())

@@ -1,6 +1,6 @@
 //! The operators' port: is the process alive, and may it get traffic.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -18,6 +18,19 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Readiness {
     state: Arc<Mutex<State>>,
+    detail: Arc<OnceLock<Detail>>,
+}
+
+/// Something that operators are shown at `/readyz`, whether ready or not.
+struct Detail {
+    name: &'static str,
+    value: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
+}
+
+impl std::fmt::Debug for Detail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -31,7 +44,7 @@ impl Readiness {
     /// Not ready: `reason`.
     #[must_use]
     pub fn waiting(reason: impl Into<String>) -> Self {
-        Self { state: Arc::new(Mutex::new(State::Waiting(reason.into()))) }
+        Self { state: Arc::new(Mutex::new(State::Waiting(reason.into()))), detail: Arc::default() }
     }
 
     /// Makes it ready as long as `store` answers.
@@ -42,6 +55,20 @@ impl Readiness {
     /// Makes it not ready: `reason`. True where that is news.
     pub fn wait(&self, reason: &str) -> bool {
         !matches!(self.set(State::Waiting(reason.to_owned())), State::Waiting(known) if known == reason)
+    }
+
+    /// Shows `value` under `name` at every later question; it has no say in the readiness. The first one counts.
+    pub fn show(&self, name: &'static str, value: impl Fn() -> serde_json::Value + Send + Sync + 'static) {
+        // A second detail would have no reader; the composition root sets one.
+        let _ = self.detail.set(Detail { name, value: Box::new(value) });
+    }
+
+    /// `body` with the detail, if there is one.
+    fn with_detail(&self, mut body: serde_json::Value) -> serde_json::Value {
+        if let Some(Detail { name, value }) = self.detail.get() {
+            body[*name] = value();
+        }
+        body
     }
 
     fn set(&self, state: State) -> State {
@@ -70,9 +97,10 @@ pub fn service(readiness: Readiness) -> impl HttpService {
             match request.uri().path() {
                 "/healthz" => answer(StatusCode::OK, &json!({"status": "ok"})),
                 "/readyz" => match readiness.obstacle().await {
-                    None => answer(StatusCode::OK, &json!({"status": "ready"})),
+                    None => answer(StatusCode::OK, &readiness.with_detail(json!({"status": "ready"}))),
                     Some(reason) => {
-                        answer(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "not ready", "reason": reason}))
+                        let body = readiness.with_detail(json!({"status": "not ready", "reason": reason}));
+                        answer(StatusCode::SERVICE_UNAVAILABLE, &body)
                     }
                 },
                 _ => answer(StatusCode::NOT_FOUND, &json!({"code": "not_found", "message": "Route not found"})),

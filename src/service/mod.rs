@@ -1,5 +1,6 @@
 //! What the service does: the calls of the contract, and what the owner of a user is shown of it.
 
+pub mod callbacks;
 mod discarded;
 mod etag;
 mod failure;
@@ -10,3 +11,4 @@ pub mod tokens;
 mod updates;
 pub mod users;
 mod validation;
+pub mod verifications;

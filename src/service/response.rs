@@ -11,16 +11,19 @@ use crate::contract::v1;
 use crate::domain::eligibility::{Catalogue, ProductCode, eligible};
 use crate::domain::requirements::{Report, report};
 use crate::domain::status::{Status, VerificationStatus};
+use crate::domain::verification::Reason;
 use crate::profile::subject::subject;
 use crate::profile::{Profile, filled};
 
 /// What the database keeps in clear about a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The user's identifier.
     pub id: Uuid,
     /// Where the verification stands.
     pub status: Status,
+    /// Why the status is what it is.
+    pub reasons: Vec<Reason>,
     /// Whether the create started a verification by itself.
     pub verification_triggered: bool,
     /// When the user was made.
@@ -62,7 +65,7 @@ pub fn to_user(record: &Record, mut profile: Profile, catalogue: &Catalogue, num
         metadata: Some(parts.metadata),
         details: Some(parts.details),
         verification_triggered: record.verification_triggered,
-        status_reasons: Vec::new(),
+        status_reasons: record.reasons.iter().cloned().map(status_reason).collect(),
         missing_fields: missing_fields(&report),
         eligible_products: eligible_products(record.status, &report, catalogue),
         outcome: None,
@@ -92,6 +95,13 @@ pub fn parts_of_individual(profile: &Profile, numbers: Numbers) -> (Vec<v1::Iden
 #[must_use]
 pub fn missing_fields(report: &Report) -> std::collections::BTreeMap<String, v1::MissingFields> {
     report.missing().map(|(target, fields)| (target.to_owned(), v1::MissingFields { fields })).collect()
+}
+
+/// A reason as clients are shown it.
+#[must_use]
+pub fn status_reason(reason: Reason) -> v1::StatusReason {
+    let Reason { code, message, path } = reason;
+    v1::StatusReason { code, message, path }
 }
 
 /// What the two kinds of user put into a response in different ways.
@@ -189,6 +199,7 @@ fn verification_status(status: VerificationStatus) -> v1::VerificationStatus {
     }
 }
 
+/// A time as responses show it.
 pub(super) fn whole_seconds(time: DateTime<Utc>) -> Timestamp {
     Timestamp { seconds: time.timestamp(), nanos: 0 }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::failure::{corrupt, of_store};
 use super::response::{Record, parts_of_individual, to_user};
-use super::users::{MAX_DOCUMENTS, Users, caller, kind, not_found};
+use super::users::{MAX_DOCUMENTS, Users, caller, kind, open, reasons_of, user_not_found};
 use super::{discarded, etag};
 use crate::contract::v1;
 use crate::contract::v1::update_user_request::User as Change;
@@ -52,7 +52,7 @@ impl Users {
         let v1::UpdateUserRequest { user, user_id, if_match } = request.into_inner();
         let id = user_id.and_then(|id| Uuid::try_parse(&id).ok());
         let id = id.ok_or_else(|| corrupt("a request that was not checked"))?;
-        let mut row = self.store.find_user(client_id, id).await.map_err(of_store)?.ok_or_else(|| not_found(id))?;
+        let mut row = self.store.find_user(client_id, id).await.map_err(of_store)?.ok_or_else(|| user_not_found(id))?;
         let (change, problems, unrecognized) = read(late, user, &row).await?;
         let prepared = Prepared::new(change, self.ambient.as_ref());
         if prepared.documents() > MAX_DOCUMENTS {
@@ -79,7 +79,7 @@ impl Users {
                     return Err(status);
                 }
             }
-            row = self.store.find_user(client_id, id).await.map_err(of_store)?.ok_or_else(|| not_found(id))?;
+            row = self.store.find_user(client_id, id).await.map_err(of_store)?.ok_or_else(|| user_not_found(id))?;
         }
         self.discard(pending).await;
         Err(error::status_with_retry(ErrorReason::Unavailable, RETRY_AFTER))
@@ -89,7 +89,7 @@ impl Users {
     /// its version.
     async fn write(&self, row: &mut UserRecord, pending: &mut Pending) -> Result<Option<(v1::User, i64)>, Status> {
         let now = self.ambient.now();
-        let (data_key, stored) = self.open(row)?;
+        let (data_key, stored) = open(&self.vault, row)?;
         let was_complete = judge(&subject(&stored), []).triggers_verification();
         let merged = pending.prepared.clone().merge(stored).map_err(|_| corrupt("the kind of a stored user"))?;
         let accepted = merged.judge(now, pending.problems.clone()).map_err(error::invalid_request)?;
@@ -97,7 +97,7 @@ impl Users {
             off_thread(pending.prepared.bytes(), move || accepted.finish(now)).await?;
         let status: UserStatus = row.status.parse().map_err(|_| corrupt("a stored status"))?;
         if updated.is_empty() {
-            let record = Record { updated_at: row.updated_at, ..record(row, status) };
+            let record = record(row, status)?;
             return Ok(Some((self.outcome(&record, profile, updated, None), row.version)));
         }
         let uploaded = match pending.uploaded.clone() {
@@ -131,7 +131,10 @@ impl Users {
                 if let Err(error) = discarded::delete(&self.store, &self.documents, objects).await {
                     tracing::warn!(%error, "files of removed documents wait for the sweep");
                 }
-                let record = Record { updated_at: now, ..record(row, effect.status) };
+                let mut record = Record { updated_at: now, ..record(row, effect.status)? };
+                if effect.abandons {
+                    record.reasons.clear();
+                }
                 Ok(Some((self.outcome(&record, profile, updated, Some(effect)), version)))
             }
         }
@@ -184,14 +187,15 @@ fn is_refusal(status: &Status) -> bool {
 }
 
 /// What stays of the database's record; the times and the status are the caller's to say.
-fn record(row: &UserRecord, status: UserStatus) -> Record {
-    Record {
+fn record(row: &UserRecord, status: UserStatus) -> Result<Record, Status> {
+    Ok(Record {
         id: row.id,
         status,
+        reasons: reasons_of(row)?,
         verification_triggered: row.verification_triggered,
         created_at: row.created_at,
         updated_at: row.updated_at,
-    }
+    })
 }
 
 /// The change as one of the stored kind, with the problems of reading it and the keys that nobody knows.

@@ -1,5 +1,7 @@
 //! The users service: both doors end here.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -7,6 +9,7 @@ use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
 use kira_gateway::off_thread;
 use serde_json::json;
+use tokio::sync::Notify;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -21,7 +24,7 @@ use crate::contract::v1::users_service_server::UsersService;
 use crate::domain::eligibility::Catalogue;
 use crate::domain::requirements::{Report, report as judge};
 use crate::domain::status::Status as UserStatus;
-use crate::domain::verification::{AttemptState, Trigger};
+use crate::domain::verification::{AttemptState, Reason, Trigger};
 use crate::profile::subject::subject;
 use crate::profile::{self, Draft, Planned, PlannedDocument};
 use crate::store::{
@@ -34,8 +37,6 @@ use crate::vault::{DataKey, KeyedHash, Owner, Place, SEAL_OVERHEAD, Vault};
 
 /// The operation that idempotency keys of creates are scoped to (decisions, section 7).
 const CREATE_USER: &str = "create_user";
-/// How long an attempt may take before a human looks at it.
-const VERIFICATION_DEADLINE: TimeDelta = TimeDelta::hours(24);
 /// Files of one request that are stored at the same time.
 const UPLOADS: usize = 4;
 /// Documents of one request; each is a row of the one statement that stores them all, and engines limit its parameters.
@@ -58,6 +59,10 @@ pub struct Users {
     pub catalogue: Catalogue,
     /// How sensitive numbers are shown.
     pub numbers: Numbers,
+    /// How long an attempt may take before a human looks at it.
+    pub verification_deadline: TimeDelta,
+    /// Told when a verification is asked for.
+    pub verification_wanted: Arc<Notify>,
 }
 
 #[tonic::async_trait]
@@ -93,7 +98,7 @@ impl UsersService for Users {
         let client_id = caller(&request)?.client_id;
         let id = request.into_inner().user_id.and_then(|id| Uuid::try_parse(&id).ok());
         let id = id.ok_or_else(|| corrupt("a request that was not checked"))?;
-        let (user, version) = self.find(client_id, id).await?.ok_or_else(|| not_found(id))?;
+        let (user, version) = self.find(client_id, id).await?.ok_or_else(|| user_not_found(id))?;
         Ok(etag::tagged(v1::GetUserResponse { user: Some(user) }, version))
     }
 
@@ -131,7 +136,8 @@ impl Users {
         let triggers = report.triggers_verification();
         let status = UserStatus::Created;
         let kind = kind(&profile);
-        let record = Record { id, status, verification_triggered: triggers, created_at: now, updated_at: now };
+        let reasons = Vec::new();
+        let record = Record { id, status, reasons, verification_triggered: triggers, created_at: now, updated_at: now };
         let plaintext = profile::encode(&profile, SEAL_OVERHEAD);
         let new = NewUser {
             id,
@@ -155,7 +161,12 @@ impl Users {
         let objects: Vec<String> = new.documents.iter().map(|document| document.object_key.clone()).collect();
         // An error leaves open whether the user was stored, so that the files stay: the sweep knows later.
         match self.store.create_user(new).await.map_err(of_store)? {
-            Creation::Inserted => Ok(Ok(to_user(&record, profile, &self.catalogue, self.numbers))),
+            Creation::Inserted => {
+                if triggers {
+                    self.verification_wanted.notify_one();
+                }
+                Ok(Ok(to_user(&record, profile, &self.catalogue, self.numbers)))
+            }
             Creation::Claimed(claim) => {
                 if let Err(error) = self.documents.delete_all(objects).await {
                     tracing::warn!(%error, "files of a repeated request wait for the sweep");
@@ -171,7 +182,7 @@ impl Users {
             attempt_id: self.ambient.new_id(),
             trigger: trigger.as_str(),
             state: AttemptState::Pending.as_str(),
-            deadline_at: now + VERIFICATION_DEADLINE,
+            deadline_at: now + self.verification_deadline,
             job_id: self.ambient.new_id(),
             run_at: now,
             trace_context: telemetry::trace_context(),
@@ -198,21 +209,17 @@ impl Users {
     /// A user as it is now, and its version.
     pub(super) async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<(v1::User, i64)>, Status> {
         let Some(mut row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
-        let (_, profile) = self.open(&mut row)?;
-        let UserRecord { status, verification_triggered, created_at, updated_at, version, .. } = row;
-        let status = status.parse().map_err(|_| corrupt("a stored status"))?;
-        let record = Record { id, status, verification_triggered, created_at, updated_at };
-        Ok(Some((to_user(&record, profile, &self.catalogue, self.numbers), version)))
-    }
-
-    /// Opens a stored user's key and, taking it out of the row, its profile.
-    pub(super) fn open(&self, row: &mut UserRecord) -> Result<(DataKey, profile::Profile), Status> {
-        let owner = Owner { client_id: row.client_id, user_id: row.id };
-        let data_key = self.vault.open_data_key(owner, &row.wrapped_key).map_err(of_vault)?;
-        let sealed = std::mem::take(&mut row.profile);
-        let plaintext = zeroize::Zeroizing::new(data_key.open(&Place::UserProfile, sealed).map_err(of_vault)?);
-        let profile = profile::decode(&plaintext).map_err(|_| corrupt("a stored profile"))?;
-        Ok((data_key, profile))
+        let (_, profile) = open(&self.vault, &mut row)?;
+        let status = row.status.parse().map_err(|_| corrupt("a stored status"))?;
+        let record = Record {
+            id,
+            status,
+            reasons: reasons_of(&row)?,
+            verification_triggered: row.verification_triggered,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        };
+        Ok(Some((to_user(&record, profile, &self.catalogue, self.numbers), row.version)))
     }
 
     /// Seals the files and stores them, before the row that makes them visible.
@@ -248,8 +255,31 @@ pub(super) fn kind(profile: &profile::Profile) -> &'static str {
     }
 }
 
-/// No such user of this client.
-pub(super) fn not_found(id: Uuid) -> Status {
+/// Why a stored user's status is what it is.
+pub(super) fn reasons_of(user: &UserRecord) -> Result<Vec<Reason>, Status> {
+    match user.status_reasons.clone() {
+        None => Ok(Vec::new()),
+        Some(reasons) => serde_json::from_value(reasons).map_err(|_| corrupt("the stored reasons of a status")),
+    }
+}
+
+/// Opens what is known of a stored user.
+pub(super) fn open_profile(vault: &Vault, mut user: UserRecord) -> Result<profile::Profile, Status> {
+    open(vault, &mut user).map(|(_, profile)| profile)
+}
+
+/// Opens a stored user's key and, taking it out of the row, its profile.
+pub(super) fn open(vault: &Vault, user: &mut UserRecord) -> Result<(DataKey, profile::Profile), Status> {
+    let owner = Owner { client_id: user.client_id, user_id: user.id };
+    let data_key = vault.open_data_key(owner, &user.wrapped_key).map_err(of_vault)?;
+    let sealed = std::mem::take(&mut user.profile);
+    let plaintext = zeroize::Zeroizing::new(data_key.open(&Place::UserProfile, sealed).map_err(of_vault)?);
+    let profile = profile::decode(&plaintext).map_err(|_| corrupt("a stored profile"))?;
+    Ok((data_key, profile))
+}
+
+/// The client has no such user.
+pub(super) fn user_not_found(id: Uuid) -> Status {
     error::status(ErrorReason::NotFound, format!("User with ID {id} not found"))
 }
 

@@ -204,6 +204,22 @@ impl Store {
         let row = user::Entity::find_by_id(user_id).filter(user::Column::ClientId.eq(client_id)).one(self.read());
         Ok(row.await?.map(UserRecord::from))
     }
+
+    /// Where the sealed content of a user's document lies; None: there is no such document.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    pub async fn find_object_key(
+        &self,
+        client_id: Uuid,
+        user_id: Uuid,
+        document_id: Uuid,
+    ) -> Result<Option<String>, StoreError> {
+        let document = document::Entity::find_by_id(document_id)
+            .filter(document::Column::ClientId.eq(client_id))
+            .filter(document::Column::UserId.eq(user_id));
+        Ok(document.one(self.read()).await?.map(|row| row.object_key))
+    }
 }
 
 fn rows_of(new: NewUser) -> Batch {

@@ -93,6 +93,15 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     tracing::error!(location, "panicked");
 }
 
+/// Makes `span` part of the trace that a `traceparent` of [`trace_context`] names.
+pub fn continue_trace(span: &tracing::Span, traceparent: Option<&str>) {
+    let Some(traceparent) = traceparent else { return };
+    let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&carrier));
+    // Where no traces are sent the span has no place for a parent; nothing is lost then.
+    let _ = span.set_parent(parent);
+}
+
 fn provider(endpoint: &str) -> Result<SdkTracerProvider, ExporterBuildError> {
     let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
     let resource = Resource::builder()

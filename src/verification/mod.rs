@@ -1,3 +1,15 @@
-//! Verification: who judges the users.
+//! Verification in the background: a worker claims jobs, asks a provider with no transaction open, and settles.
 
+pub mod circuit;
+pub mod provider;
 pub mod rules;
+pub mod sandbox;
+pub mod vendor;
+pub mod worker;
+
+mod case;
+
+pub use case::{Case, Unreadable};
+pub use provider::{Answer, Provider, ProviderError, Verdict};
+pub use sandbox::Sandbox;
+pub use worker::{Parts, Worker};

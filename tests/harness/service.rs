@@ -274,6 +274,8 @@ pub(crate) fn config(database: &TestDatabase, folder: &TempDir, settings: &[(&st
         ("KIRA_HTTP_ADDR", "127.0.0.1:0".to_owned()),
         ("KIRA_GRPC_ADDR", "127.0.0.1:0".to_owned()),
         ("KIRA_ADMIN_ADDR", "127.0.0.1:0".to_owned()),
+        // Tests drain the queue themselves.
+        ("KIRA_WORKER", "false".to_owned()),
         ("KIRA_MASTER_KEYS", "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()),
     ]);
     for (name, value) in settings {

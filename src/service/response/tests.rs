@@ -19,7 +19,14 @@ fn at(hour: u32, minute: u32) -> DateTime<Utc> {
 }
 
 pub(super) fn record(status: Status) -> Record {
-    Record { id: ID, status, verification_triggered: true, created_at: at(10, 30), updated_at: at(12, 0) }
+    Record {
+        id: ID,
+        status,
+        reasons: Vec::new(),
+        verification_triggered: true,
+        created_at: at(10, 30),
+        updated_at: at(12, 0),
+    }
 }
 
 fn shown(request: Request, status: Status) -> v1::User {

@@ -34,6 +34,15 @@ impl Store {
         Ok(user.map(|_| Vec::new()))
     }
 
+    /// One attempt, whoever's it is: for a provider, which knows it by its id alone.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    pub async fn find_any_attempt(&self, attempt_id: Uuid) -> Result<Option<AttemptRecord>, StoreError> {
+        let attempt = verification_attempt::Entity::find_by_id(attempt_id).one(self.read()).await?;
+        Ok(attempt.map(AttemptRecord::from))
+    }
+
     /// One attempt of a user of this client.
     ///
     /// # Errors

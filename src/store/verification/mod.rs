@@ -31,6 +31,8 @@ use changes::Row;
 pub struct AttemptRecord {
     /// Identifier.
     pub id: Uuid,
+    /// The client that owns the user.
+    pub client_id: Uuid,
     /// The user it verifies.
     pub user_id: Uuid,
     /// What started it.
@@ -59,6 +61,7 @@ impl From<verification_attempt::Model> for AttemptRecord {
     fn from(row: verification_attempt::Model) -> Self {
         Self {
             id: row.id,
+            client_id: row.client_id,
             user_id: row.user_id,
             trigger: row.trigger,
             state: row.state,

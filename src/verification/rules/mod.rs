@@ -5,6 +5,7 @@
 
 mod dossier;
 mod inspect;
+mod provider;
 #[cfg(test)]
 mod tests;
 
@@ -16,9 +17,7 @@ use crate::domain::checks::{self, Evaluation, Severity};
 
 pub use crate::domain::checks::{Defect, Finding, Inspection, Outcome};
 pub use inspect::inspect;
-
-/// What a result of this provider stands for: the data agree with themselves.
-pub const ASSURANCE: &str = "data_consistency";
+pub use provider::Rules;
 
 /// What the checks say of a user. It holds no personal value.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,137 @@
+//! What is said between the service and an outside provider: JSON, both ways.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::findings;
+use crate::domain::verification::{Assurance, Decision, Outcome, Reason};
+
+/// More reasons than that are left out; the raw answer is kept whole.
+const MAX_REASONS: usize = 50;
+/// The longest name that a provider may have for an attempt, in characters.
+const MAX_REFERENCE: usize = 255;
+
+/// The request to verify a user.
+#[derive(Serialize)]
+pub(super) struct VerifyRequest<'a> {
+    /// Names the attempt, and with it the request: the same when it is asked again.
+    pub(super) attempt_id: Uuid,
+    /// Individual or business.
+    pub(super) r#type: &'static str,
+    /// The user, as the contract's requests write it; documents have an id in place of their file.
+    pub(super) user: &'a RawValue,
+    /// The files.
+    pub(super) files: Vec<File>,
+}
+
+/// A file of the user's.
+#[derive(Serialize)]
+pub(super) struct File {
+    /// The id of its document.
+    pub(super) id: String,
+    pub(super) media_type: &'static str,
+    /// Base64.
+    pub(super) content: String,
+}
+
+/// How a verification stands, as the provider says it: the answer to a request or a poll, or the payload of a callback.
+#[derive(Debug, Deserialize)]
+pub(super) struct Report {
+    /// Of a callback alone.
+    pub(super) attempt_id: Option<Uuid>,
+    pub(super) status: ReportedStatus,
+    pub(super) reference: Option<String>,
+    #[serde(default)]
+    reasons: Vec<ReportedReason>,
+    /// When to ask again, in seconds.
+    pub(super) poll_after: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ReportedStatus {
+    Approved,
+    Rejected,
+    Review,
+    Pending,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReportedReason {
+    code: String,
+    path: Option<String>,
+}
+
+impl Report {
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// The provider's name for the attempt, if it is one to keep.
+    pub(super) fn reference(&self) -> Option<String> {
+        self.reference.clone().filter(|name| !name.is_empty() && name.chars().count() <= MAX_REFERENCE)
+    }
+
+    /// The outcome in our words; none while the provider is at it.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        let decision = match self.status {
+            ReportedStatus::Approved => Decision::Verified,
+            ReportedStatus::Rejected => Decision::Rejected,
+            ReportedStatus::Review => Decision::Review,
+            ReportedStatus::Pending => return None,
+        };
+        let reported = self.reasons.iter().take(MAX_REASONS);
+        let mut reasons: Vec<Reason> =
+            reported.map(|reason| findings::reason(&reason.code, reason.path.as_deref())).collect();
+        if reasons.is_empty() && decision != Decision::Verified {
+            reasons.push(findings::reason("", None));
+        }
+        Some(Outcome { decision, assurance: Assurance::Identity, reasons })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(text: &str) -> Report {
+        Report::read(text.as_bytes()).expect("a report")
+    }
+
+    #[test]
+    fn an_approval_is_an_outcome_without_reasons() {
+        let outcome = report(r#"{"status":"approved","reference":"v1"}"#).outcome().expect("an outcome");
+        assert_eq!((outcome.decision, outcome.assurance), (Decision::Verified, Assurance::Identity));
+        assert!(outcome.reasons.is_empty());
+    }
+
+    #[test]
+    fn what_is_pending_has_no_outcome_yet() {
+        assert_eq!(report(r#"{"status":"pending"}"#).outcome(), None);
+    }
+
+    #[test]
+    fn a_rejection_always_has_a_reason() {
+        let outcome = report(r#"{"status":"rejected"}"#).outcome().expect("an outcome");
+        assert_eq!(outcome.reasons[0].code, "provider_finding");
+    }
+
+    #[test]
+    fn the_providers_own_words_are_not_passed_on() {
+        let text = r#"{"status":"rejected","reasons":[{"code":"document_expired","message":"Ada's passport P123",
+                       "path":"identifying_information.0"},{"code":"Ada Lovelace","path":"Ada!"}]}"#;
+        let outcome = report(text).outcome().expect("an outcome");
+        assert_eq!(outcome.reasons[0].code, "document_expired");
+        assert_eq!(outcome.reasons[0].path.as_deref(), Some("identifying_information.0"));
+        assert_eq!((outcome.reasons[1].code.as_str(), &outcome.reasons[1].path), ("provider_finding", &None));
+        assert!(!format!("{outcome:?}").contains("Ada"));
+    }
+
+    #[test]
+    fn what_is_no_report_is_not_read() {
+        for text in ["", "[]", "{}", r#"{"status":"done"}"#, r#"{"status":"approved","attempt_id":"x"}"#] {
+            assert!(Report::read(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+}

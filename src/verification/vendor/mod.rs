@@ -1,0 +1,195 @@
+//! An outside provider over HTTP: a signed request, a signed callback, and polling where no callback comes.
+//!
+//! Requests are signed as the callbacks are (see [`crate::signing`]), with the attempt's id as the message's id: a request
+//! that is repeated after a crash names the same attempt, and the provider answers as it did.
+
+mod findings;
+mod message;
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{Method, StatusCode, Url};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use self::message::{File, Report, VerifyRequest};
+use super::case::Case;
+use super::provider::{Answer, Provider, ProviderError, Verdict};
+use crate::contract::v1;
+use crate::domain::verification::Outcome;
+use crate::profile::{self, Profile};
+use crate::signing::{self, SigningSecret};
+
+/// The name that is kept with attempts.
+pub const NAME: &str = "http";
+
+/// Time to reach the provider.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// An answer says a status and some reasons.
+const MAX_ANSWER: usize = 1024 * 1024;
+/// Where the provider does not say when to ask again; a callback usually comes earlier.
+const POLL_AFTER: Duration = Duration::from_secs(60);
+/// The provider may not have itself asked more often than that, nor later.
+const POLL_BOUNDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3_600));
+
+/// Where the provider is, and what is agreed with it.
+#[derive(Clone, Debug)]
+pub struct VendorOptions {
+    /// Takes requests by POST, and below it polls by GET.
+    pub url: Url,
+    /// Signs requests and callbacks.
+    pub secret: SigningSecret,
+    /// How long one answer may take.
+    pub timeout: Duration,
+}
+
+/// The provider `http`.
+pub struct Vendor {
+    http: reqwest::Client,
+    options: VendorOptions,
+}
+
+/// A result that the provider reports by itself.
+#[derive(Debug)]
+pub struct Callback {
+    /// The attempt that it is about.
+    pub attempt_id: Uuid,
+    /// What was found; none while the provider is at it.
+    pub outcome: Option<Outcome>,
+    /// What the provider calls the attempt.
+    pub reference: Option<String>,
+}
+
+impl Callback {
+    /// Reads the payload of a callback; none where it is not one.
+    #[must_use]
+    pub fn read(payload: &[u8]) -> Option<Self> {
+        let report = Report::read(payload)?;
+        Some(Self { attempt_id: report.attempt_id?, outcome: report.outcome(), reference: report.reference() })
+    }
+}
+
+impl Vendor {
+    /// Reaches nobody yet: a provider that is down must not keep the service from starting.
+    ///
+    /// # Errors
+    /// The means to make requests cannot be had: commonly, the machine has no certificate authorities.
+    pub fn new(options: VendorOptions) -> Result<Self, reqwest::Error> {
+        // Whoever comes first in the process installs the cryptography; it is the same for all.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(options.timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self { http, options })
+    }
+
+    async fn ask(&self, case: &Case, method: Method, url: Url, body: Vec<u8>) -> Result<Answer, ProviderError> {
+        let id = case.attempt_id.to_string();
+        let request = self
+            .http
+            .request(method, url)
+            .header(signing::ID, &id)
+            .header(signing::TIMESTAMP, case.now.timestamp())
+            .header(signing::SIGNATURE, self.options.secret.sign(&id, case.now, &body))
+            .header("idempotency-key", &id)
+            .header("content-type", "application/json")
+            .body(body);
+        let response = request.send().await.map_err(|error| unreachable_provider(&error))?;
+        let status = response.status();
+        let answer = read(response).await?;
+        if !status.is_success() {
+            tracing::warn!(%status, attempt = %case.attempt_id, "the provider refuses a request");
+            return Err(refusal(status));
+        }
+        let Some(report) = Report::read(&answer) else {
+            tracing::warn!(attempt = %case.attempt_id, "the provider's answer is not understood");
+            return Err(ProviderError::Unavailable);
+        };
+        let verdict = match report.outcome() {
+            Some(outcome) => Verdict::Decided(outcome),
+            None => {
+                let asked = report.poll_after.map_or(POLL_AFTER, |seconds| Duration::from_secs(seconds.into()));
+                Verdict::Pending { poll_after: asked.clamp(POLL_BOUNDS.0, POLL_BOUNDS.1) }
+            }
+        };
+        // The attempt's own id is name enough where the provider gives none; a case with a name is polled.
+        let reference = report.reference().unwrap_or(id);
+        Ok(Answer { verdict, reference: Some(reference), raw: Some(answer.to_vec()) })
+    }
+}
+
+#[tonic::async_trait]
+impl Provider for Vendor {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn verify(&self, case: &Case) -> Result<Answer, ProviderError> {
+        match &case.reference {
+            None => self.ask(case, Method::POST, self.options.url.clone(), request(case).await?).await,
+            Some(reference) => {
+                let mut url = self.options.url.clone();
+                // Only a URL without a host cannot have segments, and the configuration takes none of those.
+                if let Ok(mut segments) = url.path_segments_mut() {
+                    segments.pop_if_empty().push(reference);
+                }
+                self.ask(case, Method::GET, url, Vec::new()).await
+            }
+        }
+    }
+}
+
+/// The request's body: the user and the files.
+async fn request(case: &Case) -> Result<Vec<u8>, ProviderError> {
+    let (kind, user) = match &case.profile {
+        Profile::Individual(individual) => (v1::UserType::Individual, kira_gateway::json::to_vec(individual)),
+        Profile::Business(business) => (v1::UserType::Business, kira_gateway::json::to_vec(business)),
+    };
+    let mut files = Vec::new();
+    for document in profile::documents(&case.profile) {
+        let content = case.content(document).await?;
+        files.push(File {
+            id: document.id.clone(),
+            media_type: document.media_type().json_name(),
+            content: base64_simd::STANDARD.encode_to_string(content),
+        });
+    }
+    // What the codec writes is JSON.
+    let user = String::from_utf8(user).ok().and_then(|text| RawValue::from_string(text).ok());
+    let user = user.ok_or(ProviderError::Refused)?;
+    let request = VerifyRequest { attempt_id: case.attempt_id, r#type: kind.json_name(), user: &user, files };
+    serde_json::to_vec(&request).map_err(|_| ProviderError::Refused)
+}
+
+/// The answer's body, up to the limit.
+async fn read(mut response: reqwest::Response) -> Result<Bytes, ProviderError> {
+    let mut answer = BytesMut::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| unreachable_provider(&error))? {
+        if answer.len() + piece.len() > MAX_ANSWER {
+            tracing::warn!("the provider's answer is too long");
+            return Err(ProviderError::Unavailable);
+        }
+        answer.extend_from_slice(&piece);
+    }
+    Ok(answer.freeze())
+}
+
+/// The error says nothing of the URL, which may hold a key.
+fn unreachable_provider(error: &reqwest::Error) -> ProviderError {
+    if error.is_timeout() { ProviderError::Timeout } else { ProviderError::Unavailable }
+}
+
+fn refusal(status: StatusCode) -> ProviderError {
+    match status {
+        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => ProviderError::Timeout,
+        // Our credentials or our address are wrong: that is no user's fault, and will be mended.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::TOO_MANY_REQUESTS => {
+            ProviderError::Unavailable
+        }
+        status if status.is_client_error() => ProviderError::Refused,
+        _ => ProviderError::Unavailable,
+    }
+}

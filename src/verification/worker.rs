@@ -1,0 +1,303 @@
+//! The worker: claims jobs, asks the provider, settles.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::case::Case;
+use super::circuit::{Circuit, Permit};
+use super::provider::{Answer, Provider, ProviderError, Verdict};
+use crate::ambient::SharedAmbient;
+use crate::domain::verification::{Assurance, Outcome, Reason};
+use crate::store::{ClaimedVerification, Found, ProviderAnswer, Settlement, Store, StoreError};
+use crate::telemetry;
+use crate::vault::Vault;
+use crate::vault::documents::DocumentStore;
+
+/// Verifications that one worker has under way at most.
+const AT_ONCE: usize = 64;
+/// How long a job is ours. Far above the longest that a provider may take.
+const LEASE: TimeDelta = TimeDelta::seconds(120);
+/// How long a provider may take to answer one question.
+const PROVIDER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often an idle worker looks for work that other processes have made, or that has become due.
+const POLL: Duration = Duration::from_millis(500);
+/// The first wait before a job is tried again; doubled each time.
+const FIRST_RETRY: TimeDelta = TimeDelta::seconds(1);
+/// The longest wait before a job is tried again.
+const LAST_RETRY: TimeDelta = TimeDelta::minutes(5);
+/// Attempts past their deadline that one sweep moves.
+const SWEEP: u64 = 256;
+
+/// What a worker stands on.
+#[derive(Clone)]
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// Opens profiles.
+    pub vault: Vault,
+    /// Has the files.
+    pub documents: DocumentStore,
+    /// Clock, identifiers, randomness.
+    pub ambient: SharedAmbient,
+    /// Told when a call of this process has made a job.
+    pub wanted: Arc<Notify>,
+}
+
+/// Verifies users. Any number of them, in any number of processes, share the work.
+pub struct Worker {
+    parts: Parts,
+    provider: Arc<dyn Provider>,
+    circuit: Circuit,
+    running: AtomicBool,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("provider", &self.provider.name()).finish_non_exhaustive()
+    }
+}
+
+/// How a worker is, for operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// The provider's name.
+    pub provider: &'static str,
+    /// Whether the worker runs in this process.
+    pub running: bool,
+    /// The provider's circuit: `closed` is good.
+    pub circuit: &'static str,
+}
+
+impl Worker {
+    /// A worker that asks `provider`; it does nothing by itself before [`Worker::run`].
+    #[must_use]
+    pub fn new(parts: Parts, provider: Arc<dyn Provider>) -> Arc<Self> {
+        Arc::new(Self { parts, provider, circuit: Circuit::default(), running: AtomicBool::new(false) })
+    }
+
+    /// How it is.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health {
+            provider: self.provider.name(),
+            running: self.running.load(Ordering::Relaxed),
+            circuit: self.circuit.permit(self.parts.ambient.now()).as_str(),
+        }
+    }
+
+    /// Works until told to stop, then hands back what is not done.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        self.running.store(true, Ordering::Relaxed);
+        let mut under_way = UnderWay::default();
+        while !stop.is_cancelled() {
+            let room = AT_ONCE - under_way.claimed.len();
+            // A handful of free places is not worth a transaction.
+            let claimed = if room * 2 >= AT_ONCE { self.take_up(room).await } else { Ok(Vec::new()) };
+            let found_all = match claimed {
+                Ok(claimed) => {
+                    let found_all = claimed.len() < room;
+                    claimed.into_iter().for_each(|claimed| under_way.start(&self, claimed));
+                    found_all
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no verification can be taken up");
+                    true
+                }
+            };
+            let settlements = tokio::select! {
+                () = stop.cancelled() => Vec::new(),
+                settlements = under_way.ready(), if !under_way.claimed.is_empty() => settlements,
+                () = self.parts.wanted.notified(), if found_all => Vec::new(),
+                () = tokio::time::sleep(POLL), if found_all => Vec::new(),
+            };
+            self.settle(settlements).await;
+        }
+        self.settle(under_way.give_up()).await;
+        self.running.store(false, Ordering::Relaxed);
+    }
+
+    /// One round: moves attempts past their deadline, takes up what is due, waits for the answers and settles them.
+    /// Returns how many jobs it took up.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn run_once(self: &Arc<Self>) -> Result<usize, StoreError> {
+        let claimed = self.take_up(AT_ONCE).await?;
+        let count = claimed.len();
+        let mut under_way = UnderWay::default();
+        claimed.into_iter().for_each(|claimed| under_way.start(self, claimed));
+        while !under_way.claimed.is_empty() {
+            let settlements = under_way.ready().await;
+            self.parts.store.settle_verifications(self.parts.ambient.as_ref(), settlements).await?;
+        }
+        Ok(count)
+    }
+
+    /// Rounds until nothing is due at this moment. Returns how many jobs were taken up.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn drain(self: &Arc<Self>) -> Result<usize, StoreError> {
+        let mut total = 0;
+        loop {
+            match self.run_once().await? {
+                0 => return Ok(total),
+                count => total += count,
+            }
+        }
+    }
+
+    async fn take_up(&self, room: usize) -> Result<Vec<ClaimedVerification>, StoreError> {
+        let Parts { store, ambient, .. } = &self.parts;
+        let overdue = store.review_overdue_verifications(ambient.as_ref(), SWEEP).await?;
+        if overdue > 0 {
+            tracing::warn!(overdue, "verifications had no outcome by their deadline; they wait for a review");
+        }
+        let limit = match self.circuit.permit(ambient.now()) {
+            Permit::All => room as u64,
+            Permit::One => 1,
+            Permit::None => return Ok(Vec::new()),
+        };
+        store.claim_verifications(ambient.as_ref(), self.provider.name(), limit, LEASE).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) {
+        let count = settlements.len();
+        match self.parts.store.settle_verifications(self.parts.ambient.as_ref(), settlements).await {
+            Ok(settled) if settled < count => tracing::warn!(lost = count - settled, "leases ended before the work"),
+            Ok(_) => {}
+            // The leases end and the provider is asked again.
+            Err(error) => tracing::warn!(%error, count, "verifications are not settled"),
+        }
+    }
+
+    /// Asks the provider about one job. Never panics, whatever the provider does.
+    async fn verify(&self, claimed: &ClaimedVerification) -> (Found, ProviderAnswer) {
+        let Parts { store, vault, documents, ambient, .. } = &self.parts;
+        let case = match Case::open(claimed, store, vault, documents, ambient.now()) {
+            Ok(case) => case,
+            Err(unreadable) => return (self.failed(claimed, &unreadable.into()), ProviderAnswer::default()),
+        };
+        let answer = AssertUnwindSafe(tokio::time::timeout(PROVIDER_TIMEOUT, self.provider.verify(&case)));
+        let answer = match answer.catch_unwind().await {
+            Ok(answer) => answer.unwrap_or(Err(ProviderError::Timeout)),
+            Err(_) => {
+                tracing::error!(attempt = %claimed.attempt.id, "the provider panicked");
+                let again_at = self.again_at(claimed);
+                return (Found::Failed { again_at, code: "provider_panicked" }, ProviderAnswer::default());
+            }
+        };
+        match answer {
+            Ok(Answer { verdict, reference, raw }) => {
+                self.circuit.succeeded();
+                let sealed = raw.map(|raw| case.seal_answer(raw));
+                (self.found(claimed, verdict), ProviderAnswer { reference, sealed })
+            }
+            Err(error) => (self.failed(claimed, &error), ProviderAnswer::default()),
+        }
+    }
+
+    fn found(&self, claimed: &ClaimedVerification, verdict: Verdict) -> Found {
+        let now = self.parts.ambient.now();
+        let at = |after: Duration| {
+            let after = TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX);
+            now.checked_add_signed(after).map_or(claimed.attempt.deadline_at, |at| at.min(claimed.attempt.deadline_at))
+        };
+        match verdict {
+            Verdict::Decided(outcome) => Found::Outcome { outcome, again_at: None },
+            Verdict::Provisional { outcome, poll_after } => Found::Outcome { outcome, again_at: Some(at(poll_after)) },
+            Verdict::Pending { poll_after } => Found::Pending { again_at: at(poll_after) },
+        }
+    }
+
+    fn failed(&self, claimed: &ClaimedVerification, error: &ProviderError) -> Found {
+        let code = error.code();
+        if error.is_outage() && self.circuit.failed(self.parts.ambient.now()) {
+            tracing::error!(provider = self.provider.name(), code, "the provider is down; verifications wait for it");
+        }
+        if let ProviderError::Refused = error {
+            self.circuit.succeeded();
+            let reason = Reason::new(code, "The verification provider did not take the case; a person has to decide");
+            return Found::Outcome { outcome: Outcome::review(Assurance::ManualReview, reason), again_at: None };
+        }
+        Found::Failed { again_at: self.again_at(claimed), code }
+    }
+
+    /// After 1, 2, 4, … seconds, less up to a half by chance, so that what failed together does not return together.
+    fn again_at(&self, claimed: &ClaimedVerification) -> DateTime<Utc> {
+        let doublings = claimed.tries.saturating_sub(1).min(16);
+        let wait = (FIRST_RETRY * (1 << doublings)).min(LAST_RETRY);
+        let mut chance = [0];
+        self.parts.ambient.fill_random(&mut chance);
+        let wait = wait - wait * i32::from(chance[0]) / 512;
+        (self.parts.ambient.now() + wait).min(claimed.attempt.deadline_at)
+    }
+}
+
+/// Jobs that are being worked on.
+#[derive(Default)]
+struct UnderWay {
+    tasks: JoinSet<Settlement>,
+    /// What to hand back if there is no time left.
+    claimed: Vec<Settlement>,
+}
+
+impl UnderWay {
+    fn start(&mut self, worker: &Arc<Worker>, claimed: ClaimedVerification) {
+        let span = tracing::info_span!("verification", attempt = %claimed.attempt.id, user = %claimed.user.id);
+        telemetry::continue_trace(&span, claimed.trace_context.as_deref());
+        let settlement = Settlement {
+            job_id: claimed.job_id,
+            lease: claimed.lease,
+            user_id: claimed.user.id,
+            attempt_id: claimed.attempt.id,
+            found: Found::HandedBack,
+            answer: ProviderAnswer::default(),
+        };
+        self.claimed.push(settlement.clone());
+        let worker = Arc::clone(worker);
+        let work = async move {
+            let (found, answer) = worker.verify(&claimed).await;
+            Settlement { found, answer, ..settlement }
+        };
+        self.tasks.spawn(work.instrument(span));
+    }
+
+    /// Waits for the first that is done, and takes all others that are done by then.
+    async fn ready(&mut self) -> Vec<Settlement> {
+        let mut done = Vec::new();
+        let mut next = self.tasks.join_next().await;
+        while let Some(joined) = next {
+            // A task that died has no result; its job is handed back below.
+            done.extend(joined);
+            next = self.tasks.try_join_next();
+        }
+        self.claimed.retain(|claimed| done.iter().all(|done| done.job_id != claimed.job_id));
+        if self.tasks.is_empty() {
+            // The jobs of tasks that died, if any.
+            done.append(&mut self.claimed);
+        }
+        done
+    }
+
+    /// Stops everything; what is not done is handed back.
+    fn give_up(&mut self) -> Vec<Settlement> {
+        self.tasks.abort_all();
+        let mut done = Vec::new();
+        while let Some(joined) = self.tasks.try_join_next() {
+            done.extend(joined);
+        }
+        self.claimed.retain(|claimed| done.iter().all(|done| done.job_id != claimed.job_id));
+        done.append(&mut self.claimed);
+        done
+    }
+}

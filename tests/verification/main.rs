@@ -1,0 +1,9 @@
+//! Verification from the create to the outcome: through the doors, with workers that the test drives.
+
+mod calls;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod outcomes;
+mod providers;
+mod support;
+mod workers;

@@ -1,0 +1,165 @@
+//! A service, a client, and workers.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use chrono::TimeDelta;
+use kira_users::domain::verification::{Assurance, Outcome};
+use kira_users::vault::documents::DocumentStore;
+use kira_users::verification::{Answer, Case, Parts, Provider, ProviderError, Verdict, Worker};
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::Value;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::harness::requests::{with, with_files};
+use crate::harness::service::{Client, Service};
+
+/// A service whose sandbox answers at once.
+pub(crate) const AT_ONCE: [(&str, &str); 1] = [("KIRA_SANDBOX_DELAY", "0s")];
+
+pub(crate) struct World {
+    pub(crate) service: Service,
+    pub(crate) client: Client,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(&AT_ONCE).await
+    }
+
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
+        let service = Service::start_with(settings).await;
+        let client = service.client().await;
+        Self { service, client }
+    }
+
+    /// The id of a new individual with all that verification needs.
+    pub(crate) async fn individual(&self, last_name: &str) -> String {
+        self.create(&with(with_files(), "/last_name", last_name.into())).await
+    }
+
+    pub(crate) async fn create(&self, body: &Value) -> String {
+        let answer = self.client.create(body).await;
+        assert_eq!(answer.status, 201);
+        assert_eq!(answer.json()["verification_triggered"], true);
+        assert_eq!(answer.json()["status"], "CREATED");
+        answer.json()["id"].as_str().expect("an id").to_owned()
+    }
+
+    pub(crate) async fn user(&self, id: &str) -> Value {
+        self.client.get(&format!("/v1/users/{id}")).await.json()
+    }
+
+    pub(crate) async fn status(&self, id: &str) -> String {
+        self.user(id).await["status"].as_str().expect("a status").to_owned()
+    }
+
+    /// Works off what is due.
+    pub(crate) async fn drain(&self) -> usize {
+        self.service.running.worker.drain().await.expect("the database answers")
+    }
+
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        self.service.clock.advance(by);
+    }
+
+    /// A worker with a provider of the test's.
+    pub(crate) fn worker(&self, provider: &Arc<Scripted>) -> Arc<Worker> {
+        let opened = &self.service.running.opened;
+        let documents = self.service.folder.path().join("documents");
+        // It only reads, by keys that the database holds.
+        let documents = DocumentStore::open(&documents.display().to_string(), Uuid::nil()).expect("a folder");
+        let (store, vault, ambient) = (opened.store.clone(), opened.vault.clone(), opened.ambient.clone());
+        let provider: Arc<dyn Provider> = provider.clone();
+        Worker::new(Parts { store, vault, documents, ambient, wanted: Arc::default() }, provider)
+    }
+
+    /// The kinds of the events of all users, in their order.
+    pub(crate) async fn events(&self) -> Vec<String> {
+        self.column("SELECT kind FROM events ORDER BY user_id, sequence").await
+    }
+
+    /// Texts of the database.
+    pub(crate) async fn column(&self, sql: &str) -> Vec<String> {
+        let look = self.service.database.look().await;
+        let rows = look.query_all_raw(Statement::from_string(look.get_database_backend(), sql)).await;
+        let rows = rows.expect("a query that is right");
+        rows.iter().map(|row| row.try_get_by_index(0).expect("a text")).collect()
+    }
+}
+
+/// What a scripted provider does next.
+pub(crate) enum Act {
+    Answer(Answer),
+    Fail(ProviderError),
+    Panic,
+}
+
+/// A provider that does what the test says, and then verifies everybody.
+#[derive(Default)]
+pub(crate) struct Scripted {
+    acts: Mutex<VecDeque<Act>>,
+    pub(crate) calls: AtomicUsize,
+    pub(crate) references: Mutex<Vec<Option<String>>>,
+    /// Sizes of the documents that it has read.
+    pub(crate) sizes: Mutex<Vec<usize>>,
+    /// Told at each call.
+    called: Notify,
+    /// Whether it never answers.
+    waits: bool,
+}
+
+impl Scripted {
+    pub(crate) fn new(acts: impl IntoIterator<Item = Act>) -> Arc<Self> {
+        Arc::new(Self { acts: Mutex::new(acts.into_iter().collect()), ..Self::default() })
+    }
+
+    /// A provider that takes a case and never answers.
+    pub(crate) fn waiting() -> Arc<Self> {
+        Arc::new(Self { waits: true, ..Self::default() })
+    }
+
+    /// Waits for a call.
+    pub(crate) async fn called(&self) {
+        self.called.notified().await;
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+}
+
+pub(crate) fn verified() -> Answer {
+    Verdict::Decided(Outcome::verified(Assurance::Identity)).into()
+}
+
+#[tonic::async_trait]
+impl Provider for Scripted {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
+    async fn verify(&self, case: &Case) -> Result<Answer, ProviderError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.called.notify_one();
+        if self.waits {
+            std::future::pending::<()>().await;
+        }
+        self.references.lock().expect("no panic").push(case.reference.clone());
+        if let kira_users::profile::Profile::Individual(user) = &case.profile {
+            for document in user.identifying_information.iter().flat_map(|entry| &entry.documents) {
+                let content = case.content(document).await?;
+                self.sizes.lock().expect("no panic").push(content.len());
+            }
+        }
+        let act = self.acts.lock().expect("no panic").pop_front();
+        match act {
+            None => Ok(verified()),
+            Some(Act::Answer(answer)) => Ok(answer),
+            Some(Act::Fail(error)) => Err(error),
+            Some(Act::Panic) => panic!("planned"),
+        }
+    }
+}
