@@ -203,7 +203,7 @@ impl Users {
         let Some(mut row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
         let (_, profile) = open_profile(&self.vault, &mut row)?;
         let status = row.status.parse().map_err(|_| corrupt("a stored status"))?;
-        let record = Record { updated_at: row.updated_at, ..record(&row, status)? };
+        let record = record(&row, status)?;
         Ok(Some((to_user(&record, profile, &self.catalogue, self.numbers), row.version)))
     }
 
