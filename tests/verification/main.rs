@@ -6,6 +6,7 @@ mod fake_vendor;
 mod harness;
 mod outcomes;
 mod providers;
+mod rules;
 mod support;
 mod vendors;
 mod workers;
