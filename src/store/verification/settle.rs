@@ -9,6 +9,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Se
 use uuid::Uuid;
 
 use super::super::{Store, StoreError};
+use super::changes::UNREADABLE_WAIT;
 use super::{Changes, Transaction};
 use crate::ambient::Ambient;
 use crate::domain::verification::{AttemptState, Input, Outcome};
@@ -107,6 +108,9 @@ impl Store {
         let mut answers = Vec::new();
         for Settlement { job_id, user_id, attempt_id, found, answer, .. } in settlements {
             let release = match found {
+                _ if changes.is_unreadable(user_id, attempt_id) => {
+                    Some(Release { run_at: now + UNREADABLE_WAIT, error: Some("row_unreadable"), tries: Tries::Keep })
+                }
                 Found::Outcome { outcome, again_at } => {
                     let moved = changes.apply(user_id, attempt_id, Input::Decided(&outcome))?;
                     again_at.filter(|_| moved.is_some_and(|next| !next.attempt.is_final())).map(|run_at| Release {
