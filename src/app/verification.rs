@@ -14,7 +14,7 @@ use crate::server::admin::Readiness;
 use crate::server::{admin, listener};
 use crate::signing::SigningSecret;
 use crate::vault::documents::DocumentStore;
-use crate::verification::rules::Rules;
+use crate::verification::rules::{self, Rules};
 use crate::verification::vendor::{Vendor, VendorOptions};
 use crate::verification::{Parts, Provider, Sandbox, Worker};
 
@@ -90,7 +90,9 @@ pub(super) fn show(worker: &Arc<Worker>, readiness: &Readiness) {
 fn provider(config: &Config) -> Result<Arc<dyn Provider>, AppError> {
     match config.verification.provider {
         ProviderKind::Sandbox => Ok(Arc::new(Sandbox::new(config.verification.sandbox_delay))),
-        ProviderKind::Rules => Ok(Arc::new(Rules::new(config.verification.rules_auto_approve))),
+        ProviderKind::Rules => {
+            Ok(Arc::new(Rules::new(config.verification.rules_auto_approve, rules::Budget::default())))
+        }
         ProviderKind::Http => {
             let vendor =
                 config.verification.vendor.as_ref().ok_or_else(|| AppError::start("no vendor is configured"))?;

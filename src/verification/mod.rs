@@ -8,8 +8,9 @@ pub mod vendor;
 pub mod worker;
 
 mod case;
+mod under_way;
 
 pub use case::{Case, Unreadable};
-pub use provider::{Answer, Provider, ProviderError, Verdict};
+pub use provider::{Answer, Blame, Provider, ProviderError, Verdict};
 pub use sandbox::Sandbox;
 pub use worker::{Parts, Worker};

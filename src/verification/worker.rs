@@ -8,17 +8,15 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
 
 use super::case::Case;
 use super::circuit::{Circuit, Permit};
-use super::provider::{Answer, Provider, ProviderError, Verdict};
+use super::provider::{Answer, Blame, Provider, ProviderError, Verdict};
+use super::under_way::UnderWay;
 use crate::ambient::SharedAmbient;
 use crate::domain::verification::{Assurance, Outcome, Reason};
 use crate::store::{ClaimedVerification, Found, ProviderAnswer, Settlement, Store, StoreError};
-use crate::telemetry;
 use crate::vault::Vault;
 use crate::vault::documents::DocumentStore;
 
@@ -26,8 +24,8 @@ use crate::vault::documents::DocumentStore;
 const AT_ONCE: usize = 64;
 /// How long a job is ours. Far above the longest that a provider may take.
 const LEASE: TimeDelta = TimeDelta::seconds(120);
-/// How long a provider may take to answer one question.
-const PROVIDER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a case is tried whose errors are its own.
+const CASE_TRIES: u32 = 5;
 /// How often an idle worker looks for work that other processes have made, or that has become due.
 const POLL: Duration = Duration::from_millis(500);
 /// The first wait before a job is tried again; doubled each time.
@@ -99,7 +97,7 @@ impl Worker {
         self.running.store(true, Ordering::Relaxed);
         let mut under_way = UnderWay::default();
         while !stop.is_cancelled() {
-            let room = AT_ONCE - under_way.claimed.len();
+            let room = AT_ONCE - under_way.len();
             // A handful of free places is not worth a transaction.
             let claimed = if room * 2 >= AT_ONCE { self.take_up(room).await } else { Ok(Vec::new()) };
             let found_all = match claimed {
@@ -115,7 +113,7 @@ impl Worker {
             };
             let settlements = tokio::select! {
                 () = stop.cancelled() => Vec::new(),
-                settlements = under_way.ready(), if !under_way.claimed.is_empty() => settlements,
+                settlements = under_way.ready(), if under_way.len() > 0 => settlements,
                 () = self.parts.wanted.notified(), if found_all => Vec::new(),
                 () = tokio::time::sleep(POLL), if found_all => Vec::new(),
             };
@@ -135,7 +133,7 @@ impl Worker {
         let count = claimed.len();
         let mut under_way = UnderWay::default();
         claimed.into_iter().for_each(|claimed| under_way.start(self, claimed));
-        while !under_way.claimed.is_empty() {
+        while under_way.len() > 0 {
             let settlements = under_way.ready().await;
             self.parts.store.settle_verifications(self.parts.ambient.as_ref(), settlements).await?;
         }
@@ -181,19 +179,18 @@ impl Worker {
     }
 
     /// Asks the provider about one job. Never panics, whatever the provider does.
-    async fn verify(&self, claimed: &ClaimedVerification) -> (Found, ProviderAnswer) {
+    pub(super) async fn verify(&self, claimed: &ClaimedVerification) -> (Found, ProviderAnswer) {
         let Parts { store, vault, documents, ambient, .. } = &self.parts;
         let case = match Case::open(claimed, store, vault, documents, ambient.now()) {
             Ok(case) => case,
             Err(unreadable) => return (self.failed(claimed, &unreadable.into()), ProviderAnswer::default()),
         };
-        let answer = AssertUnwindSafe(tokio::time::timeout(PROVIDER_TIMEOUT, self.provider.verify(&case)));
+        let answer = AssertUnwindSafe(tokio::time::timeout(self.provider.budget(), self.provider.verify(&case)));
         let answer = match answer.catch_unwind().await {
-            Ok(answer) => answer.unwrap_or(Err(ProviderError::Timeout)),
+            Ok(answer) => answer.unwrap_or(Err(ProviderError::TooComplex)),
             Err(_) => {
                 tracing::error!(attempt = %claimed.attempt.id, "the provider panicked");
-                let again_at = self.again_at(claimed);
-                return (Found::Failed { again_at, code: "provider_panicked" }, ProviderAnswer::default());
+                Err(ProviderError::Panicked)
             }
         };
         match answer {
@@ -221,12 +218,25 @@ impl Worker {
 
     fn failed(&self, claimed: &ClaimedVerification, error: &ProviderError) -> Found {
         let code = error.code();
-        if error.is_outage() && self.circuit.failed(self.parts.ambient.now()) {
-            tracing::error!(provider = self.provider.name(), code, "the provider is down; verifications wait for it");
-        }
-        if let ProviderError::Refused = error {
-            self.circuit.succeeded();
-            let reason = Reason::new(code, "The verification provider did not take the case; a person has to decide");
+        let is_over = match error.blame() {
+            Blame::Provider => {
+                if self.circuit.failed(self.parts.ambient.now()) {
+                    let provider = self.provider.name();
+                    tracing::error!(provider, code, "the provider is down; verifications wait for it");
+                }
+                false
+            }
+            Blame::Service => false,
+            // Tries that failed otherwise count too, but two in a row are the case's own.
+            Blame::Case => claimed.tries >= CASE_TRIES && claimed.last_error.as_deref() == Some(code),
+            Blame::CaseForGood => {
+                self.circuit.succeeded();
+                true
+            }
+        };
+        if is_over {
+            tracing::warn!(attempt = %claimed.attempt.id, code, "a person has to decide");
+            let reason = Reason::new(code, error.message());
             return Found::Outcome { outcome: Outcome::review(Assurance::ManualReview, reason), again_at: None };
         }
         Found::Failed { again_at: self.again_at(claimed), code }
@@ -240,64 +250,5 @@ impl Worker {
         self.parts.ambient.fill_random(&mut chance);
         let wait = wait - wait * i32::from(chance[0]) / 512;
         (self.parts.ambient.now() + wait).min(claimed.attempt.deadline_at)
-    }
-}
-
-/// Jobs that are being worked on.
-#[derive(Default)]
-struct UnderWay {
-    tasks: JoinSet<Settlement>,
-    /// What to hand back if there is no time left.
-    claimed: Vec<Settlement>,
-}
-
-impl UnderWay {
-    fn start(&mut self, worker: &Arc<Worker>, claimed: ClaimedVerification) {
-        let span = tracing::info_span!("verification", attempt = %claimed.attempt.id, user = %claimed.user.id);
-        telemetry::continue_trace(&span, claimed.trace_context.as_deref());
-        let settlement = Settlement {
-            job_id: claimed.job_id,
-            lease: claimed.lease,
-            user_id: claimed.user.id,
-            attempt_id: claimed.attempt.id,
-            found: Found::HandedBack,
-            answer: ProviderAnswer::default(),
-        };
-        self.claimed.push(settlement.clone());
-        let worker = Arc::clone(worker);
-        let work = async move {
-            let (found, answer) = worker.verify(&claimed).await;
-            Settlement { found, answer, ..settlement }
-        };
-        self.tasks.spawn(work.instrument(span));
-    }
-
-    /// Waits for the first that is done, and takes all others that are done by then.
-    async fn ready(&mut self) -> Vec<Settlement> {
-        let mut done = Vec::new();
-        let mut next = self.tasks.join_next().await;
-        while let Some(joined) = next {
-            // A task that died has no result; its job is handed back below.
-            done.extend(joined);
-            next = self.tasks.try_join_next();
-        }
-        self.claimed.retain(|claimed| done.iter().all(|done| done.job_id != claimed.job_id));
-        if self.tasks.is_empty() {
-            // The jobs of tasks that died, if any.
-            done.append(&mut self.claimed);
-        }
-        done
-    }
-
-    /// Stops everything; what is not done is handed back.
-    fn give_up(&mut self) -> Vec<Settlement> {
-        self.tasks.abort_all();
-        let mut done = Vec::new();
-        while let Some(joined) = self.tasks.try_join_next() {
-            done.extend(joined);
-        }
-        self.claimed.retain(|claimed| done.iter().all(|done| done.job_id != claimed.job_id));
-        done.append(&mut self.claimed);
-        done
     }
 }

@@ -67,18 +67,29 @@ impl World {
 
     /// A worker with a provider of the test's.
     pub(crate) fn worker(&self, provider: &Arc<Scripted>) -> Arc<Worker> {
+        self.worker_of(provider.clone())
+    }
+
+    /// A worker with any provider.
+    pub(crate) fn worker_of(&self, provider: Arc<dyn Provider>) -> Arc<Worker> {
         let opened = &self.service.running.opened;
         let documents = self.service.folder.path().join("documents");
         // It only reads, by keys that the database holds.
         let documents = DocumentStore::open(&documents.display().to_string(), Uuid::nil()).expect("a folder");
         let (store, vault, ambient) = (opened.store.clone(), opened.vault.clone(), opened.ambient.clone());
-        let provider: Arc<dyn Provider> = provider.clone();
         Worker::new(Parts { store, vault, documents, ambient, wanted: Arc::default() }, provider)
     }
 
     /// The kinds of the events of all users, in their order.
     pub(crate) async fn events(&self) -> Vec<String> {
         self.column("SELECT kind FROM events ORDER BY user_id, sequence").await
+    }
+
+    /// Changes rows behind the service's back.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let look = self.service.database.look().await;
+        let result = look.execute_raw(Statement::from_string(look.get_database_backend(), sql)).await;
+        assert_ne!(result.expect("a statement that is right").rows_affected(), 0);
     }
 
     /// Texts of the database.

@@ -24,6 +24,8 @@ pub struct ClaimedVerification {
     pub lease: Uuid,
     /// How often it was started since the provider last answered, this time included.
     pub tries: u32,
+    /// Why the last try failed, as a code; None after an answer.
+    pub last_error: Option<String>,
     /// The trace of the request that asked for it, as a `traceparent`.
     pub trace_context: Option<String>,
     /// The attempt.
@@ -150,6 +152,7 @@ async fn load(
             lease,
             // The row was read before this claim counted.
             tries: u32::try_from(job.attempts).unwrap_or_default().saturating_add(1),
+            last_error: job.last_error,
             trace_context: job.trace_context,
             attempt: attempts.remove(&job.attempt_id?)?,
             user: users.get(&job.user_id)?.clone(),

@@ -87,8 +87,10 @@ impl Vendor {
         Ok(Self { http, options })
     }
 
-    async fn ask(&self, case: &Case, method: Method, url: Url, body: Vec<u8>) -> Result<Answer, ProviderError> {
+    /// None: the provider is asked by GET, and does not know the case.
+    async fn ask(&self, case: &Case, method: Method, url: Url, body: Vec<u8>) -> Result<Option<Answer>, ProviderError> {
         let id = case.attempt_id.to_string();
+        let asked_again = method == Method::GET;
         let request = self
             .http
             .request(method, url)
@@ -101,13 +103,16 @@ impl Vendor {
         let response = request.send().await.map_err(|error| unreachable_provider(&error))?;
         let status = response.status();
         let answer = read(response).await?;
+        if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) && asked_again {
+            return Ok(None);
+        }
         if !status.is_success() {
             tracing::warn!(%status, attempt = %case.attempt_id, "the provider refuses a request");
             return Err(refusal(status));
         }
         let Some(report) = Report::read(&answer) else {
             tracing::warn!(attempt = %case.attempt_id, "the provider's answer is not understood");
-            return Err(ProviderError::Unavailable);
+            return Err(ProviderError::NotUnderstood);
         };
         let verdict = match report.outcome() {
             Some(outcome) => Verdict::Decided(outcome),
@@ -118,7 +123,17 @@ impl Vendor {
         };
         // The attempt's own id is name enough where the provider gives none; a case with a name is polled.
         let reference = report.reference().unwrap_or(id);
-        Ok(Answer { verdict, reference: Some(reference), raw: Some(answer.to_vec()) })
+        Ok(Some(Answer { verdict, reference: Some(reference), raw: Some(answer.to_vec()) }))
+    }
+
+    /// Asks how a case stands. None: the provider does not know it.
+    async fn poll(&self, case: &Case, reference: &str) -> Result<Option<Answer>, ProviderError> {
+        let mut url = self.options.url.clone();
+        // Only a URL without a host cannot have segments, and the configuration takes none of those.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push(reference);
+        }
+        self.ask(case, Method::GET, url, Vec::new()).await
     }
 }
 
@@ -129,17 +144,14 @@ impl Provider for Vendor {
     }
 
     async fn verify(&self, case: &Case) -> Result<Answer, ProviderError> {
-        match &case.reference {
-            None => self.ask(case, Method::POST, self.options.url.clone(), request(case).await?).await,
-            Some(reference) => {
-                let mut url = self.options.url.clone();
-                // Only a URL without a host cannot have segments, and the configuration takes none of those.
-                if let Ok(mut segments) = url.path_segments_mut() {
-                    segments.pop_if_empty().push(reference);
-                }
-                self.ask(case, Method::GET, url, Vec::new()).await
+        if let Some(reference) = &case.reference {
+            if let Some(answer) = self.poll(case, reference).await? {
+                return Ok(answer);
             }
+            tracing::warn!(attempt = %case.attempt_id, "the provider does not know the case any more and is asked anew");
         }
+        let answer = self.ask(case, Method::POST, self.options.url.clone(), request(case).await?).await?;
+        answer.ok_or(ProviderError::Unavailable)
     }
 }
 
@@ -171,7 +183,7 @@ async fn read(mut response: reqwest::Response) -> Result<Bytes, ProviderError> {
     while let Some(piece) = response.chunk().await.map_err(|error| unreachable_provider(&error))? {
         if answer.len() + piece.len() > MAX_ANSWER {
             tracing::warn!("the provider's answer is too long");
-            return Err(ProviderError::Unavailable);
+            return Err(ProviderError::NotUnderstood);
         }
         answer.extend_from_slice(&piece);
     }
