@@ -15,7 +15,7 @@ use crate::server::{admin, listener};
 use crate::signing::SigningSecret;
 use crate::vault::documents::DocumentStore;
 use crate::verification::rules::{self, Rules};
-use crate::verification::vendor::{Vendor, VendorOptions};
+use crate::verification::vendor::{MAX_FILE_BYTES, Vendor, VendorOptions};
 use crate::verification::{Parts, Provider, Sandbox, Worker};
 
 /// Works without doors until the process is told to stop; only the admin port is open.
@@ -96,8 +96,12 @@ fn provider(config: &Config) -> Result<Arc<dyn Provider>, AppError> {
         ProviderKind::Http => {
             let vendor =
                 config.verification.vendor.as_ref().ok_or_else(|| AppError::start("no vendor is configured"))?;
-            let options =
-                VendorOptions { url: vendor.url.clone(), secret: signing_secret(vendor)?, timeout: vendor.timeout };
+            let options = VendorOptions {
+                url: vendor.url.clone(),
+                secret: signing_secret(vendor)?,
+                timeout: vendor.timeout,
+                max_file_bytes: MAX_FILE_BYTES,
+            };
             Ok(Arc::new(Vendor::new(options).map_err(AppError::start)?))
         }
     }

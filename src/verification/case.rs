@@ -90,6 +90,17 @@ impl Case {
         })
     }
 
+    /// The sizes of all files, in bytes.
+    pub fn file_sizes(&self) -> impl Iterator<Item = u64> {
+        profile::documents(&self.profile).into_iter().map(|document| u64::from(document.size))
+    }
+
+    /// The size of all files together, in bytes.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.file_sizes().sum()
+    }
+
     /// The content of one of the profile's documents, which may be large: drop it soon.
     ///
     /// # Errors

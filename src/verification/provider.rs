@@ -24,6 +24,12 @@ pub trait Provider: Send + Sync + 'static {
     fn budget(&self) -> Duration {
         Duration::from_secs(30)
     }
+
+    /// How many bytes of files one call holds at once. So much room is kept for it; of what all cases may take together
+    /// a case that needs more gets all.
+    fn memory(&self, case: &Case) -> u64 {
+        case.file_bytes()
+    }
 }
 
 /// What a provider answers.
@@ -80,6 +86,9 @@ pub enum ProviderError {
     /// It will not verify this case, now or later: a person has to decide.
     #[error("the provider refuses the case")]
     Refused,
+    /// The files are more than it is sent at once.
+    #[error("the files are too large to be sent")]
+    TooLarge,
     /// Its answer to this case makes no sense, is too long, or is about another one.
     #[error("the provider's answer is not understood")]
     NotUnderstood,
@@ -116,6 +125,7 @@ impl ProviderError {
             Self::Unavailable => "provider_unavailable",
             Self::Timeout => "provider_timeout",
             Self::Refused => "provider_refused",
+            Self::TooLarge => "files_too_large",
             Self::NotUnderstood => "provider_not_understood",
             Self::TooComplex => "too_complex",
             Self::Panicked => "provider_panicked",
@@ -132,7 +142,7 @@ impl ProviderError {
             Self::Unavailable | Self::Timeout => Blame::Provider,
             Self::Unreadable(Unreadable::NotNow) => Blame::Service,
             Self::NotUnderstood | Self::TooComplex | Self::Panicked | Self::Unreadable(_) => Blame::Case,
-            Self::Refused => Blame::CaseForGood,
+            Self::Refused | Self::TooLarge => Blame::CaseForGood,
         }
     }
 
@@ -142,6 +152,7 @@ impl ProviderError {
         match self {
             Self::Unavailable | Self::Timeout => "The verification provider does not answer; a person has to decide",
             Self::Refused => "The verification provider did not take the case; a person has to decide",
+            Self::TooLarge => "The files are too large for the verification provider; a person has to decide",
             Self::NotUnderstood => "The verification provider's answer is not understood; a person has to decide",
             Self::TooComplex => "The case takes too long to be verified; a person has to decide",
             Self::Panicked => "The verification failed; a person has to decide",

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
-use super::worker::Worker;
-use crate::store::{ClaimedVerification, Found, ProviderAnswer, Settlement};
+use super::worker::{TakenUp, Worker};
+use crate::store::{Found, ProviderAnswer, Settlement};
 use crate::telemetry;
 
 /// Jobs that are being worked on.
@@ -18,7 +18,7 @@ pub(super) struct UnderWay {
 }
 
 impl UnderWay {
-    pub(super) fn start(&mut self, worker: &Arc<Worker>, claimed: ClaimedVerification) {
+    pub(super) fn start(&mut self, worker: &Arc<Worker>, TakenUp { claimed, trial }: TakenUp) {
         let span = tracing::info_span!("verification", attempt = %claimed.attempt.id, user = %claimed.user.id);
         telemetry::continue_trace(&span, claimed.trace_context.as_deref());
         let settlement = Settlement {
@@ -33,6 +33,7 @@ impl UnderWay {
         let worker = Arc::clone(worker);
         let work = async move {
             let (found, answer) = worker.verify(&claimed).await;
+            drop(trial);
             Settlement { found, answer, ..settlement }
         };
         self.tasks.spawn(work.instrument(span));

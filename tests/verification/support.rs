@@ -1,8 +1,9 @@
 //! A service, a client, and workers.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use kira_users::domain::verification::{Assurance, Outcome};
@@ -119,7 +120,16 @@ pub(crate) struct Scripted {
     /// Told at each call.
     called: Notify,
     /// Whether it never answers.
-    waits: bool,
+    waits: AtomicBool,
+    /// How many bytes it says that a case takes.
+    memory: u64,
+    /// How long it may take, where that is not the default.
+    budget: Option<Duration>,
+    /// How often the worker itself panics when it asks for the name.
+    panics: AtomicUsize,
+    /// How many calls are under way, and how many were at most.
+    at_once: AtomicUsize,
+    pub(crate) most_at_once: AtomicUsize,
 }
 
 impl Scripted {
@@ -129,12 +139,32 @@ impl Scripted {
 
     /// A provider that takes a case and never answers.
     pub(crate) fn waiting() -> Arc<Self> {
-        Arc::new(Self { waits: true, ..Self::default() })
+        Self::waiting_for(None)
+    }
+
+    /// A provider that takes a case and never answers, with a budget.
+    pub(crate) fn waiting_for(budget: Option<Duration>) -> Arc<Self> {
+        Arc::new(Self { waits: true.into(), budget, ..Self::default() })
     }
 
     /// Waits for a call.
     pub(crate) async fn called(&self) {
         self.called.notified().await;
+    }
+
+    /// A provider that says that each case takes so many bytes.
+    pub(crate) fn holding(memory: u64) -> Arc<Self> {
+        Arc::new(Self { memory, ..Self::default() })
+    }
+
+    /// A provider at which the worker itself panics once.
+    pub(crate) fn panicking() -> Arc<Self> {
+        Arc::new(Self { panics: 1.into(), ..Self::default() })
+    }
+
+    /// From now on it never answers, or does again.
+    pub(crate) fn wait(&self, waits: bool) {
+        self.waits.store(waits, Ordering::Relaxed);
     }
 
     pub(crate) fn calls(&self) -> usize {
@@ -149,13 +179,24 @@ pub(crate) fn verified() -> Answer {
 #[tonic::async_trait]
 impl Provider for Scripted {
     fn name(&self) -> &'static str {
+        let panics = self.panics.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        assert!(panics.is_err(), "planned");
         "scripted"
+    }
+
+    fn memory(&self, _: &Case) -> u64 {
+        self.memory
+    }
+
+    fn budget(&self) -> Duration {
+        self.budget.unwrap_or(Duration::from_secs(30))
     }
 
     async fn verify(&self, case: &Case) -> Result<Answer, ProviderError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.called.notify_one();
-        if self.waits {
+        self.most_at_once.fetch_max(self.at_once.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        if self.waits.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
         self.references.lock().expect("no panic").push(case.reference.clone());
@@ -165,6 +206,7 @@ impl Provider for Scripted {
                 self.sizes.lock().expect("no panic").push(content.len());
             }
         }
+        self.at_once.fetch_sub(1, Ordering::Relaxed);
         let act = self.acts.lock().expect("no panic").pop_front();
         match act {
             None => Ok(verified()),

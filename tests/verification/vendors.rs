@@ -1,12 +1,14 @@
 //! An outside provider: asked by signed requests, answering at once, by signed callbacks, or when it is asked again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kira_users::ambient::Ambient as _;
 use kira_users::contract::v1;
 use kira_users::contract::v1::verification_callbacks_service_client::VerificationCallbacksServiceClient;
 use kira_users::signing;
+use kira_users::verification::vendor::{Vendor, VendorOptions};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -258,4 +260,35 @@ async fn a_case_that_the_vendor_has_forgotten_is_given_to_it_anew() {
         assert_eq!(asked[0].json(), asked[2].json());
         assert_eq!(setting.world.status(&user).await, "VERIFIED");
     }
+}
+
+#[tokio::test]
+async fn an_answer_about_another_attempt_is_no_verdict() {
+    let setting = Setting::new().await;
+    setting.vendor.will_answer(200, &json!({"status": "approved", "attempt_id": Uuid::nil()}));
+    let user = setting.world.individual("Doe").await;
+    assert_eq!(setting.world.drain().await, 1);
+    assert_eq!(setting.world.status(&user).await, "VERIFYING");
+    setting.world.advance(TimeDelta::minutes(1));
+    let attempt = setting.attempt(&user).await["id"].clone();
+    setting.vendor.will_answer(200, &json!({"status": "approved", "attempt_id": attempt}));
+    assert_eq!(setting.world.drain().await, 1);
+    assert_eq!(setting.world.status(&user).await, "VERIFIED");
+}
+
+#[tokio::test]
+async fn files_that_are_too_large_together_are_not_sent() {
+    let setting = Setting::new().await;
+    let options = VendorOptions {
+        url: format!("http://{}/verify", setting.vendor.address).parse().expect("a URL"),
+        secret: secret(),
+        timeout: Duration::from_secs(30),
+        max_file_bytes: 1,
+    };
+    let worker = setting.world.worker_of(Arc::new(Vendor::new(options).expect("a client")));
+    let user = setting.world.individual("Doe").await;
+    assert_eq!(worker.drain().await.expect("the database answers"), 1);
+    let shown = setting.world.user(&user).await;
+    assert_eq!((&shown["status"], &shown["status_reasons"][0]["code"]), (&json!("REVIEW"), &json!("files_too_large")));
+    assert!(setting.vendor.arrived().is_empty());
 }

@@ -10,10 +10,14 @@ use crate::contract::v1;
 use crate::domain::checks::{Inspection, Severity};
 use crate::domain::verification::{Assurance, Decision, Outcome, Reason};
 use crate::profile;
+use crate::verification::memory::MIB;
 use crate::verification::{Answer, Case, Provider, ProviderError, Verdict};
 
 /// The name that is kept with attempts.
 const NAME: &str = "rules";
+
+/// What looking into the worst of files takes, in bytes; see [`inspect`].
+const INSPECTION: u64 = 100 * MIB;
 
 /// How much of a case is looked into. What goes beyond is left to a person: nobody else may have to wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +98,11 @@ impl Provider for Rules {
     /// Above its own, which leaves out the reading of files.
     fn budget(&self) -> Duration {
         self.budget.time * 4
+    }
+
+    /// One file at a time, and what looking into it takes.
+    fn memory(&self, case: &Case) -> u64 {
+        case.file_sizes().max().map_or(0, |largest| largest + INSPECTION)
     }
 }
 

@@ -14,8 +14,9 @@ use reqwest::{Method, StatusCode, Url};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use self::message::{File, Report, VerifyRequest};
+use self::message::{BodyWriter, Report, VerifyRequest};
 use super::case::Case;
+use super::memory::MIB;
 use super::provider::{Answer, Provider, ProviderError, Verdict};
 use crate::contract::v1;
 use crate::domain::verification::Outcome;
@@ -27,6 +28,10 @@ pub const NAME: &str = "http";
 
 /// Time to reach the provider.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most bytes of files that a request carries unless someone says otherwise: in base64, a third more.
+pub const MAX_FILE_BYTES: u64 = 128 * MIB;
+/// Time to read the files of a case.
+const LOADING: Duration = Duration::from_secs(60);
 /// An answer says a status and some reasons.
 const MAX_ANSWER: usize = 1024 * 1024;
 /// Where the provider does not say when to ask again; a callback usually comes earlier.
@@ -43,6 +48,8 @@ pub struct VendorOptions {
     pub secret: SigningSecret,
     /// How long one answer may take.
     pub timeout: Duration,
+    /// The most bytes of files that a request carries; a case with more goes to a person.
+    pub max_file_bytes: u64,
 }
 
 /// The provider `http`.
@@ -114,6 +121,10 @@ impl Vendor {
             tracing::warn!(attempt = %case.attempt_id, "the provider's answer is not understood");
             return Err(ProviderError::NotUnderstood);
         };
+        if report.attempt_id.is_some_and(|id| id != case.attempt_id) {
+            tracing::error!(attempt = %case.attempt_id, "the provider's answer is about another attempt");
+            return Err(ProviderError::NotUnderstood);
+        }
         let verdict = match report.outcome() {
             Some(outcome) => Verdict::Decided(outcome),
             None => {
@@ -150,31 +161,43 @@ impl Provider for Vendor {
             }
             tracing::warn!(attempt = %case.attempt_id, "the provider does not know the case any more and is asked anew");
         }
+        if case.file_bytes() > self.options.max_file_bytes {
+            return Err(ProviderError::TooLarge);
+        }
         let answer = self.ask(case, Method::POST, self.options.url.clone(), request(case).await?).await?;
         answer.ok_or(ProviderError::Unavailable)
     }
+
+    /// A case that the provider has forgotten is asked about twice.
+    fn budget(&self) -> Duration {
+        self.options.timeout * 2 + LOADING
+    }
+
+    /// The body, in base64, and one file besides.
+    fn memory(&self, case: &Case) -> u64 {
+        let all = case.file_bytes();
+        if all > self.options.max_file_bytes { 0 } else { all / 3 * 4 + case.file_sizes().max().unwrap_or_default() }
+    }
 }
 
-/// The request's body: the user and the files.
+/// The request's body: the user and the files. Each file is written into it as soon as it is read, and dropped.
 async fn request(case: &Case) -> Result<Vec<u8>, ProviderError> {
     let (kind, user) = match &case.profile {
         Profile::Individual(individual) => (v1::UserType::Individual, to_vec_whole(individual)),
         Profile::Business(business) => (v1::UserType::Business, to_vec_whole(business)),
     };
-    let mut files = Vec::new();
-    for document in profile::documents(&case.profile) {
-        let content = case.content(document).await?;
-        files.push(File {
-            id: document.id.clone(),
-            media_type: document.media_type().json_name(),
-            content: base64_simd::STANDARD.encode_to_string(content),
-        });
-    }
     // What the codec writes is JSON.
     let user = String::from_utf8(user).ok().and_then(|text| RawValue::from_string(text).ok());
     let user = user.ok_or(ProviderError::Refused)?;
-    let request = VerifyRequest { attempt_id: case.attempt_id, r#type: kind.json_name(), user: &user, files };
-    serde_json::to_vec(&request).map_err(|_| ProviderError::Refused)
+    let head = VerifyRequest { attempt_id: case.attempt_id, r#type: kind.json_name(), user: &user };
+    let documents = profile::documents(&case.profile);
+    let content: u64 = case.file_sizes().map(|size| size.div_ceil(3) * 4 + 256).sum();
+    let mut body = BodyWriter::new(&head, usize::try_from(content).unwrap_or_default());
+    for document in documents {
+        let content = case.content(document).await?;
+        body.file(&document.id, document.media_type().json_name(), &content);
+    }
+    Ok(body.finish())
 }
 
 /// The answer's body, up to the limit.
@@ -204,5 +227,22 @@ fn refusal(status: StatusCode) -> ProviderError {
         }
         status if status.is_client_error() => ProviderError::Refused,
         _ => ProviderError::Unavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budget_leaves_room_for_the_longest_timeout() {
+        let options = VendorOptions {
+            url: "https://vendor.example/verify".parse().expect("a URL"),
+            secret: SigningSecret::parse("a secret of twenty-four bytes").expect("a secret"),
+            timeout: Duration::from_secs(120),
+            max_file_bytes: MAX_FILE_BYTES,
+        };
+        let vendor = Vendor::new(options).expect("a client");
+        assert!(vendor.budget() >= Duration::from_secs(240));
     }
 }
