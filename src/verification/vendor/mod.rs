@@ -5,6 +5,7 @@
 
 mod findings;
 mod message;
+mod paths;
 
 use std::time::Duration;
 
