@@ -133,3 +133,17 @@ async fn an_attempt_that_another_provider_had_begun_begins_anew() {
     assert_eq!(*provider.references.lock().expect("no panic"), [None]);
     assert_eq!(world.column("SELECT provider FROM verification_attempts").await, ["scripted"]);
 }
+
+#[tokio::test]
+async fn a_case_at_which_the_provider_always_panics_is_left_to_a_person() {
+    let world = World::new().await;
+    let id = world.individual("Doe").await;
+    let worker = world.worker(&Scripted::new((0..5).map(|_| Act::Panic)));
+    for _ in 0..5 {
+        assert_eq!(drain(&worker).await, 1);
+        world.advance(TimeDelta::minutes(1));
+    }
+    let user = world.user(&id).await;
+    let found = (&user["status"], &user["status_reasons"][0]["code"], worker.health().circuit);
+    assert_eq!(found, (&"REVIEW".into(), &"provider_panicked".into(), "closed"));
+}

@@ -1,8 +1,11 @@
 //! The checks as a provider.
 
+use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{Finding, RulesReport, Verdict as Found, check, inspect};
@@ -10,14 +13,10 @@ use crate::contract::v1;
 use crate::domain::checks::{Inspection, Severity};
 use crate::domain::verification::{Assurance, Decision, Outcome, Reason};
 use crate::profile;
-use crate::verification::memory::MIB;
 use crate::verification::{Answer, Case, Provider, ProviderError, Verdict};
 
 /// The name that is kept with attempts.
 const NAME: &str = "rules";
-
-/// What looking into the worst of files takes, in bytes; see [`inspect`].
-const INSPECTION: u64 = 100 * MIB;
 
 /// How much of a case is looked into. What goes beyond is left to a person: nobody else may have to wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,21 +35,25 @@ impl Default for Budget {
 }
 
 /// The provider `rules`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     auto_approve: bool,
     budget: Budget,
+    /// Lets as many files be looked into at once as there are processors, within bounds: each may take 100 MiB, and more
+    /// of them would only slow each other down.
+    inspections: Arc<Semaphore>,
 }
 
 impl Rules {
     /// With `auto_approve` a user of whom nothing speaks against is VERIFIED, although nobody has looked at its
     /// identity; else a person has to confirm it.
     #[must_use]
-    pub const fn new(auto_approve: bool, budget: Budget) -> Self {
-        Self { auto_approve, budget }
+    pub fn new(auto_approve: bool, budget: Budget) -> Self {
+        let at_once = available_parallelism().map_or(2, usize::from).clamp(2, 8);
+        Self { auto_approve, budget, inspections: Arc::new(Semaphore::new(at_once)) }
     }
 
-    fn outcome(self, report: &RulesReport) -> Outcome {
+    fn outcome(&self, report: &RulesReport) -> Outcome {
         let assurance = Assurance::DataConsistency;
         let reasons = || report.findings.iter().map(reason).collect::<Vec<_>>();
         match report.verdict() {
@@ -83,6 +86,8 @@ impl Provider for Rules {
             }
             let Ok(id) = Uuid::try_parse(&document.id) else { continue };
             let content = case.content(document).await?;
+            // Nobody closes it.
+            let _turn = self.inspections.acquire().await;
             let (inspection, took) = examine(document.media_type(), content).await;
             spent += took;
             files.extend(inspection.map(|inspection| (id, inspection)));
@@ -95,14 +100,15 @@ impl Provider for Rules {
         Ok(Answer { verdict: Verdict::Decided(self.outcome(&report)), reference: None, raw })
     }
 
-    /// Above its own, which leaves out the reading of files.
+    /// Far above its own, which leaves out the reading of files and the turns of others: a case must not fail because
+    /// others take long.
     fn budget(&self) -> Duration {
-        self.budget.time * 4
+        self.budget.time * 10
     }
 
-    /// One file at a time, and what looking into it takes.
+    /// One file at a time.
     fn memory(&self, case: &Case) -> u64 {
-        case.file_sizes().max().map_or(0, |largest| largest + INSPECTION)
+        case.file_sizes().max().unwrap_or_default()
     }
 }
 
