@@ -76,7 +76,7 @@ pub const SETTINGS: &[Setting] = &[
         "KIRA_VERIFICATION_PROVIDER",
         "verification.provider",
         "sandbox",
-        "Who verifies users: sandbox, rules or http",
+        "Who verifies users: sandbox, rules or http; must be given with PostgreSQL",
     ),
     setting(
         "KIRA_RULES_AUTO_APPROVE",

@@ -1,10 +1,10 @@
 //! What happens to several users and their attempts in one transaction: decided by the state machine under the users'
 //! locks, written grouped, since most of a batch end alike and round trips are what costs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use entity::{event, user, verification_attempt};
+use entity::{event, review_step, user, verification_attempt};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde_json::{Value, json};
@@ -15,6 +15,9 @@ use super::{Transaction, word};
 use crate::ambient::Ambient;
 use crate::domain::status::Status;
 use crate::domain::verification::{AttemptState, Input, Reason, Standing, Transition, transition};
+
+/// What receivers are told in place of a reviewer's words.
+const BY_REVIEWER: &str = "A reviewer has decided; the user's status_reasons say why";
 
 /// A user's row, locked, as far as its status is concerned.
 #[derive(Clone, Debug)]
@@ -72,6 +75,8 @@ pub(in crate::store) struct Changes<'a> {
     now: DateTime<Utc>,
     users: HashMap<Uuid, Row>,
     attempts: HashMap<Uuid, verification_attempt::Model>,
+    /// The reviews that are out of their provider's hands.
+    attended: HashSet<Uuid>,
     user_changes: HashMap<UserChange, Vec<Uuid>>,
     attempt_changes: HashMap<AttemptChange, Vec<Uuid>>,
     events: Vec<event::ActiveModel>,
@@ -90,15 +95,25 @@ impl<'a> Changes<'a> {
             .filter(verification_attempt::Column::Id.is_in(attempts.iter().copied()))
             .all(transaction)
             .await?;
+        let now = ambient.now();
+        let attended = attended(transaction, &attempts, now).await?;
         Ok(Self {
             ambient,
-            now: ambient.now(),
+            now,
             users,
+            attended,
             attempts: attempts.into_iter().map(|row| (row.id, row)).collect(),
             user_changes: HashMap::new(),
             attempt_changes: HashMap::new(),
             events: Vec::new(),
         })
+    }
+
+    /// Whether an attempt is the user's current one and has not ended, so that what is said of it still counts.
+    pub(in crate::store) fn is_open(&self, user_id: Uuid, attempt_id: Uuid) -> bool {
+        let is_current = self.users.get(&user_id).is_some_and(|user| user.attempt_id == Some(attempt_id));
+        let state = self.attempts.get(&attempt_id).and_then(|attempt| attempt.state.parse::<AttemptState>().ok());
+        is_current && state.is_some_and(|state| !state.is_final())
     }
 
     /// The attempt as it stood at the beginning.
@@ -117,13 +132,16 @@ impl<'a> Changes<'a> {
             return Ok(None);
         };
         let state = word(&attempt.state, "an attempt's state")?;
-        let attempt = (user.attempt_id == Some(attempt_id)).then_some(state);
-        let standing = Standing { status: user.status, attempt };
+        let current = (user.attempt_id == Some(attempt_id)).then_some(state);
+        let attended = self.attended.contains(&attempt_id);
+        let standing = Standing { status: user.status, attempt: current, attended };
         let Ok(next) = transition(standing, input) else { return Ok(None) };
         let (reasons, assurance) = match input {
-            Input::Decided(outcome) => (Some(outcome.reasons.clone()), Some(outcome.assurance.as_str())),
+            Input::Decided(outcome) | Input::Reviewed(outcome) => {
+                (Some(outcome.reasons.clone()), Some(outcome.assurance.as_str()))
+            }
             Input::Overdue => (Some(vec![Reason::overdue()]), None),
-            Input::Begun | Input::Started(_) => (None, None),
+            Input::Begun | Input::Started(_) | Input::Withdrawn => (None, None),
         };
         let text = reasons.as_ref().map(|reasons| json!(reasons).to_string());
         if next.status != user.status || text.is_some() {
@@ -131,7 +149,12 @@ impl<'a> Changes<'a> {
             let rise = rise(&next);
             let change = UserChange { status: next.status, reasons: text.clone(), rise };
             self.user_changes.entry(change).or_default().push(user_id);
-            let events = events(self.ambient, self.now, user, &next, reasons.as_deref().unwrap_or_default());
+            let mut told = reasons.unwrap_or_default();
+            if matches!(input, Input::Reviewed(_)) {
+                // A reviewer's own words are for the client that owns the user, not for every receiver.
+                told.iter_mut().for_each(|reason| reason.message = BY_REVIEWER.to_owned());
+            }
+            let events = events(self.ambient, self.now, user, &next, &told);
             self.events.extend(events);
             user.version += rise;
             user.status = next.status;
@@ -178,6 +201,25 @@ impl<'a> Changes<'a> {
         }
         Ok(())
     }
+}
+
+/// Those of the attempts in review that a reviewer has taken a step with, or whose deadline has passed.
+async fn attended(
+    transaction: &Transaction,
+    attempts: &[verification_attempt::Model],
+    now: DateTime<Utc>,
+) -> Result<HashSet<Uuid>, StoreError> {
+    let reviews = attempts.iter().filter(|attempt| attempt.state == AttemptState::Review.as_str());
+    let (overdue, waiting): (Vec<_>, Vec<_>) = reviews.partition(|attempt| attempt.deadline_at <= now);
+    let mut attended: HashSet<Uuid> = overdue.into_iter().map(|attempt| attempt.id).collect();
+    if !waiting.is_empty() {
+        let steps = review_step::Entity::find()
+            .select_only()
+            .column(review_step::Column::AttemptId)
+            .filter(review_step::Column::AttemptId.is_in(waiting.iter().map(|attempt| attempt.id)));
+        attended.extend(steps.into_tuple::<Uuid>().all(transaction).await?);
+    }
+    Ok(attended)
 }
 
 /// By how much a transition raises the user's version: by one for each event, at least by one.

@@ -104,11 +104,14 @@ impl Store {
         let mut changes = Changes::begin(ambient, &transaction, &users, &attempts).await?;
         let mut done = Vec::new();
         let mut releases: HashMap<Release, Vec<Uuid>> = HashMap::new();
-        let mut answers = Vec::new();
+        let (mut answers, mut settled) = (Vec::new(), 0);
         for Settlement { job_id, user_id, attempt_id, found, answer, .. } in settlements {
+            // What comes late must not replace what the decision rests on.
+            let mut counts = changes.is_open(user_id, attempt_id);
             let release = match found {
                 Found::Outcome { outcome, again_at } => {
                     let moved = changes.apply(user_id, attempt_id, Input::Decided(&outcome))?;
+                    counts = moved.is_some();
                     again_at.filter(|_| moved.is_some_and(|next| !next.attempt.is_final())).map(|run_at| Release {
                         run_at,
                         error: None,
@@ -125,9 +128,11 @@ impl Store {
                 None => done.push(job_id),
                 Some(release) => releases.entry(release).or_default().push(job_id),
             }
-            answers.push((attempt_id, answer));
+            settled += 1;
+            if counts {
+                answers.push((attempt_id, answer));
+            }
         }
-        let settled = answers.len();
         changes.write(&transaction).await?;
         keep(&transaction, answers).await?;
         if !done.is_empty() {
