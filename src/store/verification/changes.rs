@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::{event, review_step, user, verification_attempt};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
@@ -11,13 +11,16 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::StoreError;
-use super::{Transaction, word};
+use super::Transaction;
 use crate::ambient::Ambient;
 use crate::domain::status::Status;
 use crate::domain::verification::{AttemptState, Input, Reason, Standing, Transition, transition};
 
 /// What receivers are told in place of a reviewer's words.
 const BY_REVIEWER: &str = "A reviewer has decided; the user's status_reasons say why";
+
+/// After which time a row that could not be read is looked at again.
+pub(super) const UNREADABLE_WAIT: TimeDelta = TimeDelta::minutes(5);
 
 /// A user's row, locked, as far as its status is concerned.
 #[derive(Clone, Debug)]
@@ -30,9 +33,17 @@ pub(in crate::store) struct Row {
     pub(in crate::store) version: i64,
 }
 
+/// A user's row, or the id of one that holds what this program does not know.
+type Locked = Result<Row, Uuid>;
+
 impl Row {
     /// Locks users in the order of their ids, so that two transactions never wait for each other.
     pub(in crate::store) async fn lock(transaction: &Transaction, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
+        let rows = Self::lock_any(transaction, ids).await?.into_iter();
+        rows.map(|row| row.map_err(|_| StoreError::corrupt("a user's status"))).collect()
+    }
+
+    async fn lock_any(transaction: &Transaction, ids: &[Uuid]) -> Result<Vec<Locked>, StoreError> {
         use user::Column::{AttemptId, ClientId, Id, Kind, Status, Version};
         let rows = user::Entity::find()
             .select_only()
@@ -45,9 +56,10 @@ impl Row {
             .all(transaction)
             .await?;
         let row = |(id, client_id, kind, status, attempt_id, version): (_, _, _, String, _, _)| {
-            Ok(Self { id, client_id, kind, status: word(&status, "a user's status")?, attempt_id, version })
+            let status = status.parse().map_err(|_| id)?;
+            Ok(Self { id, client_id, kind, status, attempt_id, version })
         };
-        rows.into_iter().map(row).collect()
+        Ok(rows.into_iter().map(row).collect())
     }
 }
 
@@ -74,7 +86,10 @@ pub(in crate::store) struct Changes<'a> {
     ambient: &'a dyn Ambient,
     now: DateTime<Utc>,
     users: HashMap<Uuid, Row>,
-    attempts: HashMap<Uuid, verification_attempt::Model>,
+    attempts: HashMap<Uuid, (AttemptState, verification_attempt::Model)>,
+    /// Users and attempts that hold what this program does not know. They are in none of the maps: one broken row must
+    /// not keep the others of a batch from their outcome.
+    unreadable: HashSet<Uuid>,
     /// The reviews that are out of their provider's hands.
     attended: HashSet<Uuid>,
     user_changes: HashMap<UserChange, Vec<Uuid>>,
@@ -90,19 +105,38 @@ impl<'a> Changes<'a> {
         users: &[Uuid],
         attempts: &[Uuid],
     ) -> Result<Self, StoreError> {
-        let users = Row::lock(transaction, users).await?.into_iter().map(|row| (row.id, row)).collect();
-        let attempts = verification_attempt::Entity::find()
+        let mut unreadable = HashSet::new();
+        let mut broken = |user: Uuid, attempt: Option<Uuid>| {
+            tracing::error!(%user, ?attempt, "a row of a verification cannot be read and is left for later");
+            unreadable.insert(attempt.unwrap_or(user));
+        };
+        let mut readable = HashMap::new();
+        for row in Row::lock_any(transaction, users).await? {
+            match row {
+                Ok(row) => drop(readable.insert(row.id, row)),
+                Err(user) => broken(user, None),
+            }
+        }
+        let rows = verification_attempt::Entity::find()
             .filter(verification_attempt::Column::Id.is_in(attempts.iter().copied()))
             .all(transaction)
             .await?;
         let now = ambient.now();
-        let attended = attended(transaction, &attempts, now).await?;
+        let attended = attended(transaction, &rows, now).await?;
+        let mut attempts = HashMap::new();
+        for row in rows {
+            match row.state.parse() {
+                Ok(state) => drop(attempts.insert(row.id, (state, row))),
+                Err(_) => broken(row.user_id, Some(row.id)),
+            }
+        }
         Ok(Self {
             ambient,
             now,
-            users,
             attended,
-            attempts: attempts.into_iter().map(|row| (row.id, row)).collect(),
+            users: readable,
+            attempts,
+            unreadable,
             user_changes: HashMap::new(),
             attempt_changes: HashMap::new(),
             events: Vec::new(),
@@ -112,13 +146,18 @@ impl<'a> Changes<'a> {
     /// Whether an attempt is the user's current one and has not ended, so that what is said of it still counts.
     pub(in crate::store) fn is_open(&self, user_id: Uuid, attempt_id: Uuid) -> bool {
         let is_current = self.users.get(&user_id).is_some_and(|user| user.attempt_id == Some(attempt_id));
-        let state = self.attempts.get(&attempt_id).and_then(|attempt| attempt.state.parse::<AttemptState>().ok());
-        is_current && state.is_some_and(|state| !state.is_final())
+        is_current && self.attempts.get(&attempt_id).is_some_and(|(state, _)| !state.is_final())
     }
 
     /// The attempt as it stood at the beginning.
     pub(in crate::store) fn attempt(&self, id: Uuid) -> Option<&verification_attempt::Model> {
-        self.attempts.get(&id)
+        self.attempts.get(&id).map(|(_, attempt)| attempt)
+    }
+
+    /// Whether the user or the attempt holds what this program does not know. Whatever is tried with such a pair has to
+    /// wait for [`UNREADABLE_WAIT`]: someone has to mend the row, or a newer version reads it.
+    pub(super) fn is_unreadable(&self, user_id: Uuid, attempt_id: Uuid) -> bool {
+        self.unreadable.contains(&user_id) || self.unreadable.contains(&attempt_id)
     }
 
     /// Lets something happen to a user and an attempt. None: it may not; nothing changes.
@@ -128,10 +167,10 @@ impl<'a> Changes<'a> {
         attempt_id: Uuid,
         input: Input<'_>,
     ) -> Result<Option<Transition>, StoreError> {
-        let (Some(user), Some(attempt)) = (self.users.get_mut(&user_id), self.attempts.get(&attempt_id)) else {
+        let (Some(user), Some((state, _))) = (self.users.get_mut(&user_id), self.attempts.get(&attempt_id)) else {
             return Ok(None);
         };
-        let state = word(&attempt.state, "an attempt's state")?;
+        let state = *state;
         let current = (user.attempt_id == Some(attempt_id)).then_some(state);
         let attended = self.attended.contains(&attempt_id);
         let standing = Standing { status: user.status, attempt: current, attended };
@@ -198,6 +237,18 @@ impl<'a> Changes<'a> {
         }
         if !self.events.is_empty() {
             event::Entity::insert_many(self.events).exec_without_returning(transaction).await?;
+        }
+        // Else the sweep would find the same rows first, each time.
+        let stuck = self.attempts.into_values().filter(|(_, attempt)| attempt.deadline_at <= self.now);
+        let stuck: Vec<_> =
+            stuck.filter(|(_, row)| self.unreadable.contains(&row.user_id)).map(|(_, row)| row.id).collect();
+        if !stuck.is_empty() {
+            let row = verification_attempt::ActiveModel {
+                deadline_at: Set(self.now + UNREADABLE_WAIT),
+                ..Default::default()
+            };
+            let filter = verification_attempt::Column::Id.is_in(stuck);
+            verification_attempt::Entity::update_many().set(row).filter(filter).exec(transaction).await?;
         }
         Ok(())
     }

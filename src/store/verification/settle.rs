@@ -9,6 +9,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Se
 use uuid::Uuid;
 
 use super::super::{Store, StoreError};
+use super::changes::UNREADABLE_WAIT;
 use super::{Changes, Transaction};
 use crate::ambient::Ambient;
 use crate::domain::verification::{AttemptState, Input, Outcome};
@@ -109,6 +110,9 @@ impl Store {
             // What comes late must not replace what the decision rests on.
             let mut counts = changes.is_open(user_id, attempt_id);
             let release = match found {
+                _ if changes.is_unreadable(user_id, attempt_id) => {
+                    Some(Release { run_at: now + UNREADABLE_WAIT, error: Some("row_unreadable"), tries: Tries::Keep })
+                }
                 Found::Outcome { outcome, again_at } => {
                     let moved = changes.apply(user_id, attempt_id, Input::Decided(&outcome))?;
                     counts = moved.is_some();
