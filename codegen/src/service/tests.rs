@@ -73,7 +73,10 @@ fn a_rule_that_cannot_work_is_refused_with_its_call_and_its_reason() {
         ),
         (r#"get: "/v1" body: "*""#, "t.S.C: GET has no body"),
         (r#"post: "/v1" body: "nothing""#, "t.S.C: `body`: t.Q has no field `nothing`"),
-        (r#"post: "/v1" body: "id""#, "t.S.C: `body`: `id` is neither a single message nor bytes that are always there"),
+        (
+            r#"post: "/v1" body: "id""#,
+            "t.S.C: `body`: `id` is neither a single message nor bytes that are always there",
+        ),
         (r#"get: "/v1" response_body: "flag""#, "t.S.C: `response_body`: `flag` is no message"),
         (r#"body: "*""#, "t.S.C: an HTTP rule without a pattern such as `get`"),
         (
