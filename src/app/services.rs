@@ -21,7 +21,7 @@ use crate::contract::{self, v1};
 use crate::domain::eligibility::{Catalogue, Product};
 use crate::server::{GrpcDoor, RestDoor};
 use crate::service::callbacks::Callbacks;
-use crate::service::events::Events;
+use crate::service::events::{Events, Feed, Places};
 use crate::service::response::Numbers;
 use crate::service::reviews::{ReviewDesk, Reviews};
 use crate::service::tokens::Tokens;
@@ -78,7 +78,11 @@ impl Services {
                 ambient: Arc::clone(&users.ambient),
                 secret: verification::callback_secret(config)?,
             },
-            events: Events { store: users.store.clone() },
+            events: Events {
+                store: users.store.clone(),
+                feed: Arc::new(Feed::new(users.store.clone())),
+                places: Places::new(config.server.event_streams_per_client),
+            },
             tokens: Tokens { authenticator },
             users,
         })
@@ -89,7 +93,12 @@ impl Services {
         &self.users.documents
     }
 
-    /// The two doors to the services, and what the second says of its health. gRPC's own streams end at `stop`.
+    /// What tells watchers of new events.
+    pub(super) const fn feed(&self) -> &Arc<Feed> {
+        &self.events.feed
+    }
+
+    /// The two doors to the services, and what the second says of its health. Streams end at `stop`.
     pub(super) async fn doors(
         self,
         config: &Config,
@@ -136,7 +145,7 @@ impl Services {
             .add_service(tokens.max_decoding_message_size(max))
             .add_service(health_service)
             .add_service(reflection);
-        Ok((RestDoor::new(gateway), GrpcDoor::new(routes, Methods::new(METHODS), stop.clone()), health))
+        Ok((RestDoor::new(gateway, stop.clone()), GrpcDoor::new(routes, Methods::new(METHODS), stop.clone()), health))
     }
 }
 

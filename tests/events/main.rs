@@ -6,4 +6,6 @@
 mod harness;
 mod list;
 mod order;
+mod stream;
 mod support;
+mod watch;

@@ -1,12 +1,21 @@
-//! The events service: what happened to a client's users, listed from a cursor on (decisions, section 8).
+//! The events service: what happened to a client's users, listed from a cursor on or watched (decisions, section 8).
 
+mod feed;
+mod places;
 mod show;
+mod watcher;
+
+use std::sync::Arc;
 
 use kira_gateway::error::{self, ErrorReason};
 use kira_gateway::problem::{Path, Problems};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+pub use self::feed::Feed;
+pub use self::places::Places;
+pub use self::watcher::EventStream;
+use self::watcher::Watcher;
 use super::failure::{corrupt, of_store};
 use super::users::caller;
 use crate::contract::v1;
@@ -22,6 +31,10 @@ const RETRY_AFTER: u32 = 1;
 pub struct Events {
     /// The database.
     pub store: Store,
+    /// Tells of new events.
+    pub feed: Arc<Feed>,
+    /// How many streams each client has.
+    pub places: Places,
 }
 
 #[tonic::async_trait]
@@ -46,6 +59,27 @@ impl EventsService for Events {
         let next_cursor = records.last().map_or(cursor, |record| record.id).to_string();
         let data = records.into_iter().map(show::event).collect::<Result<_, _>>()?;
         Ok(Response::new(v1::ListEventsResponse { data, next_cursor, has_more }))
+    }
+
+    type WatchEventsStream = EventStream;
+
+    async fn watch_events(
+        &self,
+        request: Request<v1::WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        let client_id = caller(&request)?.client_id;
+        let v1::WatchEventsRequest { after, last_event_id, user_id, types } = request.into_inner();
+        let filter = filter(user_id.as_deref(), &types)?;
+        let place = self.places.take(client_id)?;
+        // Before anything is read, so that nothing new is missed.
+        let head = self.feed.subscribe();
+        self.store.position_events().await.map_err(of_store)?;
+        let position = match (last_event_id, after) {
+            (Some(cursor), _) => self.position(client_id, checked_id(&cursor)?, "last-event-id").await?,
+            (None, Some(cursor)) => self.position(client_id, checked_id(&cursor)?, "after").await?,
+            (None, None) => self.store.last_position().await.map_err(of_store)?,
+        };
+        Ok(Response::new(Watcher::new(self.store.clone(), client_id, filter, position, head, place).into_stream()))
     }
 }
 
