@@ -14,7 +14,9 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let position = Table::alter().table("events").add_column(optional(number("position"))).take();
         manager.alter_table(position).await?;
-        manager.create_index(index("events", ["client_id", "position"])).await?;
+        // Each event is in one of the two: writing it costs one entry.
+        let mut placed = index("events", ["client_id", "position"]);
+        manager.create_index(placed.and_where(Expr::col("position").is_not_null()).take()).await?;
         let mut waiting = index("events", ["sequence", "id"]);
         manager.create_index(waiting.and_where(Expr::col("position").is_null()).take()).await?;
         let counters = Table::create().table("counters").col(text("name").primary_key()).col(number("last")).take();

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use kira_users::app;
 use kira_users::contract::v1;
+use kira_users::store::Engine;
 use serde_json::json;
 use tonic::{Code, Streaming};
 use uuid::Uuid;
 
+use crate::harness::database::engine;
 use crate::harness::service::{Client, Service, config};
 use crate::stream::Records;
 use crate::support::{event_id, grpc, page, refused, text, users};
@@ -154,6 +156,39 @@ async fn a_watcher_at_one_replica_gets_what_another_writes() {
         assert_eq!(user_of(&next(&mut stream).await), made[0]);
     }
     drop(stream);
+    replica.stop(Duration::from_secs(10)).await;
+}
+
+/// Far less than looking once a second would take for the twenty events.
+const PROMPT: Duration = Duration::from_secs(10);
+
+async fn twenty_in_turn(writer: &Client, reader: &Client) {
+    let mut stream = watch(reader, None).await;
+    for _ in 0..20 {
+        let made = users(writer, 1).await;
+        assert_eq!(user_of(&next(&mut stream).await), made[0]);
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_sent_without_waiting_for_the_next_look() {
+    let service = Service::start().await;
+    let client = service.client().await;
+    tokio::time::timeout(PROMPT, twenty_in_turn(&client, &client)).await.expect("promptly");
+}
+
+#[tokio::test]
+async fn postgresql_tells_other_replicas_without_waiting_for_their_next_look() {
+    let service = Service::start().await;
+    let client = service.client().await;
+    let config = config(&service.database, &service.folder, &[]);
+    let replica = app::start(&config, Arc::clone(&service.clock) as _).await.expect("a second replica");
+    let reader = client.at(&replica).await;
+    // Somebody watches at the writer too, so that it gives places at once.
+    let _own = watch(&client, None).await;
+    let told = tokio::time::timeout(PROMPT, twenty_in_turn(&client, &reader)).await;
+    // Two processes on one SQLite file look.
+    assert!(told.is_ok() || engine() == Engine::Sqlite);
     replica.stop(Duration::from_secs(10)).await;
 }
 
