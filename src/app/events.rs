@@ -16,23 +16,29 @@ const LISTEN: Recurring =
 const FOLLOW: Recurring =
     Recurring { name: "follow own events", interval: Duration::from_secs(1), limit: Duration::MAX };
 
-/// Keeps the feed moving.
+/// Keeps the feed of a process that is watched moving.
 pub(super) fn run(feed: &Arc<Feed>, background: &Tasks) {
-    let (own, others, all) = (Arc::clone(feed), Arc::clone(feed), Arc::clone(feed));
-    background.spawn(|stop| {
-        FOLLOW.run(stop, move || {
-            let feed = Arc::clone(&own);
-            async move { feed.follow_own().await }
-        })
-    });
+    place(feed, background);
+    let feed = Arc::clone(feed);
     background.spawn(|stop| {
         LISTEN.run(stop, move || {
-            let feed = Arc::clone(&others);
+            let feed = Arc::clone(&feed);
             async move {
                 if let Err(error) = feed.follow_others().await {
                     tracing::warn!(%error, "events of other processes are looked for, not heard of");
                 }
             }
+        })
+    });
+}
+
+/// Gives events their places: those of this process at once, and any that were left over.
+pub(super) fn place(feed: &Arc<Feed>, background: &Tasks) {
+    let (own, all) = (Arc::clone(feed), Arc::clone(feed));
+    background.spawn(|stop| {
+        FOLLOW.run(stop, move || {
+            let feed = Arc::clone(&own);
+            async move { feed.follow_own().await }
         })
     });
     background.spawn(|stop| {

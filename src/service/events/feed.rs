@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::store::{Store, StoreError};
+use crate::store::{Engine, Store, StoreError};
 
 /// After a prompt round the next one waits this long: so many events at once cost one transaction.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -46,15 +46,18 @@ impl Feed {
         Ok(())
     }
 
-    /// Refreshes as soon as this process has written events, while anybody watches. Ends by being dropped.
+    /// Refreshes as soon as this process has written events, while anybody may watch: on SQLite those who watch this
+    /// process, on PostgreSQL perhaps others. Ends by being dropped.
     pub async fn follow_own(&self) {
         loop {
             self.store.events_written().await;
-            self.refresh_promptly().await;
+            if self.is_watched() || self.store.engine() == Engine::Postgres {
+                self.refresh_promptly().await;
+            }
         }
     }
 
-    /// Refreshes as soon as another process tells of events, while anybody watches.
+    /// Refreshes as soon as another process tells of events, while anybody watches this one.
     ///
     /// # Errors
     /// The database cannot be listened to.
@@ -62,16 +65,15 @@ impl Feed {
         let mut listener = self.store.listen_for_events().await?;
         loop {
             listener.heard().await?;
-            self.refresh_promptly().await;
+            if self.is_watched() {
+                self.refresh_promptly().await;
+            }
         }
     }
 
     async fn refresh_promptly(&self) {
-        if !self.is_watched() {
-            return;
-        }
         if let Err(error) = self.refresh().await {
-            tracing::warn!(%error, "watchers hear of new events later");
+            tracing::warn!(%error, "new events are told of later");
         }
         tokio::time::sleep(PAUSE).await;
     }
