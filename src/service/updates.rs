@@ -97,7 +97,7 @@ impl Users {
             off_thread(pending.prepared.bytes(), move || accepted.finish(now)).await?;
         let status: UserStatus = row.status.parse().map_err(|_| corrupt("a stored status"))?;
         if updated.is_empty() {
-            let record = Record { updated_at: row.updated_at, ..record(row, status)? };
+            let record = record(row, status)?;
             return Ok(Some((self.outcome(&record, profile, updated, None), row.version)));
         }
         let uploaded = match pending.uploaded.clone() {
@@ -134,7 +134,10 @@ impl Users {
                 if let Err(error) = discarded::delete(&self.store, &self.documents, objects).await {
                     tracing::warn!(%error, "files of removed documents wait for the sweep");
                 }
-                let record = Record { updated_at: now, ..record(row, effect.status)? };
+                let mut record = Record { updated_at: now, ..record(row, effect.status)? };
+                if effect.abandons {
+                    record.reasons.clear();
+                }
                 Ok(Some((self.outcome(&record, profile, updated, Some(effect)), version)))
             }
         }

@@ -38,8 +38,12 @@ async fn an_approval_verifies_the_user() {
     assert_eq!(review["decision"], "approved");
     assert_eq!(review["steps"][0]["reviewer"], "Ann");
     assert_eq!(review["steps"][0]["note"], "Passport checked by Ann");
-    assert_eq!(office.status(&waiting).await, "VERIFIED");
     assert_eq!(office.total().await, 0);
+    let user = office.customer.get(&format!("/v1/users/{}", waiting.user_id)).await.json();
+    assert_eq!((&user["status"], user.get("status_reasons")), (&json!("VERIFIED"), None));
+    let history = office.customer.get(&format!("/v1/users/{}/verifications", waiting.user_id)).await.json();
+    assert_eq!(history["data"][0]["reasons"][0]["message"], "Seen in person");
+    assert_eq!(history["data"][0]["assurance"], "manual_review");
 }
 
 #[tokio::test]
