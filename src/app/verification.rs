@@ -7,11 +7,12 @@ use tokio::sync::Notify;
 
 use super::open::{self, AppError, Opened};
 use super::tasks::Tasks;
-use super::{Signals, address, bind, keys, services};
+use super::{Signals, address, bind, events, keys, services};
 use crate::ambient::{SharedAmbient, System};
 use crate::config::{Config, ProviderKind, VendorConfig};
 use crate::server::admin::Readiness;
 use crate::server::{admin, listener};
+use crate::service::events::Feed;
 use crate::signing::SigningSecret;
 use crate::vault::documents::DocumentStore;
 use crate::verification::rules::Rules;
@@ -39,6 +40,7 @@ pub async fn work(config: Config) -> Result<(), AppError> {
     let worker = worker(&config, &opened, documents, Arc::default())?;
     let background = Tasks::default();
     run(&worker, &background, &readiness);
+    events::place(&Arc::new(Feed::new(opened.store.clone())), &background);
     readiness.ready(opened.store.clone());
     tracing::info!(provider = worker.health().provider, "working");
     signals.told_to_stop().await;

@@ -7,6 +7,7 @@ mod batch;
 mod clients;
 mod connect;
 mod error;
+mod events;
 mod keys;
 mod queue;
 mod reviews;
@@ -20,9 +21,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
+use tokio::sync::Notify;
 
 pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
 pub use error::{Cause, StoreError};
+pub use events::{EventFilter, EventListener, EventRecord};
 pub use keys::SigningKeyRecord;
 pub use reviews::{ReviewPage, ReviewRecord, ReviewStepRecord, ReviewView, Reviewed};
 pub use updates::{Update, UserUpdate, VerificationChange};
@@ -86,6 +89,8 @@ struct Connections {
     write: DatabaseConnection,
     /// SQLite's one writer.
     writer: Option<Writer>,
+    /// Told when this process has written events.
+    events: Notify,
 }
 
 impl Store {

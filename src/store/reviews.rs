@@ -190,6 +190,7 @@ impl Store {
         };
         review_step::Entity::insert(row.into_active_model()).exec_without_returning(&transaction).await?;
         transaction.commit().await?;
+        self.events_are_written();
         Ok(Reviewed::Taken)
     }
 }

@@ -304,6 +304,7 @@ pub(super) fn events(
         payload: Set(payload.clone()),
         created_at: Set(now),
         relayed_at: Set(None),
+        position: Set(None),
     };
     (user.version + 1..).zip(next.events).map(event).collect()
 }

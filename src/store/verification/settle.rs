@@ -146,6 +146,7 @@ impl Store {
             put_back(&transaction, release, ids).await?;
         }
         transaction.commit().await?;
+        self.events_are_written();
         Ok(settled)
     }
 
@@ -170,6 +171,7 @@ impl Store {
         changes.write(&transaction).await?;
         keep(&transaction, vec![(attempt_id, answer)]).await?;
         transaction.commit().await?;
+        self.events_are_written();
         Ok(true)
     }
 
@@ -202,6 +204,7 @@ impl Store {
         }
         changes.write(&transaction).await?;
         transaction.commit().await?;
+        self.events_are_written();
         Ok(moved)
     }
 }
