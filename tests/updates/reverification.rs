@@ -92,7 +92,10 @@ async fn no_change_leads_around_a_review() {
         assert_eq!((&user["status"], &user["verification_triggered"]), (&json!("REVIEW"), &json!(false)));
     }
     assert_eq!(texts(&service, "SELECT state FROM verification_attempts").await, ["review"]);
-    assert_eq!(texts(&service, "SELECT status_reasons FROM users WHERE status_reasons IS NOT NULL").await.len(), 1);
+    assert_eq!(
+        texts(&service, "SELECT CAST(status_reasons AS TEXT) FROM users WHERE status_reasons IS NOT NULL").await.len(),
+        1
+    );
 }
 
 #[tokio::test]
