@@ -16,12 +16,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("server", &["ambient", "auth", "store"]),
     (
         "service",
-        &["ambient", "auth", "contract", "domain", "profile", "signing", "store", "telemetry", "vault", "verification"],
+        &["ambient", "auth", "contract", "domain", "profile", "signing", "store", "telemetry", "vault", "verification", "webhook"],
     ),
     ("signing", &[]),
     ("store", &["ambient", "domain"]),
     ("telemetry", &["config"]),
     ("vault", &["ambient"]),
+    ("webhook", &["ambient", "config", "domain", "profile", "signing", "store", "vault"]),
     ("verification", &["ambient", "contract", "domain", "profile", "signing", "store", "telemetry", "vault"]),
 ];
 

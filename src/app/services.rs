@@ -13,7 +13,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::open::{AppError, Opened};
-use super::{keys, verification};
+use super::{keys, verification, webhooks};
 use crate::ambient::SharedAmbient;
 use crate::auth::Authenticator;
 use crate::config::Config;
@@ -26,6 +26,7 @@ use crate::service::reviews::{ReviewDesk, Reviews};
 use crate::service::tokens::Tokens;
 use crate::service::users::Users;
 use crate::service::verifications::Verifications;
+use crate::service::webhooks::Webhooks;
 use crate::vault::documents::DocumentStore;
 
 /// The reviews of an opened installation, for the command line.
@@ -48,6 +49,7 @@ pub(super) struct Services {
     verifications: Verifications,
     reviews: Reviews,
     callbacks: Callbacks,
+    webhooks: Webhooks,
     tokens: Tokens,
 }
 
@@ -76,6 +78,7 @@ impl Services {
                 ambient: Arc::clone(&users.ambient),
                 secret: verification::callback_secret(config)?,
             },
+            webhooks: Webhooks { desk: webhooks::webhook_desk(config, opened) },
             tokens: Tokens { authenticator },
             users,
         })
@@ -99,12 +102,14 @@ impl Services {
         let verifications = Arc::new(Checked::new(self.verifications, Arc::clone(&clock)));
         let reviews = Arc::new(Checked::new(self.reviews, Arc::clone(&clock)));
         let callbacks = Arc::new(Checked::new(self.callbacks, Arc::clone(&clock)));
+        let webhooks = Arc::new(Checked::new(self.webhooks, Arc::clone(&clock)));
         let tokens = Arc::new(Checked::new(self.tokens, clock));
         let gateway = Gateway::builder()
             .routes(v1::users_service_rest::routes(Arc::clone(&users)))
             .routes(v1::verifications_service_rest::routes(Arc::clone(&verifications)))
             .routes(v1::reviews_service_rest::routes(Arc::clone(&reviews)))
             .routes(v1::verification_callbacks_service_rest::routes(Arc::clone(&callbacks)))
+            .routes(v1::webhooks_service_rest::routes(Arc::clone(&webhooks)))
             .routes(v1::auth_service_rest::routes(Arc::clone(&tokens)))
             .build()
             .map_err(AppError::start)?;
@@ -115,6 +120,7 @@ impl Services {
         let reviews = v1::reviews_service_server::ReviewsServiceServer::from_arc(reviews);
         let callbacks =
             v1::verification_callbacks_service_server::VerificationCallbacksServiceServer::from_arc(callbacks);
+        let webhooks = v1::webhooks_service_server::WebhooksServiceServer::from_arc(webhooks);
         let tokens = v1::auth_service_server::AuthServiceServer::from_arc(tokens);
         let (health, health_service) = Health::serving().await;
         let reflection = tonic_reflection::server::Builder::configure()
@@ -126,6 +132,7 @@ impl Services {
             .add_service(verifications.max_decoding_message_size(max))
             .add_service(reviews.max_decoding_message_size(max))
             .add_service(callbacks.max_decoding_message_size(max))
+            .add_service(webhooks.max_decoding_message_size(max))
             .add_service(tokens.max_decoding_message_size(max))
             .add_service(health_service)
             .add_service(reflection);
@@ -139,6 +146,7 @@ const METHODS: &[&[&kira_gateway::method::Method]] = &[
     v1::verifications_service_rest::METHODS,
     v1::reviews_service_rest::METHODS,
     v1::verification_callbacks_service_rest::METHODS,
+    v1::webhooks_service_rest::METHODS,
     v1::auth_service_rest::METHODS,
 ];
 

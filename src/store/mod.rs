@@ -15,11 +15,13 @@ mod sweeps;
 mod updates;
 mod users;
 mod verification;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
+use tokio::sync::Notify;
 
 pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
 pub use error::{Cause, StoreError};
@@ -30,6 +32,11 @@ pub use users::{
     Claim, ClaimScope, Creation, FIRST_VERSION, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord,
 };
 pub use verification::{AttemptRecord, ClaimedVerification, Found, ProviderAnswer, Settlement, Start};
+pub use webhooks::{
+    AttemptReport, ClaimRoom, ClaimedDelivery, DEAD, DELIVERED, DeliveryPage, DeliveryRecord, DeliverySettlement,
+    EndpointChange, EndpointRecord, Health as EndpointHealth, NewDelivery, NewEndpoint, OutboxEvent, PENDING, Registration,
+    Replay, Sent, Settled,
+};
 
 use batch::{Batch, Writer};
 use error::WriteError;
@@ -86,6 +93,8 @@ struct Connections {
     write: DatabaseConnection,
     /// SQLite's one writer.
     writer: Option<Writer>,
+    /// Told when this process has written events.
+    events: Notify,
 }
 
 impl Store {
@@ -131,6 +140,17 @@ impl Store {
         // Closing a pool cannot fail; the signature is that of all drivers.
         let _ = self.connections.read.close_by_ref().await;
         let _ = self.connections.write.close_by_ref().await;
+    }
+
+    /// Waits until this process has written events, or has since the last wait. What other processes write is not told:
+    /// whoever must see everything polls besides. For one waiter.
+    pub async fn events_written(&self) {
+        self.connections.events.notified().await;
+    }
+
+    /// Events may have been committed.
+    fn note_events(&self) {
+        self.connections.events.notify_one();
     }
 
     fn read(&self) -> &DatabaseConnection {

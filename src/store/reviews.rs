@@ -184,6 +184,7 @@ impl Store {
         };
         review_step::Entity::insert(row.into_active_model()).exec_without_returning(&transaction).await?;
         transaction.commit().await?;
+        self.note_events();
         Ok(Reviewed::Taken)
     }
 }

@@ -110,6 +110,7 @@ impl Store {
         }
         let claimed = load(&transaction, live, token).await?;
         transaction.commit().await?;
+        self.note_events();
         Ok(claimed)
     }
 }

@@ -137,6 +137,7 @@ impl Store {
             put_back(&transaction, release, ids).await?;
         }
         transaction.commit().await?;
+        self.note_events();
         Ok(settled)
     }
 
@@ -161,6 +162,7 @@ impl Store {
         changes.write(&transaction).await?;
         keep(&transaction, vec![(attempt_id, answer)]).await?;
         transaction.commit().await?;
+        self.note_events();
         Ok(true)
     }
 
@@ -193,6 +195,7 @@ impl Store {
         }
         changes.write(&transaction).await?;
         transaction.commit().await?;
+        self.note_events();
         Ok(moved)
     }
 }

@@ -90,6 +90,7 @@ impl Store {
         };
         idempotency_key::Entity::insert(row).exec_without_returning(&transaction).await?;
         transaction.commit().await?;
+        self.note_events();
         Ok(Start::Started(attempt))
     }
 }
