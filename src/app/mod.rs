@@ -166,7 +166,19 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
             async move { health.report(readiness.obstacle().await.is_none()).await }
         })
     });
-    Ok(Running { http_addr, grpc_addr, admin_addr, opened, worker, sender, readiness, health, doors, background, admin })
+    Ok(Running {
+        http_addr,
+        grpc_addr,
+        admin_addr,
+        opened,
+        worker,
+        sender,
+        readiness,
+        health,
+        doors,
+        background,
+        admin,
+    })
 }
 
 impl Running {

@@ -51,8 +51,7 @@ pub fn of_test(event_id: Uuid, endpoint_id: Uuid, now: DateTime<Utc>) -> Vec<u8>
 #[must_use]
 pub fn of_disabled(event_id: Uuid, endpoint: &EndpointRecord, now: DateTime<Utc>) -> Vec<u8> {
     let reason = endpoint.disabled.as_ref().map(|(_, reason)| reason);
-    let data =
-        json!({"event_id": event_id, "endpoint_id": endpoint.id, "reason": reason, "created_at": stamp(now)});
+    let data = json!({"event_id": event_id, "endpoint_id": endpoint.id, "reason": reason, "created_at": stamp(now)});
     body(ENDPOINT_DISABLED, &data)
 }
 

@@ -6,8 +6,8 @@
 mod client;
 pub mod guard;
 pub mod message;
-pub mod sealing;
 pub mod schedule;
+pub mod sealing;
 mod sender;
 pub mod signature;
 

@@ -33,9 +33,10 @@ fn external_id(vault: &Vault, event: &OutboxEvent) -> Option<String> {
         let plaintext = key.open(&Place::UserProfile, event.profile.clone())?;
         Ok(Zeroizing::new(plaintext))
     });
-    match opened.map_err(|error| error.to_string()).and_then(|plaintext| {
-        profile::decode(&plaintext).map_err(|error| error.to_string())
-    }) {
+    match opened
+        .map_err(|error| error.to_string())
+        .and_then(|plaintext| profile::decode(&plaintext).map_err(|error| error.to_string()))
+    {
         Ok(Profile::Individual(user)) => user.external_id.filter(|id| !id.is_empty()),
         Ok(Profile::Business(user)) => user.external_id.filter(|id| !id.is_empty()),
         Err(error) => {

@@ -89,10 +89,7 @@ impl Sender {
     /// How it is.
     #[must_use]
     pub fn health(&self) -> SenderHealth {
-        SenderHealth {
-            running: self.running.load(Ordering::Relaxed),
-            sending: self.sending.load(Ordering::Relaxed),
-        }
+        SenderHealth { running: self.running.load(Ordering::Relaxed), sending: self.sending.load(Ordering::Relaxed) }
     }
 
     /// Works until told to stop, then hands back what is not done.

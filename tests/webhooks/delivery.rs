@@ -46,7 +46,14 @@ async fn a_verified_user_is_told_with_ids_and_statuses_alone() {
     assert_eq!(data["created_at"], BEGINNING);
     let keys: Vec<_> = data.as_object().expect("an object").keys().map(String::as_str).collect();
     let mut known = [
-        "created_at", "event_id", "external_id", "previous_status", "sequence", "status", "type", "user_id",
+        "created_at",
+        "event_id",
+        "external_id",
+        "previous_status",
+        "sequence",
+        "status",
+        "type",
+        "user_id",
         "verification_status",
     ];
     known.sort_unstable();
@@ -229,7 +236,7 @@ async fn a_dead_endpoint_is_left_alone_and_gets_everything_when_it_is_back() {
         world.drain().await;
     }
     assert!(receiver.count() < 80, "{} attempts in a night", receiver.count());
-    receiver.from_now_on(Act::status(200));
+    receiver.act_from_now_on(Act::status(200));
     let before = receiver.count();
     for _ in 0..150 {
         world.advance(TimeDelta::minutes(11));

@@ -23,7 +23,8 @@ async fn a_later_event_waits_for_an_earlier_one_of_the_same_user() {
     world.advance(TimeDelta::minutes(1));
     world.drain().await;
     assert_eq!(ids(&receiver.arrived()), world.event_ids().await);
-    let sequences: Vec<_> = receiver.arrived()[2..].iter().map(|event| event.json()["data"]["sequence"].as_i64()).collect();
+    let sequences: Vec<_> =
+        receiver.arrived()[2..].iter().map(|event| event.json()["data"]["sequence"].as_i64()).collect();
     assert!(sequences.is_sorted(), "{sequences:?}");
 }
 

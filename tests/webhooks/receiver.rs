@@ -93,11 +93,12 @@ impl Receiver {
     /// One that does this with all its requests.
     pub(crate) async fn always(act: Act) -> Self {
         let receiver = Self::new().await;
-        receiver.from_now_on(act);
+        receiver.act_from_now_on(act);
         receiver
     }
 
-    pub(crate) fn from_now_on(&self, act: Act) {
+    /// What it does with every request that no other act is planned for.
+    pub(crate) fn act_from_now_on(&self, act: Act) {
         *self.shared.otherwise.lock().expect("no panic") = Some(act);
     }
 

@@ -171,7 +171,8 @@ impl WebhookDesk {
     /// UNAVAILABLE without the database.
     pub async fn deliveries(&self, page: DeliveryPage) -> Result<(Vec<v1::WebhookDelivery>, u64), Status> {
         let (found, total) = self.store.list_deliveries(page).await.map_err(of_store)?;
-        let shown = found.into_iter().map(|delivery| show::delivery(&self.vault, delivery)).collect::<Result<_, _>>()?;
+        let shown =
+            found.into_iter().map(|delivery| show::delivery(&self.vault, delivery)).collect::<Result<_, _>>()?;
         Ok((shown, total))
     }
 
@@ -181,9 +182,8 @@ impl WebhookDesk {
     /// NOT_FOUND, or UNAVAILABLE without the database.
     pub async fn delivery(&self, client_id: Uuid, id: Uuid) -> Result<v1::WebhookDelivery, Status> {
         let found = self.store.find_delivery(client_id, id).await.map_err(of_store)?;
-        let found = found.ok_or_else(|| {
-            error::status(ErrorReason::NotFound, format!("Webhook delivery with ID {id} not found"))
-        })?;
+        let found = found
+            .ok_or_else(|| error::status(ErrorReason::NotFound, format!("Webhook delivery with ID {id} not found")))?;
         show::delivery(&self.vault, found)
     }
 

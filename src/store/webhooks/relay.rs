@@ -120,7 +120,11 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     use webhook_delivery::Column::{EndpointId, EventId};
     let once = OnConflict::columns([EventId, EndpointId]).do_nothing().to_owned();
-    webhook_delivery::Entity::insert_many(rows).on_conflict(once).try_insert().exec_without_returning(transaction).await?;
+    webhook_delivery::Entity::insert_many(rows)
+        .on_conflict(once)
+        .try_insert()
+        .exec_without_returning(transaction)
+        .await?;
     Ok(())
 }
 
