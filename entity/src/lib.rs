@@ -14,3 +14,6 @@ pub mod signing_key;
 pub mod user;
 pub mod verification_attempt;
 pub mod watermark;
+pub mod webhook_attempt;
+pub mod webhook_delivery;
+pub mod webhook_endpoint;

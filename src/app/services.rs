@@ -13,7 +13,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::open::{AppError, Opened};
-use super::{keys, verification};
+use super::{keys, verification, webhooks};
 use crate::ambient::SharedAmbient;
 use crate::auth::Authenticator;
 use crate::config::Config;
@@ -27,6 +27,7 @@ use crate::service::reviews::{ReviewDesk, Reviews};
 use crate::service::tokens::Tokens;
 use crate::service::users::Users;
 use crate::service::verifications::Verifications;
+use crate::service::webhooks::Webhooks;
 use crate::vault::documents::DocumentStore;
 
 /// The reviews of an opened installation, for the command line.
@@ -50,6 +51,7 @@ pub(super) struct Services {
     reviews: Reviews,
     callbacks: Callbacks,
     events: Events,
+    webhooks: Webhooks,
     tokens: Tokens,
 }
 
@@ -83,6 +85,7 @@ impl Services {
                 feed: Arc::new(Feed::new(users.store.clone())),
                 places: Places::new(config.server.event_streams_per_client),
             },
+            webhooks: Webhooks { desk: webhooks::webhook_desk(config, opened) },
             tokens: Tokens { authenticator },
             users,
         })
@@ -112,6 +115,7 @@ impl Services {
         let reviews = Arc::new(Checked::new(self.reviews, Arc::clone(&clock)));
         let callbacks = Arc::new(Checked::new(self.callbacks, Arc::clone(&clock)));
         let events = Arc::new(Checked::new(self.events, Arc::clone(&clock)));
+        let webhooks = Arc::new(Checked::new(self.webhooks, Arc::clone(&clock)));
         let tokens = Arc::new(Checked::new(self.tokens, clock));
         let gateway = Gateway::builder()
             .routes(v1::users_service_rest::routes(Arc::clone(&users)))
@@ -119,6 +123,7 @@ impl Services {
             .routes(v1::reviews_service_rest::routes(Arc::clone(&reviews)))
             .routes(v1::verification_callbacks_service_rest::routes(Arc::clone(&callbacks)))
             .routes(v1::events_service_rest::routes(Arc::clone(&events)))
+            .routes(v1::webhooks_service_rest::routes(Arc::clone(&webhooks)))
             .routes(v1::auth_service_rest::routes(Arc::clone(&tokens)))
             .build()
             .map_err(AppError::start)?;
@@ -130,6 +135,7 @@ impl Services {
         let callbacks =
             v1::verification_callbacks_service_server::VerificationCallbacksServiceServer::from_arc(callbacks);
         let events = v1::events_service_server::EventsServiceServer::from_arc(events);
+        let webhooks = v1::webhooks_service_server::WebhooksServiceServer::from_arc(webhooks);
         let tokens = v1::auth_service_server::AuthServiceServer::from_arc(tokens);
         let (health, health_service) = Health::serving().await;
         let reflection = tonic_reflection::server::Builder::configure()
@@ -142,6 +148,7 @@ impl Services {
             .add_service(reviews.max_decoding_message_size(max))
             .add_service(callbacks.max_decoding_message_size(max))
             .add_service(events.max_decoding_message_size(max))
+            .add_service(webhooks.max_decoding_message_size(max))
             .add_service(tokens.max_decoding_message_size(max))
             .add_service(health_service)
             .add_service(reflection);
@@ -156,6 +163,7 @@ const METHODS: &[&[&kira_gateway::method::Method]] = &[
     v1::reviews_service_rest::METHODS,
     v1::verification_callbacks_service_rest::METHODS,
     v1::events_service_rest::METHODS,
+    v1::webhooks_service_rest::METHODS,
     v1::auth_service_rest::METHODS,
 ];
 

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::open::{self, AppError, Opened};
 use super::tasks::Tasks;
-use super::{Signals, address, bind, events, keys, services};
+use super::{Signals, address, bind, events, keys, services, webhooks};
 use crate::ambient::{SharedAmbient, System};
 use crate::config::{Config, ProviderKind, VendorConfig};
 use crate::server::admin::Readiness;
@@ -38,16 +38,18 @@ pub async fn work(config: Config) -> Result<(), AppError> {
     keys::check(&opened).await?;
     let documents = services::documents(&config, &opened).await?;
     let worker = worker(&config, &opened, documents, Arc::default())?;
+    let sender = webhooks::sender(&config, &opened)?;
     let background = Tasks::default();
     run(&worker, &background, &readiness);
     events::place(&Arc::new(Feed::new(opened.store.clone())), &background);
+    webhooks::run(&sender, &background, &readiness);
     readiness.ready(opened.store.clone());
     tracing::info!(provider = worker.health().provider, "working");
     signals.told_to_stop().await;
     readiness.wait("stopping");
     background.stop();
     if tokio::time::timeout(config.server.shutdown_timeout, background.ended()).await.is_err() {
-        tracing::warn!("verifications under way are dropped; their leases end by themselves");
+        tracing::warn!("work under way is dropped; its leases end by themselves");
     }
     opened.store.close().await;
     Ok(())

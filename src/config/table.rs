@@ -119,7 +119,25 @@ pub const SETTINGS: &[Setting] = &[
         "KIRA_WORKER",
         "verification.worker",
         "true",
-        "Whether the server process verifies too; else run `kira-users worker`",
+        "Whether the server process verifies and sends webhooks too; else run `kira-users worker`",
+    ),
+    setting(
+        "KIRA_WEBHOOK_ALLOW",
+        "webhook.allow",
+        "(loopback with SQLite, else none)",
+        "Ranges beyond the public internet that webhooks may go to, also by http, such as 10.1.0.0/16,fd00::/8; or none",
+    ),
+    setting(
+        "KIRA_WEBHOOK_SCHEDULE",
+        "webhook.schedule",
+        "0s,5s,5m,30m,2h,5h,10h,14h,20h,24h",
+        "How long before each attempt to deliver a webhook; after the last it is given up",
+    ),
+    setting(
+        "KIRA_WEBHOOK_TIMEOUT",
+        "webhook.timeout",
+        "15s",
+        "How long an endpoint may take to answer a webhook; at most 60s",
     ),
     setting(
         "KIRA_LOG",

@@ -13,3 +13,4 @@ mod updates;
 pub mod users;
 mod validation;
 pub mod verifications;
+pub mod webhooks;

@@ -149,9 +149,10 @@ impl Store {
         self.connections.events.notified().await;
     }
 
-    /// Tells whoever waits in `events_written`.
+    /// Tells whoever waits in `events_written`, and whoever sends events.
     pub(super) fn events_are_written(&self) {
         self.connections.events.notify_one();
+        self.want_deliveries();
     }
 
     /// Begins to listen for what other processes tell. It takes a connection of its own, outside the pool.
