@@ -102,6 +102,8 @@ fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
         .env("KIRA_GRPC_ADDR", GRPC)
         .env("KIRA_ADMIN_ADDR", ADMIN)
         .env("KIRA_LOG", "warn")
+        // Requests alone are measured here; what follows a create has a bench of its own, `worker`.
+        .env("KIRA_WORKER", "false")
         .env_remove("KIRA_TEST_DATABASE_URL")
         .envs(settings.iter().copied());
     command

@@ -332,8 +332,10 @@ fn write(schema: &Schema, message: &MessageDescriptor, path: &TokenStream, shape
         Form::Object => {}
     }
     let mut parts: Vec<(u32, TokenStream)> = Vec::new();
-    for leaf in shape.leaves.iter().filter(|leaf| leaf.is_written()) {
-        parts.push((leaf.slot, write_leaf(leaf)));
+    for leaf in shape.leaves.iter().filter(|leaf| leaf.field.header.is_none()) {
+        let written = write_leaf(leaf);
+        let part = if leaf.input_only { quote!(if out.is_whole() { #written }) } else { written };
+        parts.push((leaf.slot, part));
     }
     for oneof in &shape.oneofs {
         parts.push((oneof.slot, write_oneof(oneof)));

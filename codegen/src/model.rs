@@ -90,11 +90,6 @@ impl Leaf {
         !self.output_only && self.field.header.is_none()
     }
 
-    /// Whether responses show it in their body.
-    pub(crate) fn is_written(&self) -> bool {
-        !self.input_only && self.field.header.is_none()
-    }
-
     /// Whether only the service may set it.
     pub(crate) fn is_output_only(&self) -> bool {
         self.output_only

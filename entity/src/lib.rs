@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod client_credential;
+pub mod counter;
 pub mod discarded_object;
 pub mod document;
 pub mod event;

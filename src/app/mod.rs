@@ -1,6 +1,7 @@
 //! Puts the parts together: the only place that knows all of them.
 
 mod banner;
+mod events;
 mod keys;
 mod open;
 mod services;
@@ -109,6 +110,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     let wanted = Arc::new(Notify::new());
     let services = Services::open(config, &opened, Arc::clone(&authenticator), Arc::clone(&wanted)).await?;
     let documents = services.documents().clone();
+    let feed = Arc::clone(services.feed());
     let worker = verification::worker(config, &opened, documents.clone(), wanted)?;
     let sender = webhooks::sender(config, &opened)?;
 
@@ -138,6 +140,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
             async move { authenticator.refresh().await }
         })
     });
+    events::run(&feed, &background);
     let (store, ambient) = (opened.store.clone(), Arc::clone(&opened.ambient));
     background.spawn(|stop| {
         SWEEP.run(stop, move || {

@@ -94,7 +94,7 @@ impl Config {
         let auth = AuthConfig::read(&mut reader);
         let mask_numbers = reader.required("responses.mask_numbers");
         let review = ReviewConfig::read(&mut reader);
-        let verification = VerificationConfig::read(&mut reader);
+        let verification = VerificationConfig::read(&mut reader, &database);
         let webhook = WebhookConfig::read(&mut reader, &database);
         let telemetry = TelemetryConfig::read(&mut reader);
         let products = products::read(&mut reader);

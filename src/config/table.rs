@@ -40,6 +40,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("KIRA_SHUTDOWN_TIMEOUT", "server.shutdown_timeout", "25s", "How long a stop waits for accepted requests"),
     setting("KIRA_RATE_LIMIT_PER_SECOND", "server.rate_limit_per_second", "off", "Requests per second of one client"),
+    setting(
+        "KIRA_EVENT_STREAMS_PER_CLIENT",
+        "server.event_streams_per_client",
+        "10",
+        "Event streams that one client may have open at a time, in each process",
+    ),
     secret(
         "KIRA_DATABASE_URL",
         "database.url",
@@ -76,7 +82,7 @@ pub const SETTINGS: &[Setting] = &[
         "KIRA_VERIFICATION_PROVIDER",
         "verification.provider",
         "sandbox",
-        "Who verifies users: sandbox, rules or http",
+        "Who verifies users: sandbox, rules or http; must be given with PostgreSQL",
     ),
     setting(
         "KIRA_RULES_AUTO_APPROVE",

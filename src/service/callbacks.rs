@@ -9,6 +9,7 @@ use super::failure::{corrupt, of_store, of_vault};
 use crate::ambient::SharedAmbient;
 use crate::contract::v1;
 use crate::contract::v1::verification_callbacks_service_server::VerificationCallbacksService;
+use crate::domain::verification::{AttemptState, Decision};
 use crate::signing::{SignedHeaders, SigningSecret};
 use crate::store::{AttemptRecord, ProviderAnswer, Store};
 use crate::vault::{Owner, Place, SEAL_OVERHEAD, Vault};
@@ -42,7 +43,8 @@ impl VerificationCallbacksService for Callbacks {
             signature: message.webhook_signature.as_deref(),
         };
         secret.verify(headers, &message.payload, self.ambient.now()).map_err(|refusal| {
-            tracing::warn!(%refusal, "a verification callback is not believed");
+            // Anybody can send such; the request's own line counts them.
+            tracing::debug!(%refusal, "a verification callback is not believed");
             error::status(ErrorReason::Unauthorized, "Invalid signature")
         })?;
         let Some(callback) = Callback::read(&message.payload) else {
@@ -63,6 +65,9 @@ impl Callbacks {
     /// Whether the result changed anything. A late one, or one that came before, does not.
     async fn settle(&self, attempt: &AttemptRecord, callback: Callback, payload: &[u8]) -> Result<bool, Status> {
         let Some(outcome) = callback.outcome else { return Ok(false) };
+        if outcome.decision == Decision::Review && attempt.state == AttemptState::Review.as_str() {
+            return Ok(false);
+        }
         let sealed = Some(self.seal(attempt.client_id, attempt.user_id, attempt.id, payload).await?);
         let answer = ProviderAnswer { reference: callback.reference, sealed };
         let decided =

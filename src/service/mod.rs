@@ -3,6 +3,7 @@
 pub mod callbacks;
 mod discarded;
 mod etag;
+pub mod events;
 mod failure;
 pub mod orphans;
 pub mod response;

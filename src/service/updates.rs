@@ -14,7 +14,7 @@ use super::users::{MAX_DOCUMENTS, Users, caller, kind, open_profile, record, use
 use super::{discarded, etag};
 use crate::contract::v1;
 use crate::contract::v1::update_user_request::User as Change;
-use crate::domain::changes::{Before, Effect, effect, is_judged};
+use crate::domain::changes::{Before, Effect, Weight, effect, weight};
 use crate::domain::requirements::report as judge;
 use crate::domain::status::Status as UserStatus;
 use crate::domain::verification::{AttemptState, EventKind, Trigger};
@@ -97,7 +97,7 @@ impl Users {
             off_thread(pending.prepared.bytes(), move || accepted.finish(now)).await?;
         let status: UserStatus = row.status.parse().map_err(|_| corrupt("a stored status"))?;
         if updated.is_empty() {
-            let record = Record { updated_at: row.updated_at, ..record(row, status)? };
+            let record = record(row, status)?;
             return Ok(Some((self.outcome(&record, profile, updated, None), row.version)));
         }
         let uploaded = match pending.uploaded.clone() {
@@ -107,8 +107,8 @@ impl Users {
         let report = judge(&subject(&profile), self.catalogue.codes());
         let open = matches!(status, UserStatus::Created | UserStatus::Verifying | UserStatus::Review);
         let before = Before { status, attempt_open: open && row.attempt_id.is_some(), complete: was_complete };
-        let judged = updated.iter().any(|path| is_judged(path));
-        let effect = effect(before, judged, report.triggers_verification());
+        let weight = updated.iter().map(|path| weight(path)).max().unwrap_or(Weight::Remark);
+        let effect = effect(before, weight, report.triggers_verification());
         let plaintext = profile::encode(&profile, SEAL_OVERHEAD);
         let update = UserUpdate {
             category: Some(subject(&profile).residence.as_str()),
@@ -134,7 +134,10 @@ impl Users {
                 if let Err(error) = discarded::delete(&self.store, &self.documents, objects).await {
                     tracing::warn!(%error, "files of removed documents wait for the sweep");
                 }
-                let record = Record { updated_at: now, ..record(row, effect.status)? };
+                let mut record = Record { updated_at: now, ..record(row, effect.status)? };
+                if effect.abandons {
+                    record.reasons.clear();
+                }
                 Ok(Some((self.outcome(&record, profile, updated, Some(effect)), version)))
             }
         }

@@ -203,7 +203,7 @@ impl Users {
         let Some(mut row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
         let (_, profile) = open_profile(&self.vault, &mut row)?;
         let status = row.status.parse().map_err(|_| corrupt("a stored status"))?;
-        let record = Record { updated_at: row.updated_at, ..record(&row, status)? };
+        let record = record(&row, status)?;
         Ok(Some((to_user(&record, profile, &self.catalogue, self.numbers), row.version)))
     }
 
@@ -250,10 +250,12 @@ pub(super) fn open_profile(vault: &Vault, row: &mut UserRecord) -> Result<(DataK
     Ok((data_key, profile))
 }
 
-/// What responses show of a row, at this status.
+/// What responses show of a row, at this status. Reasons explain REJECTED and REVIEW (decisions, section 4); what a
+/// reviewer said of an approval stands in the history of the verification.
 pub(super) fn record(row: &UserRecord, status: UserStatus) -> Result<Record, Status> {
+    let explained = status.as_str() == row.status && matches!(status, UserStatus::Rejected | UserStatus::Review);
     let reasons = match &row.status_reasons {
-        Some(reasons) if status.as_str() == row.status => serde_json::from_value(reasons.clone()),
+        Some(reasons) if explained => serde_json::from_value(reasons.clone()),
         _ => Ok(Vec::new()),
     };
     Ok(Record {

@@ -7,6 +7,7 @@ mod batch;
 mod clients;
 mod connect;
 mod error;
+mod events;
 mod keys;
 mod queue;
 mod reviews;
@@ -25,6 +26,7 @@ use tokio::sync::Notify;
 
 pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
 pub use error::{Cause, StoreError};
+pub use events::{EventFilter, EventListener, EventRecord};
 pub use keys::SigningKeyRecord;
 pub use reviews::{ReviewPage, ReviewRecord, ReviewStepRecord, ReviewView, Reviewed};
 pub use updates::{Update, UserUpdate, VerificationChange};
@@ -95,6 +97,8 @@ struct Connections {
     writer: Option<Writer>,
     /// Told when this process has written events.
     events: Notify,
+    /// Told when this process has made something to send.
+    webhooks: Notify,
 }
 
 impl Store {
@@ -142,15 +146,15 @@ impl Store {
         let _ = self.connections.write.close_by_ref().await;
     }
 
-    /// Waits until this process has written events, or has since the last wait. What other processes write is not told:
-    /// whoever must see everything polls besides. For one waiter.
-    pub async fn events_written(&self) {
-        self.connections.events.notified().await;
+    /// Waits until this process has made something to send, or did since the last wait. What other processes make is not
+    /// told: whoever must send everything polls besides. For one waiter.
+    pub async fn webhooks_wanted(&self) {
+        self.connections.webhooks.notified().await;
     }
 
-    /// Events may have been committed.
-    fn note_events(&self) {
-        self.connections.events.notify_one();
+    /// Tells whoever waits in `webhooks_wanted`.
+    fn want_webhooks(&self) {
+        self.connections.webhooks.notify_one();
     }
 
     fn read(&self) -> &DatabaseConnection {

@@ -187,7 +187,7 @@ impl Store {
         let scope = ClaimScope { client_id: new.client_id, operation: new.claim.operation, key: new.claim.key };
         match self.write_batch(rows_of(new)).await {
             Ok(()) => {
-                self.note_events();
+                self.events_are_written();
                 Ok(Creation::Inserted)
             }
             Err(WriteError::Failed(error)) => Err(error),
@@ -326,6 +326,7 @@ impl NewEvent {
             payload: Set(self.payload),
             created_at: Set(now),
             relayed_at: Set(None),
+            position: Set(None),
         }
     }
 }

@@ -67,7 +67,7 @@ async fn the_list_as_json_tells_who_is_disabled() {
     let list = list.as_array().expect("a list");
     assert_eq!(list.len(), 2);
     for client in list {
-        assert_eq!(keys(client), ["client_id", "created_at", "disabled_at", "name"]);
+        assert_eq!(keys(client), ["client_id", "created_at", "disabled_at", "name", "role"]);
         assert!(client["created_at"].as_str().is_some_and(|time| time.parse::<DateTime<Utc>>().is_ok()));
         assert_eq!(client["disabled_at"].is_null(), client["client_id"] == one["client_id"]);
     }

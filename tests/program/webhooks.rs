@@ -43,13 +43,12 @@ async fn what_happens_at_a_server_arrives_verified_at_a_listening_command() {
     assert!(verdict.contains("webhook-signature: good; x-signature-sha256: good; sent"), "{verdict}");
     let body: serde_json::Value = serde_json::from_str(&lines.next().expect("a line").expect("a text")).expect("JSON");
     assert_eq!(body["event"], "user.created");
-    listening.kill().expect("it runs");
-    listening.wait().expect("it ends");
-
     let listed = setup.printed(&["webhook", "list"]);
     assert!(listed.contains(url) && listed.contains("enabled"), "{listed}");
     let deliveries = setup.printed(&["webhook", "deliveries", "--json"]);
     assert!(deliveries.contains("user.created"), "{deliveries}");
+    listening.kill().expect("it runs");
+    listening.wait().expect("it ends");
 }
 
 #[test]

@@ -42,11 +42,11 @@ async fn a_server_without_a_worker_leaves_the_work_to_the_command_worker() {
 }
 
 #[test]
-fn a_provider_that_this_version_does_not_have_is_refused_by_name() {
+fn an_outside_provider_needs_its_address_and_its_secret() {
     let mut setup = Setup::embedded();
     setup.set("KIRA_VERIFICATION_PROVIDER", "http");
     let output = setup.run(&[]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("KIRA_VERIFICATION_PROVIDER") && said.contains("accepted: sandbox"), "{said}");
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("KIRA_VENDOR_URL: must be given") && said.contains("KIRA_VENDOR_SECRET: must be given"));
 }

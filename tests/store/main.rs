@@ -1,5 +1,6 @@
 //! The store on a real database: a SQLite file, or PostgreSQL with `KIRA_TEST_DATABASE_URL`.
 
+mod broken_rows;
 mod clients;
 mod creation;
 #[path = "../harness/mod.rs"]

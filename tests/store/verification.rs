@@ -13,18 +13,18 @@ use uuid::Uuid;
 use crate::harness::database::TestDatabase;
 use crate::sample;
 
-const PROVIDER: &str = "test";
-const LEASE: TimeDelta = TimeDelta::seconds(60);
+pub(crate) const PROVIDER: &str = "test";
+pub(crate) const LEASE: TimeDelta = TimeDelta::seconds(60);
 
-struct World {
-    database: TestDatabase,
-    store: Store,
-    clock: MovableClock,
-    client: Uuid,
+pub(crate) struct World {
+    pub(crate) database: TestDatabase,
+    pub(crate) store: Store,
+    pub(crate) clock: MovableClock,
+    pub(crate) client: Uuid,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let database = TestDatabase::migrated().await;
         let (store, clock) = (database.store().await, sample::clock());
         let client = sample::stored_client(&store, &clock).await;
@@ -32,7 +32,7 @@ impl World {
     }
 
     /// A user whose verification is due.
-    async fn user(&self) -> Uuid {
+    pub(crate) async fn user(&self) -> Uuid {
         let mut new = sample::user(&self.clock, self.client);
         new.verification.as_mut().expect("a verification").run_at = self.clock.now();
         let id = new.id;
@@ -40,11 +40,11 @@ impl World {
         id
     }
 
-    async fn claim(&self) -> Vec<ClaimedVerification> {
+    pub(crate) async fn claim(&self) -> Vec<ClaimedVerification> {
         self.store.claim_verifications(&self.clock, PROVIDER, 10, LEASE).await.expect("a claim")
     }
 
-    async fn settle(&self, claimed: &ClaimedVerification, found: Found) -> usize {
+    pub(crate) async fn settle(&self, claimed: &ClaimedVerification, found: Found) -> usize {
         let settlement = Settlement {
             job_id: claimed.job_id,
             lease: claimed.lease,
@@ -56,17 +56,17 @@ impl World {
         self.store.settle_verifications(&self.clock, vec![settlement]).await.expect("a settlement")
     }
 
-    async fn status(&self, user: Uuid) -> String {
+    pub(crate) async fn status(&self, user: Uuid) -> String {
         self.store.find_user(self.client, user).await.expect("a read").expect("the user").status
     }
 
-    async fn states(&self, user: Uuid) -> Vec<String> {
+    pub(crate) async fn states(&self, user: Uuid) -> Vec<String> {
         let attempts = self.store.list_attempts(self.client, user, 10).await.expect("a read").expect("the user");
         attempts.into_iter().map(|attempt| attempt.state).collect()
     }
 
     /// Kind, sequence and payload of the user's events, in their order.
-    async fn events(&self, user: Uuid) -> Vec<(String, i64, Value)> {
+    pub(crate) async fn events(&self, user: Uuid) -> Vec<(String, i64, Value)> {
         let connection = self.database.look().await;
         let sql = "SELECT kind, sequence, payload FROM events WHERE user_id = $1 ORDER BY sequence";
         let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [user.into()]);
@@ -81,7 +81,15 @@ impl World {
         rows.iter().map(read).collect()
     }
 
-    async fn start(&self, user: Uuid, key: Uuid) -> Start {
+    /// Changes rows behind the store's back.
+    pub(crate) async fn execute(&self, sql: &str, id: Uuid) {
+        let connection = self.database.look().await;
+        let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [id.into()]);
+        let result = connection.execute_raw(statement).await.expect("a statement that is right");
+        assert_eq!(result.rows_affected(), 1);
+    }
+
+    pub(crate) async fn start(&self, user: Uuid, key: Uuid) -> Start {
         let version = self.store.find_user(self.client, user).await.expect("a read").map_or(0, |user| user.version);
         let now = self.clock.now();
         let new = NewVerification {
@@ -99,7 +107,7 @@ impl World {
     }
 }
 
-fn verified() -> Found {
+pub(crate) fn verified() -> Found {
     Found::Outcome { outcome: Outcome::verified(Assurance::Simulated), again_at: None }
 }
 

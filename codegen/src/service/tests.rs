@@ -73,7 +73,10 @@ fn a_rule_that_cannot_work_is_refused_with_its_call_and_its_reason() {
         ),
         (r#"get: "/v1" body: "*""#, "t.S.C: GET has no body"),
         (r#"post: "/v1" body: "nothing""#, "t.S.C: `body`: t.Q has no field `nothing`"),
-        (r#"post: "/v1" body: "id""#, "t.S.C: `body`: `id` is neither a single message nor bytes that are always there"),
+        (
+            r#"post: "/v1" body: "id""#,
+            "t.S.C: `body`: `id` is neither a single message nor bytes that are always there",
+        ),
         (r#"get: "/v1" response_body: "flag""#, "t.S.C: `response_body`: `flag` is no message"),
         (r#"body: "*""#, "t.S.C: an HTTP rule without a pattern such as `get`"),
         (
@@ -128,4 +131,19 @@ fn a_status_of_a_success_is_one() {
 fn a_message_within_itself_can_be_a_request() {
     let code = generate(r#"rpc C(Q) returns (R) { option (google.api.http) = { get: "/v1/{inner.id}" }; }"#);
     assert!(code.expect("code").contains("lists: &[\"tags\"]"));
+}
+
+#[test]
+fn the_id_of_an_event_is_a_field_of_a_streams_items() {
+    let call = |returns: &str, path: &str| {
+        refusal(&format!(
+            r#"rpc C(Q) returns ({returns}) {{
+                option (google.api.http) = {{ get: "/v1" }};
+                option (kira.api.v1.method).event_id = "{path}";
+            }}"#
+        ))
+    };
+    assert_eq!(call("R", "id"), "t.S.C: `event_id` is for calls whose answer is a stream");
+    assert_eq!(call("stream R", "none"), "t.S.C: t.R has no field `none`");
+    assert_eq!(call("stream R", "list"), "t.S.C: `event_id`: `list` is no text and no number");
 }

@@ -17,4 +17,4 @@ pub use serde::de::{Deserializer, MapAccess};
 pub use object::{Members, Object, Union, read_object, read_union};
 pub use read::{Body, FromJson, List, MAX_DEPTH, MAX_VALUES, Map, Reader, read, read_as};
 pub use scalar::{Base64, Enum, JsonEnum, Refusal, Scalar, Token, data_uri, expected_values, write_data_uri};
-pub use write::{ToJson, Writer, to_vec};
+pub use write::{ToJson, Writer, to_vec, to_vec_whole};

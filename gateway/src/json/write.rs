@@ -11,6 +11,7 @@ use super::scalar::JsonEnum;
 #[derive(Debug, Default)]
 pub struct Writer {
     out: Vec<u8>,
+    whole: bool,
 }
 
 /// A value that can be written as JSON.
@@ -25,7 +26,15 @@ pub trait ToJson {
 /// A value's JSON text.
 #[must_use]
 pub fn to_vec<T: ToJson + ?Sized>(value: &T) -> Vec<u8> {
-    let mut out = Writer { out: Vec::with_capacity(1024) };
+    let mut out = Writer { out: Vec::with_capacity(1024), whole: false };
+    value.write(&mut out);
+    out.out
+}
+
+/// A value's JSON text with the members that responses leave out because only requests bring them.
+#[must_use]
+pub fn to_vec_whole<T: ToJson + ?Sized>(value: &T) -> Vec<u8> {
+    let mut out = Writer { out: Vec::with_capacity(1024), whole: true };
     value.write(&mut out);
     out.out
 }
@@ -35,6 +44,12 @@ impl Writer {
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.out
+    }
+
+    /// Whether members that are for requests alone are written too.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// Writes an object with the members that `members` writes.

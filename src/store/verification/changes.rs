@@ -1,20 +1,26 @@
 //! What happens to several users and their attempts in one transaction: decided by the state machine under the users'
 //! locks, written grouped, since most of a batch end alike and round trips are what costs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
-use entity::{event, user, verification_attempt};
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::{event, review_step, user, verification_attempt};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::StoreError;
-use super::{Transaction, word};
+use super::Transaction;
 use crate::ambient::Ambient;
 use crate::domain::status::Status;
 use crate::domain::verification::{AttemptState, Input, Reason, Standing, Transition, transition};
+
+/// What receivers are told in place of a reviewer's words.
+const BY_REVIEWER: &str = "A reviewer has decided; the user's status_reasons say why";
+
+/// After which time a row that could not be read is looked at again.
+pub(super) const UNREADABLE_WAIT: TimeDelta = TimeDelta::minutes(5);
 
 /// A user's row, locked, as far as its status is concerned.
 #[derive(Clone, Debug)]
@@ -27,9 +33,17 @@ pub(in crate::store) struct Row {
     pub(in crate::store) version: i64,
 }
 
+/// A user's row, or the id of one that holds what this program does not know.
+type Locked = Result<Row, Uuid>;
+
 impl Row {
     /// Locks users in the order of their ids, so that two transactions never wait for each other.
     pub(in crate::store) async fn lock(transaction: &Transaction, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
+        let rows = Self::lock_any(transaction, ids).await?.into_iter();
+        rows.map(|row| row.map_err(|_| StoreError::corrupt("a user's status"))).collect()
+    }
+
+    async fn lock_any(transaction: &Transaction, ids: &[Uuid]) -> Result<Vec<Locked>, StoreError> {
         use user::Column::{AttemptId, ClientId, Id, Kind, Status, Version};
         let rows = user::Entity::find()
             .select_only()
@@ -42,9 +56,10 @@ impl Row {
             .all(transaction)
             .await?;
         let row = |(id, client_id, kind, status, attempt_id, version): (_, _, _, String, _, _)| {
-            Ok(Self { id, client_id, kind, status: word(&status, "a user's status")?, attempt_id, version })
+            let status = status.parse().map_err(|_| id)?;
+            Ok(Self { id, client_id, kind, status, attempt_id, version })
         };
-        rows.into_iter().map(row).collect()
+        Ok(rows.into_iter().map(row).collect())
     }
 }
 
@@ -71,7 +86,12 @@ pub(in crate::store) struct Changes<'a> {
     ambient: &'a dyn Ambient,
     now: DateTime<Utc>,
     users: HashMap<Uuid, Row>,
-    attempts: HashMap<Uuid, verification_attempt::Model>,
+    attempts: HashMap<Uuid, (AttemptState, verification_attempt::Model)>,
+    /// Users and attempts that hold what this program does not know. They are in none of the maps: one broken row must
+    /// not keep the others of a batch from their outcome.
+    unreadable: HashSet<Uuid>,
+    /// The reviews that are out of their provider's hands.
+    attended: HashSet<Uuid>,
     user_changes: HashMap<UserChange, Vec<Uuid>>,
     attempt_changes: HashMap<AttemptChange, Vec<Uuid>>,
     events: Vec<event::ActiveModel>,
@@ -85,25 +105,59 @@ impl<'a> Changes<'a> {
         users: &[Uuid],
         attempts: &[Uuid],
     ) -> Result<Self, StoreError> {
-        let users = Row::lock(transaction, users).await?.into_iter().map(|row| (row.id, row)).collect();
-        let attempts = verification_attempt::Entity::find()
+        let mut unreadable = HashSet::new();
+        let mut broken = |user: Uuid, attempt: Option<Uuid>| {
+            tracing::error!(%user, ?attempt, "a row of a verification cannot be read and is left for later");
+            unreadable.insert(attempt.unwrap_or(user));
+        };
+        let mut readable = HashMap::new();
+        for row in Row::lock_any(transaction, users).await? {
+            match row {
+                Ok(row) => drop(readable.insert(row.id, row)),
+                Err(user) => broken(user, None),
+            }
+        }
+        let rows = verification_attempt::Entity::find()
             .filter(verification_attempt::Column::Id.is_in(attempts.iter().copied()))
             .all(transaction)
             .await?;
+        let now = ambient.now();
+        let attended = attended(transaction, &rows, now).await?;
+        let mut attempts = HashMap::new();
+        for row in rows {
+            match row.state.parse() {
+                Ok(state) => drop(attempts.insert(row.id, (state, row))),
+                Err(_) => broken(row.user_id, Some(row.id)),
+            }
+        }
         Ok(Self {
             ambient,
-            now: ambient.now(),
-            users,
-            attempts: attempts.into_iter().map(|row| (row.id, row)).collect(),
+            now,
+            attended,
+            users: readable,
+            attempts,
+            unreadable,
             user_changes: HashMap::new(),
             attempt_changes: HashMap::new(),
             events: Vec::new(),
         })
     }
 
+    /// Whether an attempt is the user's current one and has not ended, so that what is said of it still counts.
+    pub(in crate::store) fn is_open(&self, user_id: Uuid, attempt_id: Uuid) -> bool {
+        let is_current = self.users.get(&user_id).is_some_and(|user| user.attempt_id == Some(attempt_id));
+        is_current && self.attempts.get(&attempt_id).is_some_and(|(state, _)| !state.is_final())
+    }
+
     /// The attempt as it stood at the beginning.
     pub(in crate::store) fn attempt(&self, id: Uuid) -> Option<&verification_attempt::Model> {
-        self.attempts.get(&id)
+        self.attempts.get(&id).map(|(_, attempt)| attempt)
+    }
+
+    /// Whether the user or the attempt holds what this program does not know. Whatever is tried with such a pair has to
+    /// wait for [`UNREADABLE_WAIT`]: someone has to mend the row, or a newer version reads it.
+    pub(super) fn is_unreadable(&self, user_id: Uuid, attempt_id: Uuid) -> bool {
+        self.unreadable.contains(&user_id) || self.unreadable.contains(&attempt_id)
     }
 
     /// Lets something happen to a user and an attempt. None: it may not; nothing changes.
@@ -113,17 +167,20 @@ impl<'a> Changes<'a> {
         attempt_id: Uuid,
         input: Input<'_>,
     ) -> Result<Option<Transition>, StoreError> {
-        let (Some(user), Some(attempt)) = (self.users.get_mut(&user_id), self.attempts.get(&attempt_id)) else {
+        let (Some(user), Some((state, _))) = (self.users.get_mut(&user_id), self.attempts.get(&attempt_id)) else {
             return Ok(None);
         };
-        let state = word(&attempt.state, "an attempt's state")?;
-        let attempt = (user.attempt_id == Some(attempt_id)).then_some(state);
-        let standing = Standing { status: user.status, attempt };
+        let state = *state;
+        let current = (user.attempt_id == Some(attempt_id)).then_some(state);
+        let attended = self.attended.contains(&attempt_id);
+        let standing = Standing { status: user.status, attempt: current, attended };
         let Ok(next) = transition(standing, input) else { return Ok(None) };
         let (reasons, assurance) = match input {
-            Input::Decided(outcome) => (Some(outcome.reasons.clone()), Some(outcome.assurance.as_str())),
+            Input::Decided(outcome) | Input::Reviewed(outcome) => {
+                (Some(outcome.reasons.clone()), Some(outcome.assurance.as_str()))
+            }
             Input::Overdue => (Some(vec![Reason::overdue()]), None),
-            Input::Begun | Input::Started(_) => (None, None),
+            Input::Begun | Input::Started(_) | Input::Withdrawn => (None, None),
         };
         let text = reasons.as_ref().map(|reasons| json!(reasons).to_string());
         if next.status != user.status || text.is_some() {
@@ -131,7 +188,12 @@ impl<'a> Changes<'a> {
             let rise = rise(&next);
             let change = UserChange { status: next.status, reasons: text.clone(), rise };
             self.user_changes.entry(change).or_default().push(user_id);
-            let events = events(self.ambient, self.now, user, &next, reasons.as_deref().unwrap_or_default());
+            let mut told = reasons.unwrap_or_default();
+            if matches!(input, Input::Reviewed(_)) {
+                // A reviewer's own words are for the client that owns the user, not for every receiver.
+                told.iter_mut().for_each(|reason| reason.message = BY_REVIEWER.to_owned());
+            }
+            let events = events(self.ambient, self.now, user, &next, &told);
             self.events.extend(events);
             user.version += rise;
             user.status = next.status;
@@ -176,8 +238,39 @@ impl<'a> Changes<'a> {
         if !self.events.is_empty() {
             event::Entity::insert_many(self.events).exec_without_returning(transaction).await?;
         }
+        // Else the sweep would find the same rows first, each time.
+        let stuck = self.attempts.into_values().filter(|(_, attempt)| attempt.deadline_at <= self.now);
+        let stuck: Vec<_> =
+            stuck.filter(|(_, row)| self.unreadable.contains(&row.user_id)).map(|(_, row)| row.id).collect();
+        if !stuck.is_empty() {
+            let row = verification_attempt::ActiveModel {
+                deadline_at: Set(self.now + UNREADABLE_WAIT),
+                ..Default::default()
+            };
+            let filter = verification_attempt::Column::Id.is_in(stuck);
+            verification_attempt::Entity::update_many().set(row).filter(filter).exec(transaction).await?;
+        }
         Ok(())
     }
+}
+
+/// Those of the attempts in review that a reviewer has taken a step with, or whose deadline has passed.
+async fn attended(
+    transaction: &Transaction,
+    attempts: &[verification_attempt::Model],
+    now: DateTime<Utc>,
+) -> Result<HashSet<Uuid>, StoreError> {
+    let reviews = attempts.iter().filter(|attempt| attempt.state == AttemptState::Review.as_str());
+    let (overdue, waiting): (Vec<_>, Vec<_>) = reviews.partition(|attempt| attempt.deadline_at <= now);
+    let mut attended: HashSet<Uuid> = overdue.into_iter().map(|attempt| attempt.id).collect();
+    if !waiting.is_empty() {
+        let steps = review_step::Entity::find()
+            .select_only()
+            .column(review_step::Column::AttemptId)
+            .filter(review_step::Column::AttemptId.is_in(waiting.iter().map(|attempt| attempt.id)));
+        attended.extend(steps.into_tuple::<Uuid>().all(transaction).await?);
+    }
+    Ok(attended)
 }
 
 /// By how much a transition raises the user's version: by one for each event, at least by one.
@@ -211,6 +304,7 @@ pub(super) fn events(
         payload: Set(payload.clone()),
         created_at: Set(now),
         relayed_at: Set(None),
+        position: Set(None),
     };
     (user.version + 1..).zip(next.events).map(event).collect()
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::super::users::{QUEUED, UserRecord, VERIFICATION};
 use super::super::{Store, StoreError};
+use super::changes::UNREADABLE_WAIT;
 use super::{AttemptRecord, Changes};
 use crate::ambient::Ambient;
 use crate::domain::verification::Input;
@@ -62,8 +63,12 @@ impl Store {
         let users: Vec<_> = found.iter().map(|job| job.user_id).collect();
         let attempts: Vec<_> = found.iter().filter_map(|job| job.attempt_id).collect();
         let mut changes = Changes::begin(ambient, &transaction, &users, &attempts).await?;
-        let (mut live, mut done, mut begun) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut live, mut done, mut begun, mut later) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for job in found {
+            if changes.is_unreadable(job.user_id, job.attempt_id.unwrap_or_default()) {
+                later.push(job.id);
+                continue;
+            }
             let attempt = job.attempt_id.and_then(|id| changes.attempt(id)).cloned();
             let Some(attempt) = attempt.filter(|attempt| attempt.deadline_at > now) else {
                 // The sweep makes an attempt past its deadline REVIEW.
@@ -93,6 +98,10 @@ impl Store {
         if !done.is_empty() {
             job::Entity::delete_many().filter(job::Column::Id.is_in(done)).exec(&transaction).await?;
         }
+        if !later.is_empty() {
+            let row = job::ActiveModel { run_at: Set(now + UNREADABLE_WAIT), ..Default::default() };
+            job::Entity::update_many().set(row).filter(job::Column::Id.is_in(later)).exec(&transaction).await?;
+        }
         let token = ambient.new_id();
         if !live.is_empty() {
             let row = job::ActiveModel {
@@ -110,7 +119,7 @@ impl Store {
         }
         let claimed = load(&transaction, live, token).await?;
         transaction.commit().await?;
-        self.note_events();
+        self.events_are_written();
         Ok(claimed)
     }
 }

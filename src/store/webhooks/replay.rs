@@ -56,7 +56,7 @@ impl Store {
             update = update.filter(CreatedAt.lt(until));
         }
         let replayed = update.exec(self.write()).await?.rows_affected;
-        self.note_events();
+        self.want_webhooks();
         Ok(replayed)
     }
 }

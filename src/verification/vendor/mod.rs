@@ -9,6 +9,7 @@ mod message;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use kira_gateway::json::to_vec_whole;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -145,8 +146,8 @@ impl Provider for Vendor {
 /// The request's body: the user and the files.
 async fn request(case: &Case) -> Result<Vec<u8>, ProviderError> {
     let (kind, user) = match &case.profile {
-        Profile::Individual(individual) => (v1::UserType::Individual, kira_gateway::json::to_vec(individual)),
-        Profile::Business(business) => (v1::UserType::Business, kira_gateway::json::to_vec(business)),
+        Profile::Individual(individual) => (v1::UserType::Individual, to_vec_whole(individual)),
+        Profile::Business(business) => (v1::UserType::Business, to_vec_whole(business)),
     };
     let mut files = Vec::new();
     for document in profile::documents(&case.profile) {
