@@ -105,7 +105,11 @@ impl Value for Schedule {
 
     fn parse(text: &str) -> Result<Self, String> {
         const LONGEST: Duration = Duration::from_secs(30 * 86_400);
-        let steps: Vec<_> = text.split(',').map(|step| Duration::parse(step.trim())).collect::<Result<_, _>>()?;
+        let step = |step: &str| match step.trim() {
+            "" => Err("has an empty step".to_owned()),
+            step => Duration::parse(step),
+        };
+        let steps: Vec<_> = text.split(',').map(step).collect::<Result<_, _>>()?;
         match steps.len() {
             1..=32 if steps.iter().all(|step| *step <= LONGEST) => Ok(Self(steps)),
             1..=32 => Err("has a step of more than 30d".to_owned()),

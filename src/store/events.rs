@@ -10,7 +10,10 @@
 use chrono::{DateTime, Utc};
 use entity::{counter, event};
 use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    Statement,
+};
 use uuid::Uuid;
 
 use super::error::classify;
@@ -84,7 +87,7 @@ impl Store {
 
     async fn give_positions(&self) -> Result<u64, StoreError> {
         let transaction = self.begin().await?;
-        let counter = counter::Entity::find_by_id(COUNTER).lock_exclusive().one(&transaction).await?;
+        let counter = lock_events(&transaction).await?;
         let last = counter.map(|counter| counter.last).unwrap_or_default();
         let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
         let backend = transaction.get_database_backend();
@@ -190,6 +193,12 @@ impl EventListener {
             Some(listener) => listener.recv().await.map(drop).map_err(|error| classify(&error)),
         }
     }
+}
+
+/// Locks the counter. Whoever changes events that are there (gives them places, relays them) holds this lock, so that two
+/// that do never wait for each other's rows.
+pub(super) async fn lock_events(transaction: &DatabaseTransaction) -> Result<Option<counter::Model>, StoreError> {
+    Ok(counter::Entity::find_by_id(COUNTER).lock_exclusive().one(transaction).await?)
 }
 
 impl EventRecord {

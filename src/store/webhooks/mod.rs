@@ -1,8 +1,8 @@
 //! Webhooks: the endpoints of clients, and the deliveries that the outbox makes for them.
 //!
 //! A delivery is a row with a lease, as a job is: claimed by a token with its `next_at` at the lease's end, sent with no
-//! transaction open, settled only while the token is still there. Locks, in this order: a client, deliveries by id,
-//! endpoints by id.
+//! transaction open, settled only while the token is still there. Locks, in this order: a client, the counter of events,
+//! deliveries by id, endpoints by id.
 
 mod claim;
 mod deliveries;

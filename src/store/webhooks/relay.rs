@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use entity::{event, user, webhook_delivery, webhook_endpoint};
-use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use uuid::Uuid;
 
+use super::super::events::lock_events;
 use super::super::{Store, StoreError};
 use super::{EndpointRecord, NewDelivery};
 use crate::ambient::Ambient;
@@ -59,11 +60,11 @@ impl Store {
         }
         let now = ambient.now();
         let transaction = self.begin().await?;
+        lock_events(&transaction).await?;
         let events = waiting()
             .order_by_asc(event::Column::CreatedAt)
             .order_by_asc(event::Column::Sequence)
             .limit(limit)
-            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .all(&transaction)
             .await?;
         let taken: Vec<Uuid> = events.iter().map(|event| event.id).collect();
