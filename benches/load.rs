@@ -149,6 +149,7 @@ async fn postgres(maintenance: &Url, folder: &Path) {
     let settings = [
         ("KIRA_DATABASE_URL", url.as_str()),
         ("KIRA_DOCUMENTS_URL", &documents),
+        ("KIRA_VERIFICATION_PROVIDER", "sandbox"),
         ("KIRA_MASTER_KEYS", keys),
         ("KIRA_DATABASE_MAX_CONNECTIONS", "32"),
     ];

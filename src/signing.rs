@@ -87,6 +87,14 @@ impl SigningSecret {
         Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, &bytes) })
     }
 
+    /// The secret that a receiver of our messages has chosen: as [`SigningSecret::parse`] reads it, and where that does not,
+    /// the text's own bytes, however few. Whether it can be guessed is the receiver's own risk.
+    #[must_use]
+    pub fn of_receiver(text: &str) -> Self {
+        let own = || Self { key: hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes()) };
+        Self::parse(text).unwrap_or_else(|_| own())
+    }
+
     /// The value of [`SIGNATURE`] for a message sent at `at`.
     #[must_use]
     pub fn sign(&self, id: &str, at: DateTime<Utc>, body: &[u8]) -> String {

@@ -25,6 +25,8 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// When it was handed on to its receivers.
     pub relayed_at: Option<DateTimeUtc>,
+    /// Its place in the order in which events are handed out; none until it is given one, soon after the commit.
+    pub position: Option<i64>,
 }
 
 /// Links to other tables.

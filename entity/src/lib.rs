@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod client_credential;
+pub mod counter;
 pub mod discarded_object;
 pub mod document;
 pub mod event;
@@ -13,3 +14,6 @@ pub mod signing_key;
 pub mod user;
 pub mod verification_attempt;
 pub mod watermark;
+pub mod webhook_attempt;
+pub mod webhook_delivery;
+pub mod webhook_endpoint;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use http::header::CONTENT_TYPE;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use kira_gateway::check::{Check, Checker};
@@ -100,6 +101,7 @@ fn binding(method: &'static Method, verb: &'static str, template: &'static str) 
             push_segment(&mut path, &note.id)?;
             Some(path)
         },
+        event_id: |note| (!note.id.is_empty()).then(|| note.id.clone()),
     }
 }
 
@@ -371,7 +373,7 @@ async fn a_stream_is_events_where_the_caller_wants_them() {
     let response = send(request.body(Full::default()).expect("a request")).await;
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let expected = concat!(
-        "data: {\"id\":\"1\",\"tags\":[],\"text\":\"\"}\n\n",
+        "id: 1\ndata: {\"id\":\"1\",\"tags\":[],\"text\":\"\"}\n\n",
         "event: error\n",
         "data: {\"code\":\"internal_error\",\"message\":\"An unexpected error occurred\"}\n\n",
     );
@@ -398,8 +400,8 @@ async fn a_stream_may_be_empty() {
     assert_eq!(text(response).await, "");
 }
 
-#[tokio::test]
-async fn a_caller_that_leaves_ends_the_stream() {
+/// A gateway with a stream whose items the test sends.
+fn waiting_stream() -> (tokio::sync::mpsc::Sender<Result<Note, Status>>, Gateway) {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let items = std::sync::Mutex::new(Some(tokio_stream::wrappers::ReceiverStream::new(receiver)));
     let call = move |_| {
@@ -407,14 +409,60 @@ async fn a_caller_that_leaves_ends_the_stream() {
         Box::pin(std::future::ready(Ok(tonic::Response::new(items)))) as kira_gateway::rest::ServiceFuture<_>
     };
     let route = Route::server_streaming(binding(&WATCH, "GET", "/notes/{id}"), call);
-    let gateway = Gateway::builder().routes([route]).build().expect("routes");
-    let request = Request::get("/notes/1").body(Full::<Bytes>::default()).expect("a request");
+    (sender, Gateway::builder().routes([route]).build().expect("routes"))
+}
+
+async fn begin(gateway: &Gateway, accept: &str) -> http::Response<tonic::body::Body> {
+    let request = Request::get("/notes/1").header("accept", accept).body(Full::<Bytes>::default()).expect("a request");
     let matched = gateway.find(request.method(), request.uri()).expect("a route");
+    gateway.call(matched, request).await
+}
+
+async fn next(response: &mut http::Response<tonic::body::Body>) -> String {
+    let frame = response.body_mut().frame().await.expect("no end").expect("no error");
+    String::from_utf8(frame.into_data().expect("data").to_vec()).expect("a text")
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_ends_the_stream() {
+    let (sender, gateway) = waiting_stream();
     sender.send(Ok(Note::default())).await.expect("a listener");
-    let response = gateway.call(matched, request).await;
+    let response = begin(&gateway, "*/*").await;
     assert!(!sender.is_closed());
     drop(response);
     assert!(sender.is_closed());
+}
+
+#[tokio::test]
+async fn a_stream_is_answered_before_its_first_item() {
+    let (sender, gateway) = waiting_stream();
+    let mut response = begin(&gateway, "*/*").await;
+    assert_eq!(response.status(), 200);
+    sender.send(Ok(Note::default())).await.expect("a listener");
+    assert_eq!(next(&mut response).await, "{\"id\":\"\",\"tags\":[],\"text\":\"\"}\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_stream_of_events_shows_that_it_lives() {
+    let (sender, gateway) = waiting_stream();
+    let mut response = begin(&gateway, "text/event-stream").await;
+    let begun = tokio::time::Instant::now();
+    assert_eq!((next(&mut response).await.as_str(), next(&mut response).await.as_str()), (":\n\n", ":\n\n"));
+    assert_eq!(begun.elapsed().as_secs(), 30);
+    sender.send(Ok(Note { id: "7".to_owned(), ..Note::default() })).await.expect("a listener");
+    assert!(next(&mut response).await.starts_with("id: 7\ndata: {"));
+}
+
+#[test]
+fn a_stream_that_is_cut_off_says_why_in_its_own_form() {
+    let last = |media_type: &'static str| {
+        let headers = http::HeaderMap::from_iter([(CONTENT_TYPE, http::HeaderValue::from_static(media_type))]);
+        kira_gateway::rest::last_record(&headers, &status(ErrorReason::Unavailable, "Gone"))
+    };
+    let json = r#"{"code":"unavailable","message":"Gone"}"#;
+    assert_eq!(last("application/x-ndjson").expect("a line"), format!("{json}\n"));
+    assert_eq!(last("text/event-stream").expect("an event"), format!("event: error\ndata: {json}\n\n"));
+    assert_eq!(last("application/json"), None);
 }
 
 #[test]

@@ -21,6 +21,9 @@ mod m20261123_000010_idempotency_resources;
 mod m20261123_000011_client_roles;
 mod m20261123_000012_review_steps;
 mod m20261123_000013_discarded_objects;
+mod m20261123_000014_webhook_endpoints;
+mod m20261123_000015_webhook_deliveries;
+mod m20261123_000016_event_positions;
 
 /// Every migration there is, in order.
 #[derive(Debug)]
@@ -42,6 +45,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000011_client_roles::Migration),
             Box::new(m20261123_000012_review_steps::Migration),
             Box::new(m20261123_000013_discarded_objects::Migration),
+            Box::new(m20261123_000014_webhook_endpoints::Migration),
+            Box::new(m20261123_000015_webhook_deliveries::Migration),
+            Box::new(m20261123_000016_event_positions::Migration),
         ]
     }
 }

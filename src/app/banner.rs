@@ -5,7 +5,7 @@ use std::io::Write;
 use super::Running;
 use super::open::AppError;
 use crate::auth::{ClientAdmin, Credentials, Role, StoreDirectory};
-use crate::config::Config;
+use crate::config::{Config, IpRange};
 
 /// The name of the client that an embedded service makes for the first try.
 const DEMO_CLIENT: &str = "demo";
@@ -35,12 +35,13 @@ fn text(config: &Config, running: &Running, credentials: &Credentials) -> String
     let Credentials { client_id, password, api_key } = credentials;
     let idempotency_key = opened.ambient.new_id();
     let data_dir = config.data_dir.display();
+    let webhooks = webhooks(&config.webhook.allow);
     format!(
         r#"
   kira-users is ready.
 
     REST   http://{http_addr}      gRPC   {grpc_addr}      health  http://{admin_addr}/readyz
-    data   {data_dir} (SQLite; personal data is sealed under {data_dir}/master.keys: back that file up)
+    data   {data_dir} (SQLite; personal data is sealed under {data_dir}/master.keys: back that file up){webhooks}
 
   A demo client was made. Its credentials are shown this once:
 
@@ -58,4 +59,13 @@ curl -si http://{http_addr}/v1/users -H "authorization: Bearer $TOKEN" -H 'x-api
 
 "#
     )
+}
+
+/// Where webhooks may go beyond the public internet.
+fn webhooks(allow: &[IpRange]) -> String {
+    if allow.is_empty() {
+        return String::new();
+    }
+    let ranges: Vec<_> = allow.iter().map(ToString::to_string).collect();
+    format!("\n    hooks  may also go to {}, without TLS (KIRA_WEBHOOK_ALLOW=none forbids it)", ranges.join(" and "))
 }

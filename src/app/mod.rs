@@ -1,11 +1,13 @@
 //! Puts the parts together: the only place that knows all of them.
 
 mod banner;
+mod events;
 mod keys;
 mod open;
 mod services;
 mod tasks;
 mod verification;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use tokio::sync::Notify;
 pub use self::open::{AppError, Opened, open};
 pub use self::services::review_desk;
 pub use self::verification::work;
+pub use self::webhooks::webhook_desk;
 
 use self::services::{Health, Services};
 use self::tasks::{Recurring, Tasks};
@@ -28,6 +31,7 @@ use crate::server::admin::Readiness;
 use crate::server::{self, RateLimits, Shared, admin, listener};
 use crate::service::orphans;
 use crate::verification::{Worker, overdue};
+use crate::webhook::Sender;
 
 /// How often the files of requests that failed are looked for.
 const SWEEP: Recurring =
@@ -80,6 +84,8 @@ pub struct Running {
     pub opened: Opened,
     /// Verifies users; it runs unless the configuration leaves that to other processes.
     pub worker: Arc<Worker>,
+    /// Sends webhooks; it runs where the worker does.
+    pub sender: Arc<Sender>,
     readiness: Readiness,
     health: Health,
     doors: Tasks,
@@ -107,7 +113,9 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     let wanted = Arc::new(Notify::new());
     let services = Services::open(config, &opened, Arc::clone(&authenticator), Arc::clone(&wanted)).await?;
     let documents = services.documents().clone();
+    let feed = Arc::clone(services.feed());
     let worker = verification::worker(config, &opened, documents.clone(), wanted)?;
+    let sender = webhooks::sender(config, &opened)?;
 
     let shared = Shared {
         ambient: Arc::clone(&opened.ambient),
@@ -135,6 +143,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
             async move { authenticator.refresh().await }
         })
     });
+    events::run(&feed, &background);
     let (store, ambient) = (opened.store.clone(), Arc::clone(&opened.ambient));
     background.spawn(|stop| {
         SWEEP.run(stop, move || {
@@ -157,8 +166,10 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     });
     if config.verification.worker {
         verification::run(&worker, &background, &readiness);
+        webhooks::run(&sender, &background, &readiness);
     } else {
         verification::show(&worker, &readiness);
+        webhooks::show(&sender, &readiness);
     }
     readiness.ready(opened.store.clone());
     let (ready, reported) = (readiness.clone(), health.clone());
@@ -168,7 +179,19 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
             async move { health.report(readiness.obstacle().await.is_none()).await }
         })
     });
-    Ok(Running { http_addr, grpc_addr, admin_addr, opened, worker, readiness, health, doors, background, admin })
+    Ok(Running {
+        http_addr,
+        grpc_addr,
+        admin_addr,
+        opened,
+        worker,
+        sender,
+        readiness,
+        health,
+        doors,
+        background,
+        admin,
+    })
 }
 
 impl Running {

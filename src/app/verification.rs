@@ -7,11 +7,12 @@ use tokio::sync::Notify;
 
 use super::open::{self, AppError, Opened};
 use super::tasks::Tasks;
-use super::{Signals, address, bind, keys, services};
+use super::{Signals, address, bind, events, keys, services, webhooks};
 use crate::ambient::{SharedAmbient, System};
 use crate::config::{Config, ProviderKind, VendorConfig};
 use crate::server::admin::Readiness;
 use crate::server::{admin, listener};
+use crate::service::events::Feed;
 use crate::signing::SigningSecret;
 use crate::vault::documents::DocumentStore;
 use crate::verification::rules::{self, Rules};
@@ -37,15 +38,18 @@ pub async fn work(config: Config) -> Result<(), AppError> {
     keys::check(&opened).await?;
     let documents = services::documents(&config, &opened).await?;
     let worker = worker(&config, &opened, documents, Arc::default())?;
+    let sender = webhooks::sender(&config, &opened)?;
     let background = Tasks::default();
     run(&worker, &background, &readiness);
+    events::place(&Arc::new(Feed::new(opened.store.clone())), &background);
+    webhooks::run(&sender, &background, &readiness);
     readiness.ready(opened.store.clone());
     tracing::info!(provider = worker.health().provider, "working");
     signals.told_to_stop().await;
     readiness.wait("stopping");
     background.stop();
     if tokio::time::timeout(config.server.shutdown_timeout, background.ended()).await.is_err() {
-        tracing::warn!("verifications under way are dropped; their leases end by themselves");
+        tracing::warn!("work under way is dropped; its leases end by themselves");
     }
     opened.store.close().await;
     Ok(())
@@ -89,6 +93,10 @@ pub(super) fn show(worker: &Arc<Worker>, readiness: &Readiness) {
 
 fn provider(config: &Config) -> Result<Arc<dyn Provider>, AppError> {
     match config.verification.provider {
+        ProviderKind::Sandbox if !config.is_embedded() => {
+            tracing::warn!("the sandbox verifies everybody: KIRA_VERIFICATION_PROVIDER names another provider");
+            Ok(Arc::new(Sandbox::new(config.verification.sandbox_delay)))
+        }
         ProviderKind::Sandbox => Ok(Arc::new(Sandbox::new(config.verification.sandbox_delay))),
         ProviderKind::Rules => {
             Ok(Arc::new(Rules::new(config.verification.rules_auto_approve, rules::Budget::default())))

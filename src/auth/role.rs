@@ -34,11 +34,11 @@ impl Role {
     /// Whether the role brings a permission of the contract, such as `users:write`.
     #[must_use]
     pub fn may(self, permission: &str) -> bool {
-        let of_reviews = permission.starts_with("reviews:");
-        match self {
-            Self::Client => !of_reviews,
-            Self::Reviewer => of_reviews,
-        }
+        let areas: &[&str] = match self {
+            Self::Client => &["users", "webhooks", "events"],
+            Self::Reviewer => &["reviews"],
+        };
+        permission.split_once(':').is_some_and(|(area, _)| areas.contains(&area))
     }
 }
 
@@ -72,5 +72,8 @@ mod tests {
     fn a_customer_decides_no_review_and_a_reviewer_touches_no_user() {
         assert!(Role::Client.may("users:write") && !Role::Client.may("reviews:write"));
         assert!(Role::Reviewer.may("reviews:read") && !Role::Reviewer.may("users:read"));
+        for role in Role::ALL {
+            assert!(!role.may("clients:write") && !role.may("users") && !role.may(""));
+        }
     }
 }

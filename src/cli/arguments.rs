@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use url::Url;
 use uuid::Uuid;
 
+use super::webhooks::WebhookCommand;
 use crate::auth::Role;
 use crate::config::{help_table, parse_duration};
 
@@ -33,7 +34,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Run the service (what happens without a command)
     Serve,
-    /// Verify users without serving: for servers with KIRA_WORKER=false
+    /// Verify users and send webhooks without serving: for servers with KIRA_WORKER=false
     Worker,
     /// Bring the database schema up to date, and say what was applied
     Migrate,
@@ -43,6 +44,9 @@ pub(super) enum Command {
     /// Decide the verifications that wait for a human
     #[command(subcommand)]
     Review(ReviewCommand),
+    /// Look after webhooks, and try them
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Manage the keys that sign access tokens
     #[command(subcommand)]
     Keys(KeysCommand),

@@ -10,6 +10,7 @@ mod output;
 mod reviews;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use clap::Parser as _;
 
 use self::arguments::{Cli, Command};
 use self::output::{complain, say};
+use self::webhooks::WebhookCommand;
 use crate::app::{self, Opened};
 use crate::config::{Config, ConfigError, TelemetryConfig};
 use crate::telemetry;
@@ -47,6 +49,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
     if let Command::Healthcheck { url: Some(url) } = &command {
         return health::check(url);
     }
+    // So may what a receiver's machine tries.
+    if let Command::Webhook(WebhookCommand::Trial(trial)) = command {
+        return tokio::runtime::Runtime::new()?.block_on(webhooks::try_out(trial));
+    }
     let config = Config::load(cli.config.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let guard = {
@@ -72,6 +78,10 @@ async fn execute(command: Command, config: Config) -> Result<(), Failure> {
         Command::Review(command) => {
             let desk = app::review_desk(&config, &open_current(&config).await?).await?;
             reviews::execute(command, desk).await
+        }
+        Command::Webhook(command) => {
+            let desk = app::webhook_desk(&config, &open_current(&config).await?);
+            webhooks::execute(command, desk).await
         }
         Command::Keys(command) => keys::execute(command, open_current(&config).await?, &config.auth).await,
         Command::Worker => Ok(app::work(config).await?),

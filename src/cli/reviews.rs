@@ -21,7 +21,7 @@ pub(super) async fn execute(command: ReviewCommand, desk: ReviewDesk) -> Result<
             say(if format.json { list_json(&reviews)?.to_string() } else { list_text(&reviews, total) })?;
         }
         ReviewCommand::Show { id } => {
-            let (review, user) = desk.get(id).await.map_err(failure)?;
+            let (review, user, _) = desk.get(id).await.map_err(failure)?;
             let shown = v1::GetReviewResponse { review: Some(review), user: Some(user) };
             say(serde_json::to_string_pretty(&serde_json::from_slice::<Value>(&to_vec(&shown))?)?)?;
         }
@@ -32,10 +32,10 @@ pub(super) async fn execute(command: ReviewCommand, desk: ReviewDesk) -> Result<
             act(&desk, id, by.name, Act::plain(Action::Release)).await?;
         }
         ReviewCommand::Approve { id, by, reason, decision: Decision { note } } => {
-            act(&desk, id, by.name, Act { action: Action::Approve, reason, note }).await?;
+            act(&desk, id, by.name, Act { action: Action::Approve, reason, note, if_match: None }).await?;
         }
         ReviewCommand::Reject { id, by, reason, decision: Decision { note } } => {
-            act(&desk, id, by.name, Act { action: Action::Reject, reason: Some(reason), note }).await?;
+            act(&desk, id, by.name, Act { action: Action::Reject, reason: Some(reason), note, if_match: None }).await?;
         }
     }
     Ok(())

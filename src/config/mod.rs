@@ -17,6 +17,7 @@ mod telemetry;
 mod tests;
 mod value;
 mod verification;
+mod webhook;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub use self::table::{CONFIG_FILE_ENV, SETTINGS, Setting, help_table, reference_
 pub use self::telemetry::{LogFormat, TelemetryConfig};
 pub use self::value::parse_duration;
 pub use self::verification::{ProviderKind, VendorConfig, VerificationConfig};
+pub use self::webhook::{IpRange, WebhookConfig};
 
 use self::reader::Reader;
 use self::source::Source;
@@ -57,6 +59,8 @@ pub struct Config {
     pub review: ReviewConfig,
     /// Verification in the background.
     pub verification: VerificationConfig,
+    /// Where webhooks go.
+    pub webhook: WebhookConfig,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
     /// The product catalogue, in the order in which it is shown.
@@ -90,7 +94,8 @@ impl Config {
         let auth = AuthConfig::read(&mut reader);
         let mask_numbers = reader.required("responses.mask_numbers");
         let review = ReviewConfig::read(&mut reader);
-        let verification = VerificationConfig::read(&mut reader);
+        let verification = VerificationConfig::read(&mut reader, &database);
+        let webhook = WebhookConfig::read(&mut reader, &database);
         let telemetry = TelemetryConfig::read(&mut reader);
         let products = products::read(&mut reader);
         if reader.problems.is_empty() {
@@ -104,6 +109,7 @@ impl Config {
                 mask_numbers,
                 review,
                 verification,
+                webhook,
                 telemetry,
                 products,
             })

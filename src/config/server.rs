@@ -23,6 +23,8 @@ pub struct ServerConfig {
     pub shutdown_timeout: Duration,
     /// Requests per second of one client; `None` is no limit.
     pub rate_limit_per_second: Option<u32>,
+    /// Event streams of one client at a time, in one process.
+    pub event_streams_per_client: u32,
 }
 
 impl ServerConfig {
@@ -35,6 +37,7 @@ impl ServerConfig {
             request_timeout: reader.bounded("server.request_timeout", Duration::from_millis(1), LONGEST_REQUEST),
             shutdown_timeout: reader.bounded("server.shutdown_timeout", Duration::ZERO, HOUR),
             rate_limit_per_second: reader.required::<OrOff<u32>>("server.rate_limit_per_second").0,
+            event_streams_per_client: reader.bounded("server.event_streams_per_client", 1, 10_000),
         };
         config.check_addresses(reader);
         config

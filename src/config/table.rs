@@ -40,6 +40,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("KIRA_SHUTDOWN_TIMEOUT", "server.shutdown_timeout", "25s", "How long a stop waits for accepted requests"),
     setting("KIRA_RATE_LIMIT_PER_SECOND", "server.rate_limit_per_second", "off", "Requests per second of one client"),
+    setting(
+        "KIRA_EVENT_STREAMS_PER_CLIENT",
+        "server.event_streams_per_client",
+        "10",
+        "Event streams that one client may have open at a time, in each process",
+    ),
     secret(
         "KIRA_DATABASE_URL",
         "database.url",
@@ -76,7 +82,7 @@ pub const SETTINGS: &[Setting] = &[
         "KIRA_VERIFICATION_PROVIDER",
         "verification.provider",
         "sandbox",
-        "Who verifies users: sandbox, rules or http",
+        "Who verifies users: sandbox, rules or http; must be given with PostgreSQL",
     ),
     setting(
         "KIRA_RULES_AUTO_APPROVE",
@@ -113,7 +119,25 @@ pub const SETTINGS: &[Setting] = &[
         "KIRA_WORKER",
         "verification.worker",
         "true",
-        "Whether the server process verifies too; else run `kira-users worker`",
+        "Whether the server process verifies and sends webhooks too; else run `kira-users worker`",
+    ),
+    setting(
+        "KIRA_WEBHOOK_ALLOW",
+        "webhook.allow",
+        "(loopback with SQLite, else none)",
+        "Ranges beyond the public internet that webhooks may go to, also by http, such as 10.1.0.0/16,fd00::/8; or none",
+    ),
+    setting(
+        "KIRA_WEBHOOK_SCHEDULE",
+        "webhook.schedule",
+        "0s,5s,5m,30m,2h,5h,10h,14h,20h,24h",
+        "How long before each attempt to deliver a webhook; after the last it is given up",
+    ),
+    setting(
+        "KIRA_WEBHOOK_TIMEOUT",
+        "webhook.timeout",
+        "15s",
+        "How long an endpoint may take to answer a webhook; at most 60s",
     ),
     setting(
         "KIRA_LOG",

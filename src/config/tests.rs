@@ -94,7 +94,12 @@ fn a_secret_can_be_read_from_a_file() {
     let secret = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(secret.path(), "postgres://kira:hunter2@db/kira\n").expect("writes the file");
     let path = secret.path().to_str().expect("a UTF-8 path");
-    let variables = [("KIRA_DATABASE_URL_FILE", path), ("KIRA_MASTER_KEYS", "k1:key"), ("KIRA_DOCUMENTS_URL", "/srv")];
+    let variables = [
+        ("KIRA_DATABASE_URL_FILE", path),
+        ("KIRA_MASTER_KEYS", "k1:key"),
+        ("KIRA_DOCUMENTS_URL", "/srv"),
+        ("KIRA_VERIFICATION_PROVIDER", "rules"),
+    ];
     let config = load("", &variables).expect("is valid");
     assert_eq!(config.database.url.expose(), "postgres://kira:hunter2@db/kira");
     assert!(!config.is_embedded());
@@ -146,17 +151,15 @@ fn port_zero_may_be_asked_for_by_every_listener() {
 }
 
 #[test]
-fn postgresql_needs_master_keys() {
-    let found = problems("", &[("KIRA_DATABASE_URL", "postgres://db/kira"), ("KIRA_DOCUMENTS_URL", "/srv/documents")]);
-    assert_eq!(found, ["KIRA_MASTER_KEYS: must be given with PostgreSQL (or KIRA_MASTER_KEYS_FILE)"]);
-}
-
-#[test]
-fn postgresql_needs_a_place_for_documents_that_replicas_share() {
-    let found = problems("", &[("KIRA_DATABASE_URL", "postgres://db/kira"), ("KIRA_MASTER_KEYS", "k1:key")]);
+fn postgresql_needs_what_replicas_share_and_a_provider_of_the_operators_choice() {
+    let found = problems("", &[("KIRA_DATABASE_URL", "postgres://db/kira")]);
     assert_eq!(
         found,
-        ["KIRA_DOCUMENTS_URL: must be given with PostgreSQL: a folder or a bucket that all replicas share"]
+        [
+            "KIRA_DOCUMENTS_URL: must be given with PostgreSQL: a folder or a bucket that all replicas share",
+            "KIRA_MASTER_KEYS: must be given with PostgreSQL (or KIRA_MASTER_KEYS_FILE)",
+            "KIRA_VERIFICATION_PROVIDER: must be given with PostgreSQL: sandbox, rules or http",
+        ]
     );
 }
 

@@ -7,6 +7,7 @@ use url::Url;
 use super::auth::is_loopback;
 use super::reader::Reader;
 use super::secret::Secret;
+use super::storage::DatabaseConfig;
 use super::value::{OrOff, Value};
 
 /// Who verifies users (decisions, section 6).
@@ -59,7 +60,11 @@ pub struct VerificationConfig {
 }
 
 impl VerificationConfig {
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn read(reader: &mut Reader, database: &DatabaseConfig) -> Self {
+        // What is for real must not verify everybody by default.
+        if database.is_postgres() && !reader.has("verification.provider") {
+            reader.refuse("verification.provider", "must be given with PostgreSQL: sandbox, rules or http");
+        }
         const YEAR: Duration = Duration::from_secs(365 * 86_400);
         let provider = reader.required("verification.provider");
         Self {

@@ -93,10 +93,20 @@ pub fn holder(steps: &[Step], now: DateTime<Utc>) -> Option<(&Step, DateTime<Utc
     (now < until).then_some((last, until))
 }
 
-/// The decision that waits for another reviewer's agreement.
+/// The decision that waits for another reviewer's agreement. One from before the user last changed waits no more: it was
+/// about other data.
 #[must_use]
-pub fn proposal(steps: &[Step]) -> Option<&Step> {
-    steps.iter().rev().find(|step| step.action.decides())
+pub fn proposal(steps: &[Step], changed_at: DateTime<Utc>) -> Option<&Step> {
+    steps.iter().rev().find(|step| step.action.decides()).filter(|step| step.at >= changed_at)
+}
+
+/// The times that count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The time of the action.
+    pub now: DateTime<Utc>,
+    /// When the user last changed.
+    pub changed_at: DateTime<Utc>,
 }
 
 /// What comes of an action. With `four_eyes` a decision counts when two different reviewers, one after the other, make
@@ -108,14 +118,14 @@ pub fn judge(
     steps: &[Step],
     actor: &str,
     action: Action,
-    now: DateTime<Utc>,
+    Moment { now, changed_at }: Moment,
     four_eyes: bool,
 ) -> Result<Effect, Refusal> {
     let held_by = holder(steps, now).map(|(step, _)| step.actor.as_str());
     if held_by.is_some_and(|holder| holder != actor) {
         return Err(Refusal::Claimed);
     }
-    let proposal = proposal(steps);
+    let proposal = proposal(steps, changed_at);
     match action {
         Action::Release if held_by.is_none() => Err(Refusal::NotClaimed),
         Action::Release => Ok(Effect::Noted),
@@ -144,6 +154,10 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
     }
 
+    fn moment(minutes: i64) -> Moment {
+        Moment { now: at(minutes), changed_at: at(0) }
+    }
+
     fn steps(of: &[(&str, Action, i64)]) -> Vec<Step> {
         let step = |(actor, action, minutes): &(&str, Action, i64)| Step {
             actor: (*actor).to_owned(),
@@ -156,7 +170,7 @@ mod tests {
     #[test]
     fn one_reviewer_decides_where_one_is_enough() {
         for action in [Action::Approve, Action::Reject] {
-            assert_eq!(judge(&[], ANN, action, at(0), false), Ok(Effect::Decided));
+            assert_eq!(judge(&[], ANN, action, moment(0), false), Ok(Effect::Decided));
         }
     }
 
@@ -164,37 +178,45 @@ mod tests {
     fn a_claim_keeps_the_others_away_for_an_hour() {
         let steps = steps(&[(ANN, Action::Claim, 0)]);
         for action in Action::ALL {
-            assert_eq!(judge(&steps, BOB, action, at(59), false), Err(Refusal::Claimed));
+            assert_eq!(judge(&steps, BOB, action, moment(59), false), Err(Refusal::Claimed));
         }
-        assert_eq!(judge(&steps, ANN, Action::Approve, at(59), false), Ok(Effect::Decided));
-        assert_eq!(judge(&steps, BOB, Action::Approve, at(60), false), Ok(Effect::Decided));
+        assert_eq!(judge(&steps, ANN, Action::Approve, moment(59), false), Ok(Effect::Decided));
+        assert_eq!(judge(&steps, BOB, Action::Approve, moment(60), false), Ok(Effect::Decided));
     }
 
     #[test]
     fn only_who_has_it_gives_it_back() {
-        assert_eq!(judge(&[], ANN, Action::Release, at(0), false), Err(Refusal::NotClaimed));
+        assert_eq!(judge(&[], ANN, Action::Release, moment(0), false), Err(Refusal::NotClaimed));
         let claimed = steps(&[(ANN, Action::Claim, 0)]);
-        assert_eq!(judge(&claimed, ANN, Action::Release, at(1), false), Ok(Effect::Noted));
+        assert_eq!(judge(&claimed, ANN, Action::Release, moment(1), false), Ok(Effect::Noted));
         let released = steps(&[(ANN, Action::Claim, 0), (ANN, Action::Release, 1)]);
-        assert_eq!(judge(&released, BOB, Action::Claim, at(2), false), Ok(Effect::Noted));
+        assert_eq!(judge(&released, BOB, Action::Claim, moment(2), false), Ok(Effect::Noted));
     }
 
     #[test]
     fn with_four_eyes_two_different_reviewers_must_agree() {
         let proposed = steps(&[(ANN, Action::Approve, 0)]);
-        assert_eq!(judge(&[], ANN, Action::Approve, at(0), true), Ok(Effect::Noted));
-        assert_eq!(judge(&proposed, ANN, Action::Approve, at(1), true), Err(Refusal::SecondReviewerNeeded));
-        assert_eq!(judge(&proposed, ANN, Action::Claim, at(1), true), Err(Refusal::SecondReviewerNeeded));
-        assert_eq!(judge(&proposed, BOB, Action::Approve, at(1), true), Ok(Effect::Decided));
+        assert_eq!(judge(&[], ANN, Action::Approve, moment(0), true), Ok(Effect::Noted));
+        assert_eq!(judge(&proposed, ANN, Action::Approve, moment(1), true), Err(Refusal::SecondReviewerNeeded));
+        assert_eq!(judge(&proposed, ANN, Action::Claim, moment(1), true), Err(Refusal::SecondReviewerNeeded));
+        assert_eq!(judge(&proposed, BOB, Action::Approve, moment(1), true), Ok(Effect::Decided));
     }
 
     #[test]
     fn with_four_eyes_a_contrary_decision_becomes_the_proposal() {
         let contrary = steps(&[(ANN, Action::Approve, 0), (BOB, Action::Reject, 1)]);
-        assert_eq!(judge(&contrary[..1], BOB, Action::Reject, at(1), true), Ok(Effect::Noted));
-        assert_eq!(judge(&contrary, BOB, Action::Reject, at(2), true), Err(Refusal::SecondReviewerNeeded));
-        assert_eq!(judge(&contrary, ANN, Action::Reject, at(2), true), Ok(Effect::Decided));
-        assert_eq!(judge(&contrary, ANN, Action::Approve, at(2), true), Ok(Effect::Noted));
+        assert_eq!(judge(&contrary[..1], BOB, Action::Reject, moment(1), true), Ok(Effect::Noted));
+        assert_eq!(judge(&contrary, BOB, Action::Reject, moment(2), true), Err(Refusal::SecondReviewerNeeded));
+        assert_eq!(judge(&contrary, ANN, Action::Reject, moment(2), true), Ok(Effect::Decided));
+        assert_eq!(judge(&contrary, ANN, Action::Approve, moment(2), true), Ok(Effect::Noted));
+    }
+
+    #[test]
+    fn a_proposal_about_other_data_waits_no_more() {
+        let proposed = steps(&[(ANN, Action::Approve, 0)]);
+        let changed = Moment { now: at(5), changed_at: at(3) };
+        assert_eq!(judge(&proposed, BOB, Action::Approve, changed, true), Ok(Effect::Noted));
+        assert_eq!(judge(&proposed, ANN, Action::Approve, changed, true), Ok(Effect::Noted));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The operators' port: is the process alive, and may it get traffic.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -18,7 +18,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Readiness {
     state: Arc<Mutex<State>>,
-    detail: Arc<OnceLock<Detail>>,
+    details: Arc<Mutex<Vec<Detail>>>,
 }
 
 /// Something that operators are shown at `/readyz`, whether ready or not.
@@ -44,7 +44,7 @@ impl Readiness {
     /// Not ready: `reason`.
     #[must_use]
     pub fn waiting(reason: impl Into<String>) -> Self {
-        Self { state: Arc::new(Mutex::new(State::Waiting(reason.into()))), detail: Arc::default() }
+        Self { state: Arc::new(Mutex::new(State::Waiting(reason.into()))), details: Arc::default() }
     }
 
     /// Makes it ready as long as `store` answers.
@@ -57,18 +57,21 @@ impl Readiness {
         !matches!(self.set(State::Waiting(reason.to_owned())), State::Waiting(known) if known == reason)
     }
 
-    /// Shows `value` under `name` at every later question; it has no say in the readiness. The first one counts.
+    /// Shows `value` under `name` at every later question; it has no say in the readiness.
     pub fn show(&self, name: &'static str, value: impl Fn() -> serde_json::Value + Send + Sync + 'static) {
-        // A second detail would have no reader; the composition root sets one.
-        let _ = self.detail.set(Detail { name, value: Box::new(value) });
+        self.lock_details().push(Detail { name, value: Box::new(value) });
     }
 
-    /// `body` with the detail, if there is one.
-    fn with_detail(&self, mut body: serde_json::Value) -> serde_json::Value {
-        if let Some(Detail { name, value }) = self.detail.get() {
+    /// `body` with the details.
+    fn with_details(&self, mut body: serde_json::Value) -> serde_json::Value {
+        for Detail { name, value } in self.lock_details().iter() {
             body[*name] = value();
         }
         body
+    }
+
+    fn lock_details(&self) -> MutexGuard<'_, Vec<Detail>> {
+        self.details.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, state: State) -> State {
@@ -97,9 +100,9 @@ pub fn service(readiness: Readiness) -> impl HttpService {
             match request.uri().path() {
                 "/healthz" => answer(StatusCode::OK, &json!({"status": "ok"})),
                 "/readyz" => match readiness.obstacle().await {
-                    None => answer(StatusCode::OK, &readiness.with_detail(json!({"status": "ready"}))),
+                    None => answer(StatusCode::OK, &readiness.with_details(json!({"status": "ready"}))),
                     Some(reason) => {
-                        let body = readiness.with_detail(json!({"status": "not ready", "reason": reason}));
+                        let body = readiness.with_details(json!({"status": "not ready", "reason": reason}));
                         answer(StatusCode::SERVICE_UNAVAILABLE, &body)
                     }
                 },

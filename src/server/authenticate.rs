@@ -31,7 +31,8 @@ impl<D: Door> Wrap for Authenticate<D> {
             match self.authenticator.authenticate(token, api_key).await {
                 Ok(caller) => {
                     tracing::Span::current().record("client_id", tracing::field::display(caller.client_id));
-                    if method.permission.is_some_and(|permission| !caller.role.may(permission)) {
+                    // A call that states no permission is nobody's.
+                    if !method.permission.is_some_and(|permission| caller.role.may(permission)) {
                         return self.door.refuse(error::because(ErrorReason::Forbidden));
                     }
                     request.extensions_mut().insert(caller);

@@ -15,7 +15,7 @@ use tonic::Status;
 use tonic::service::Routes;
 use tower::Service;
 
-use super::ending::end_at;
+use super::ending::{Rest, end_grpc_at, end_rest_at};
 use super::{HttpRequest, HttpResponse};
 
 /// The services that are gRPC's own and not the contract's: they are open to all who reach the door, and show nothing
@@ -56,7 +56,7 @@ pub struct GrpcDoor {
 }
 
 impl GrpcDoor {
-    /// The door to the services of `routes`, whose policies are `methods`. gRPC's own calls end at `stop`.
+    /// The door to the services of `routes`, whose policies are `methods`. Streams end at `stop`.
     #[must_use]
     pub fn new(routes: Routes, methods: Methods, stop: CancellationToken) -> Self {
         Self { routes: routes.prepare(), methods: Arc::new(methods), stop }
@@ -78,13 +78,17 @@ impl Door for GrpcDoor {
 
     async fn call(&self, request: HttpRequest) -> HttpResponse {
         let mut routes = self.routes.clone();
-        let own = request.extensions().get::<Call>().is_some_and(|call| call.method.is_none());
+        let method = request.extensions().get::<Call>().map(|call| call.method);
         let mut response = match Service::call(&mut routes, request).await {
             Ok(response) => response,
             Err(never) => match never {},
         };
         error::complete_headers(response.headers_mut());
-        if own { end_at(self.stop.clone(), response) } else { response }
+        match method {
+            Some(None) => end_grpc_at(&self.stop, Rest::Sent, response),
+            Some(Some(method)) if method.server_streaming => end_grpc_at(&self.stop, Rest::Left, response),
+            _ => response,
+        }
     }
 
     fn refuse(&self, status: Status) -> HttpResponse {
@@ -96,13 +100,14 @@ impl Door for GrpcDoor {
 #[derive(Clone)]
 pub struct RestDoor {
     gateway: Arc<Gateway>,
+    stop: CancellationToken,
 }
 
 impl RestDoor {
-    /// The door to the routes of `gateway`.
+    /// The door to the routes of `gateway`. Streams end at `stop`.
     #[must_use]
-    pub fn new(gateway: Gateway) -> Self {
-        Self { gateway: Arc::new(gateway) }
+    pub fn new(gateway: Gateway, stop: CancellationToken) -> Self {
+        Self { gateway: Arc::new(gateway), stop }
     }
 }
 
@@ -124,7 +129,9 @@ impl Door for RestDoor {
                 Err(status) => return self.refuse(status),
             },
         };
-        self.gateway.call(matched, request).await
+        let streams = matched.method().server_streaming;
+        let response = self.gateway.call(matched, request).await;
+        if streams { end_rest_at(&self.stop, Rest::Left, response) } else { response }
     }
 
     fn refuse(&self, status: Status) -> HttpResponse {

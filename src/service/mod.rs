@@ -3,6 +3,7 @@
 pub mod callbacks;
 mod discarded;
 mod etag;
+pub mod events;
 mod failure;
 pub mod orphans;
 pub mod response;
@@ -12,3 +13,4 @@ mod updates;
 pub mod users;
 mod validation;
 pub mod verifications;
+pub mod webhooks;

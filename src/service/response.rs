@@ -181,7 +181,7 @@ fn product_code(code: ProductCode) -> v1::ProductCode {
     }
 }
 
-fn status(status: Status) -> v1::UserStatus {
+pub(super) fn status(status: Status) -> v1::UserStatus {
     match status {
         Status::Created => v1::UserStatus::Created,
         Status::Verifying => v1::UserStatus::Verifying,
@@ -191,7 +191,7 @@ fn status(status: Status) -> v1::UserStatus {
     }
 }
 
-fn verification_status(status: VerificationStatus) -> v1::VerificationStatus {
+pub(super) fn verification_status(status: VerificationStatus) -> v1::VerificationStatus {
     match status {
         VerificationStatus::Unverified => v1::VerificationStatus::Unverified,
         VerificationStatus::Verified => v1::VerificationStatus::Verified,

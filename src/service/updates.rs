@@ -14,7 +14,7 @@ use super::users::{MAX_DOCUMENTS, Users, caller, kind, open_profile, record, use
 use super::{discarded, etag};
 use crate::contract::v1;
 use crate::contract::v1::update_user_request::User as Change;
-use crate::domain::changes::{Before, Effect, effect, is_judged};
+use crate::domain::changes::{Before, Effect, Weight, effect, weight};
 use crate::domain::requirements::report as judge;
 use crate::domain::status::Status as UserStatus;
 use crate::domain::verification::{AttemptState, EventKind, Trigger};
@@ -107,8 +107,8 @@ impl Users {
         let report = judge(&subject(&profile), self.catalogue.codes());
         let open = matches!(status, UserStatus::Created | UserStatus::Verifying | UserStatus::Review);
         let before = Before { status, attempt_open: open && row.attempt_id.is_some(), complete: was_complete };
-        let judged = updated.iter().any(|path| is_judged(path));
-        let effect = effect(before, judged, report.triggers_verification());
+        let weight = updated.iter().map(|path| weight(path)).max().unwrap_or(Weight::Remark);
+        let effect = effect(before, weight, report.triggers_verification());
         let plaintext = profile::encode(&profile, SEAL_OVERHEAD);
         let update = UserUpdate {
             category: Some(subject(&profile).residence.as_str()),

@@ -8,6 +8,7 @@ use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use tokio::sync::Notify;
 
 use super::error::{StoreError, classify};
 use super::{Connections, Engine, StoreOptions, batch};
@@ -44,7 +45,7 @@ async fn sqlite(url: &str, options: &StoreOptions) -> Result<Connections, StoreE
     let write = pool(url, 1, options, file.clone().journal_mode(SqliteJournalMode::Wal)).await?;
     let read = pool(url, options.sqlite_readers, options, file.pragma("query_only", "ON")).await?;
     let writer = Some(batch::start_writer(write.clone()));
-    Ok(Connections { engine: Engine::Sqlite, read, write, writer })
+    Ok(Connections { engine: Engine::Sqlite, read, write, writer, events: Notify::new(), deliveries: Notify::new() })
 }
 
 /// Each connection would have a database of its own.
@@ -89,7 +90,14 @@ async fn postgres(url: &str, options: &StoreOptions) -> Result<Connections, Stor
         .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
         .connect_lazy(true);
     let pool = Database::connect(connect).await?;
-    Ok(Connections { engine: Engine::Postgres, read: pool.clone(), write: pool, writer: None })
+    Ok(Connections {
+        engine: Engine::Postgres,
+        read: pool.clone(),
+        write: pool,
+        writer: None,
+        events: Notify::new(),
+        deliveries: Notify::new(),
+    })
 }
 
 /// Options under which no statement is logged or put into a trace.

@@ -7,6 +7,7 @@ mod batch;
 mod clients;
 mod connect;
 mod error;
+mod events;
 mod keys;
 mod queue;
 mod reviews;
@@ -15,14 +16,17 @@ mod sweeps;
 mod updates;
 mod users;
 mod verification;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
+use tokio::sync::Notify;
 
 pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
 pub use error::{Cause, StoreError};
+pub use events::{EventFilter, EventListener, EventRecord};
 pub use keys::SigningKeyRecord;
 pub use reviews::{ReviewPage, ReviewRecord, ReviewStepRecord, ReviewView, Reviewed};
 pub use updates::{Update, UserUpdate, VerificationChange};
@@ -30,6 +34,11 @@ pub use users::{
     Claim, ClaimScope, Creation, FIRST_VERSION, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord,
 };
 pub use verification::{AttemptRecord, ClaimedVerification, Found, ProviderAnswer, Settlement, Start};
+pub use webhooks::{
+    AttemptReport, ClaimRoom, ClaimedDelivery, DEAD, DELIVERED, DeliveryPage, DeliveryRecord, DeliverySettlement,
+    EndpointChange, EndpointRecord, Health as EndpointHealth, NewDelivery, NewEndpoint, OutboxEvent, PENDING,
+    Registration, Replay, Sent, Settled,
+};
 
 use batch::{Batch, Writer};
 use error::WriteError;
@@ -86,6 +95,10 @@ struct Connections {
     write: DatabaseConnection,
     /// SQLite's one writer.
     writer: Option<Writer>,
+    /// Told when this process has written events: whoever gives them their place.
+    events: Notify,
+    /// Told when this process has written something to send: whoever sends it.
+    deliveries: Notify,
 }
 
 impl Store {
@@ -131,6 +144,17 @@ impl Store {
         // Closing a pool cannot fail; the signature is that of all drivers.
         let _ = self.connections.read.close_by_ref().await;
         let _ = self.connections.write.close_by_ref().await;
+    }
+
+    /// Waits until this process has something to send: events, or deliveries that are to be sent again; or had since the
+    /// last wait. What other processes write is not told: whoever must see everything polls besides. For one waiter.
+    pub async fn deliveries_wanted(&self) {
+        self.connections.deliveries.notified().await;
+    }
+
+    /// Tells whoever waits in `deliveries_wanted`.
+    fn want_deliveries(&self) {
+        self.connections.deliveries.notify_one();
     }
 
     fn read(&self) -> &DatabaseConnection {

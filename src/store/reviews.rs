@@ -37,6 +37,8 @@ pub struct ReviewRecord {
     pub reasons: serde_json::Value,
     /// When the verification was asked for.
     pub created_at: DateTime<Utc>,
+    /// When the user last changed.
+    pub user_updated_at: DateTime<Utc>,
     /// What was done with it, oldest first.
     pub steps: Vec<ReviewStepRecord>,
 }
@@ -63,8 +65,10 @@ pub struct ReviewStepRecord {
 /// A review as a step finds it: under the lock of its user.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReviewView {
-    /// Where the attempt stands.
-    pub state: String,
+    /// The user's version.
+    pub user_version: i64,
+    /// When the user last changed.
+    pub user_updated_at: DateTime<Utc>,
     /// What was done with it, oldest first.
     pub steps: Vec<ReviewStepRecord>,
 }
@@ -102,6 +106,7 @@ struct Row {
     provider: Option<String>,
     reasons: serde_json::Value,
     created_at: DateTime<Utc>,
+    user_updated_at: DateTime<Utc>,
 }
 
 impl Store {
@@ -160,11 +165,12 @@ impl Store {
         if state != REVIEW {
             return Ok(Reviewed::Closed);
         }
-        match judge(&ReviewView { state, steps }) {
+        let (user_version, user_updated_at) = user_now(&transaction, user_id).await?;
+        match judge(&ReviewView { user_version, user_updated_at, steps }) {
             Err(refused) => return Ok(Reviewed::Refused(refused)),
             Ok(None) => {}
             Ok(Some(outcome)) => {
-                if changes.apply(user_id, attempt_id, Input::Decided(&outcome))?.is_none() {
+                if changes.apply(user_id, attempt_id, Input::Reviewed(&outcome))?.is_none() {
                     return Ok(Reviewed::Closed);
                 }
             }
@@ -184,12 +190,24 @@ impl Store {
         };
         review_step::Entity::insert(row.into_active_model()).exec_without_returning(&transaction).await?;
         transaction.commit().await?;
+        self.events_are_written();
         Ok(Reviewed::Taken)
     }
 }
 
 /// The state of an attempt that waits for a human.
 const REVIEW: &str = AttemptState::Review.as_str();
+
+/// The version of a user, and when it last changed.
+async fn user_now(connection: &impl ConnectionTrait, user_id: Uuid) -> Result<(i64, DateTime<Utc>), StoreError> {
+    let row = user::Entity::find_by_id(user_id)
+        .select_only()
+        .columns([user::Column::Version, user::Column::UpdatedAt])
+        .into_tuple()
+        .one(connection)
+        .await?;
+    row.ok_or_else(|| StoreError::corrupt("a review without its user"))
+}
 
 fn with_names(attempts: Select<verification_attempt::Entity>) -> Select<verification_attempt::Entity> {
     use verification_attempt::Column;
@@ -199,6 +217,7 @@ fn with_names(attempts: Select<verification_attempt::Entity>) -> Select<verifica
         .columns([Column::Reasons, Column::CreatedAt])
         .column_as(client::Column::Name, "client_name")
         .column_as(user::Column::Kind, "kind")
+        .column_as(user::Column::UpdatedAt, "user_updated_at")
         .inner_join(client::Entity)
         .inner_join(user::Entity)
 }
@@ -216,6 +235,7 @@ async fn with_steps(connection: &impl ConnectionTrait, rows: Vec<Row>) -> Result
         provider: row.provider,
         reasons: row.reasons,
         created_at: row.created_at,
+        user_updated_at: row.user_updated_at,
     };
     Ok(rows.into_iter().map(record).collect())
 }

@@ -108,6 +108,7 @@ impl Store {
         let events = update.events.into_iter().zip(first_sequence..).map(row);
         event::Entity::insert_many(events).exec_without_returning(&transaction).await?;
         transaction.commit().await?;
+        self.events_are_written();
         Ok(Update::Written { version, objects })
     }
 }

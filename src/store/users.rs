@@ -186,7 +186,10 @@ impl Store {
     pub async fn create_user(&self, new: NewUser) -> Result<Creation, StoreError> {
         let scope = ClaimScope { client_id: new.client_id, operation: new.claim.operation, key: new.claim.key };
         match self.write_batch(rows_of(new)).await {
-            Ok(()) => Ok(Creation::Inserted),
+            Ok(()) => {
+                self.events_are_written();
+                Ok(Creation::Inserted)
+            }
             Err(WriteError::Failed(error)) => Err(error),
             // The winner has committed: its claim can be read. Without one it was not the key that met a row.
             Err(WriteError::Conflict(error)) => match self.find_claim(&scope).await? {
@@ -323,6 +326,7 @@ impl NewEvent {
             payload: Set(self.payload),
             created_at: Set(now),
             relayed_at: Set(None),
+            position: Set(None),
         }
     }
 }

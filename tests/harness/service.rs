@@ -271,6 +271,7 @@ pub(crate) fn config(database: &TestDatabase, folder: &TempDir, settings: &[(&st
         ("KIRA_DATA_DIR", folder.path().display().to_string()),
         ("KIRA_DATABASE_URL", database.url().to_owned()),
         ("KIRA_DOCUMENTS_URL", folder.path().join("documents").display().to_string()),
+        ("KIRA_VERIFICATION_PROVIDER", "sandbox".to_owned()),
         ("KIRA_HTTP_ADDR", "127.0.0.1:0".to_owned()),
         ("KIRA_GRPC_ADDR", "127.0.0.1:0".to_owned()),
         ("KIRA_ADMIN_ADDR", "127.0.0.1:0".to_owned()),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kira_users::contract::v1;
+use kira_users::contract::v1::events_service_client::EventsServiceClient;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -133,6 +134,34 @@ async fn an_open_watch_of_the_health_is_told_and_does_not_hold_the_end_up() {
     let second = watch.message().await.expect("a state").expect("no end yet");
     assert_eq!(second.status(), ServingStatus::NotServing);
     assert_eq!(watch.message().await.expect_err("the end").code(), tonic::Code::Unavailable);
+    // Less than the 25 seconds after which requests are dropped.
+    tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the end in time").expect("no panic");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_streams_of_events_are_told_and_do_not_hold_the_end_up() {
+    let (_setup, program, client, token) = setup().await;
+    let mut request = tonic::Request::new(v1::WatchEventsRequest::default());
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().expect("metadata"));
+    request.metadata_mut().insert("x-api-key", api_key(&client).parse().expect("metadata"));
+    let mut grpc = EventsServiceClient::new(program.channel().await);
+    let mut stream = grpc.watch_events(request).await.expect("a stream").into_inner();
+    let http = crate::harness::service::http_client();
+    let mut answers = Vec::new();
+    for accept in ["application/x-ndjson", "text/event-stream"] {
+        let request = http.get(format!("http://{}/v1/events:watch", program.rest())).bearer_auth(&token);
+        let request = request.header("x-api-key", api_key(&client)).header("accept", accept);
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        answers.push(answer);
+    }
+    program.terminate();
+    let ended = tokio::task::spawn_blocking(move || assert_ended_well(program));
+    assert_eq!(stream.message().await.expect_err("the end").code(), tonic::Code::Unavailable);
+    let json = r#"{"code":"unavailable","message":"The service is temporarily unavailable"}"#;
+    for (answer, last) in answers.into_iter().zip([format!("{json}\n"), format!("event: error\ndata: {json}\n\n")]) {
+        assert_eq!(answer.text().await.expect("a whole answer"), last);
+    }
     // Less than the 25 seconds after which requests are dropped.
     tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the end in time").expect("no panic");
 }

@@ -13,4 +13,5 @@ mod log;
 mod migrate;
 mod panic;
 mod program;
+mod webhooks;
 mod worker;

@@ -46,6 +46,7 @@ impl Setup {
     pub(crate) fn on(database: TestDatabase) -> Self {
         let mut setup = Self::embedded();
         setup.set("KIRA_DATABASE_URL", database.url());
+        setup.set("KIRA_VERIFICATION_PROVIDER", "sandbox");
         setup.set("KIRA_DOCUMENTS_URL", &setup.data().join("documents").display().to_string());
         setup.set("KIRA_MASTER_KEYS", "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
         setup.database = Some(database);

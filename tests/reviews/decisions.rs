@@ -3,11 +3,15 @@
 use chrono::TimeDelta;
 use kira_users::contract::v1;
 use kira_users::contract::v1::reviews_service_client::ReviewsServiceClient;
+use kira_users::domain::verification::{Assurance, Outcome};
+use kira_users::store::ProviderAnswer;
+use reqwest::Method;
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::json;
 use tonic::Code;
 use uuid::Uuid;
 
+use crate::harness::service::{Answer, Client};
 use crate::support::{Office, act, approve, code};
 
 #[tokio::test]
@@ -160,4 +164,57 @@ async fn notes_are_sealed_and_every_change_of_status_is_an_event() {
         ("user.verification.accepted", 4),
     ];
     assert_eq!(told, expected.map(|(kind, sequence)| (kind.to_owned(), sequence)));
+}
+
+#[tokio::test]
+async fn a_decision_may_be_about_just_what_was_looked_at() {
+    let office = Office::open(&[("KIRA_REVIEW_FOUR_EYES", "true")]).await;
+    let waiting = office.waiting().await;
+    let path = format!("/v1/reviews/{}", waiting.review_id);
+    let seen = office.ann.get(&path).await.header("etag").expect("a tag").to_owned();
+    let approve_seen = async |reviewer: &Client, tag: &str| {
+        let request =
+            reviewer.request(Method::POST, &format!("{path}:approve")).header("if-match", tag).json(&json!({}));
+        Answer::of(request.send().await.expect("an answer")).await
+    };
+    assert_eq!(approve_seen(&office.ann, &seen).await.status, 200);
+    office.service.clock.advance(TimeDelta::seconds(1));
+    let change = office.customer.request(Method::PUT, &format!("/v1/users/{}", waiting.user_id));
+    let changed = change.json(&json!({"last_name": "Roe"})).send().await.expect("an answer");
+    assert_eq!(changed.status(), 200);
+    assert_eq!(code(&approve_seen(&office.bob, &seen).await), (412, "precondition_failed".to_owned()));
+    let shown = office.bob.get(&path).await;
+    assert_eq!(shown.json()["review"].get("proposal"), None, "it was about other data");
+    let seen = shown.header("etag").expect("a tag").to_owned();
+    assert_eq!(approve_seen(&office.bob, &seen).await.json()["proposal"]["reviewer"], "Bob");
+    assert_eq!(office.status(&waiting).await, "REVIEW");
+}
+
+#[tokio::test]
+async fn what_a_reviewer_has_begun_the_provider_ends_no_more() {
+    let office = Office::open(&[]).await;
+    let waiting = office.waiting().await;
+    assert_eq!(act(&office.ann, &waiting.review_id, "claim", json!({})).await.status, 200);
+    let store = &office.service.running.opened.store;
+    let [user, attempt] = [&waiting.user_id, &waiting.review_id].map(|id| Uuid::parse_str(id).expect("a UUID"));
+    let outcome = Outcome::verified(Assurance::Identity);
+    let late =
+        store.decide_verification(office.service.clock.as_ref(), user, attempt, &outcome, ProviderAnswer::default());
+    assert!(!late.await.expect("the database"));
+    assert_eq!(office.status(&waiting).await, "REVIEW");
+}
+
+#[tokio::test]
+async fn a_reviewers_words_are_for_the_client_and_not_for_every_receiver() {
+    let office = Office::open(&[]).await;
+    let waiting = office.waiting().await;
+    act(&office.ann, &waiting.review_id, "reject", json!({"reason": "a planted reason"})).await;
+    let user = office.customer.get(&format!("/v1/users/{}", waiting.user_id)).await.json();
+    assert_eq!(user["status_reasons"][0]["message"], "a planted reason");
+    let database = office.service.database.look().await;
+    let events = Statement::from_string(database.get_database_backend(), "SELECT payload FROM events");
+    for row in database.query_all_raw(events).await.expect("the rows") {
+        let payload: serde_json::Value = row.try_get("", "payload").expect("JSON");
+        assert!(!payload.to_string().contains("planted"));
+    }
 }

@@ -60,15 +60,12 @@ async fn a_rejected_user_whose_new_data_are_incomplete_stays_rejected_until_they
 
 #[tokio::test]
 async fn an_attempt_whose_data_change_is_superseded_by_another() {
-    for status in ["CREATED", "VERIFYING", "REVIEW"] {
+    for status in ["CREATED", "VERIFYING"] {
         let service = Service::start().await;
         let client = service.client().await;
         let id = created(&client, &example(EXAMPLES[0])).await;
         if status != "CREATED" {
-            let claimed = claim(&service).await;
-            if status == "REVIEW" {
-                settle(&service, &claimed, Decision::Review).await;
-            }
+            claim(&service).await;
         }
         assert_eq!(shown(&client, &id).await["status"], status);
         let user = updated(&client, &id, &json!({"address_city": "Oakland"})).await;
@@ -82,6 +79,35 @@ async fn an_attempt_whose_data_change_is_superseded_by_another() {
             "SELECT a.state FROM jobs j JOIN verification_attempts a ON a.id = j.attempt_id AND a.state = 'pending'";
         assert_eq!(texts(&service, job).await, ["pending"]);
     }
+}
+
+#[tokio::test]
+async fn no_change_leads_around_a_review() {
+    let service = Service::start().await;
+    let client = service.client().await;
+    let id = created(&client, &example(EXAMPLES[0])).await;
+    decide(&service, Decision::Review).await;
+    for change in [json!({"last_name": "Roe"}), json!({"occupation": "", "first_name": "Jane"})] {
+        let user = updated(&client, &id, &change).await;
+        assert_eq!((&user["status"], &user["verification_triggered"]), (&json!("REVIEW"), &json!(false)));
+    }
+    assert_eq!(texts(&service, "SELECT state FROM verification_attempts").await, ["review"]);
+    assert_eq!(
+        texts(&service, "SELECT CAST(status_reasons AS TEXT) FROM users WHERE status_reasons IS NOT NULL").await.len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_rejected_user_that_changes_any_possible_cause_is_verified_again() {
+    let service = Service::start().await;
+    let client = service.client().await;
+    let id = created(&client, &example(EXAMPLES[0])).await;
+    decide(&service, Decision::Rejected).await;
+    let user = updated(&client, &id, &json!({"metadata": {"a": 1}})).await;
+    assert_eq!((&user["status"], &user["verification_triggered"]), (&json!("REJECTED"), &json!(false)));
+    let user = updated(&client, &id, &json!({"nationality": "CAN"})).await;
+    assert_eq!((&user["status"], &user["verification_triggered"]), (&json!("VERIFYING"), &json!(true)));
 }
 
 #[tokio::test]

@@ -37,6 +37,11 @@ pub(super) fn location(options: &Option<Options>) -> Option<String> {
     options.as_ref().and_then(|options| options.string("location"))
 }
 
+/// The path of the field that is the id of a stream's item.
+pub(super) fn event_id(options: &Option<Options>) -> Option<String> {
+    options.as_ref().and_then(|options| options.string("event_id"))
+}
+
 pub(super) fn options(schema: &Schema, method: &MethodDescriptor) -> Option<Options> {
     schema.extension(&method.options(), "kira.api.v1.method")
 }

@@ -1,12 +1,12 @@
 //! The REST routes of a service, over the same methods that gRPC calls.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use proc_macro2::TokenStream;
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 use quote::quote;
 
 use super::binding::{self, Binding, Body, Part};
-use super::field;
+use super::field::{self, Target};
 use crate::model::{Arity, Field, Member, Type};
 use crate::schema::Schema;
 
@@ -47,6 +47,7 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
     };
     let write = write(schema, binding);
     let location = location(schema, method)?;
+    let event_id = event_id(schema, method)?;
     let kind = if method.is_server_streaming() { quote!(server_streaming) } else { quote!(unary) };
     Ok(quote! {
         #runtime::rest::Route::#kind(
@@ -64,6 +65,7 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
                 closed: &[#(#closed),*],
                 write: #write,
                 location: #location,
+                event_id: #event_id,
             },
             {
                 let service = ::std::sync::Arc::clone(&service);
@@ -209,4 +211,19 @@ fn location(schema: &Schema, method: &MethodDescriptor) -> Result<TokenStream> {
             ::core::option::Option::Some(path)
         }
     })
+}
+
+fn event_id(schema: &Schema, method: &MethodDescriptor) -> Result<TokenStream> {
+    let Some(path) = super::policy::event_id(&super::policy::options(schema, method)) else {
+        return Ok(quote!(|_| ::core::option::Option::None));
+    };
+    if !method.is_server_streaming() {
+        return super::refuse(method, "`event_id` is for calls whose answer is a stream");
+    }
+    let target = Target::find(schema, &method.output(), &path).with_context(|| method.full_name().to_owned())?;
+    if !target.is_scalar() || !matches!(target.field.r#type, Type::String | Type::Number(_)) {
+        return super::refuse(method, format_args!("`event_id`: `{path}` is no text and no number"));
+    }
+    let (response, value) = (super::type_path(schema, method, &method.output()), target.value());
+    Ok(quote!(|message: &#response| ::core::option::Option::Some(#value.to_string())))
 }

@@ -132,3 +132,18 @@ fn a_message_within_itself_can_be_a_request() {
     let code = generate(r#"rpc C(Q) returns (R) { option (google.api.http) = { get: "/v1/{inner.id}" }; }"#);
     assert!(code.expect("code").contains("lists: &[\"tags\"]"));
 }
+
+#[test]
+fn the_id_of_an_event_is_a_field_of_a_streams_items() {
+    let call = |returns: &str, path: &str| {
+        refusal(&format!(
+            r#"rpc C(Q) returns ({returns}) {{
+                option (google.api.http) = {{ get: "/v1" }};
+                option (kira.api.v1.method).event_id = "{path}";
+            }}"#
+        ))
+    };
+    assert_eq!(call("R", "id"), "t.S.C: `event_id` is for calls whose answer is a stream");
+    assert_eq!(call("stream R", "none"), "t.S.C: t.R has no field `none`");
+    assert_eq!(call("stream R", "list"), "t.S.C: `event_id`: `list` is no text and no number");
+}

@@ -225,7 +225,7 @@ async fn a_stream_is_lines_or_events() {
     assert_eq!(events.headers["content-type"], "text/event-stream");
     let blocks: Vec<_> = events.text.split_terminator("\n\n").collect();
     assert_eq!(blocks.len(), 2);
-    assert!(blocks[0].starts_with("data: {"));
+    assert!(blocks[0].starts_with("id: shelves/s/books/1\ndata: {"), "{}", blocks[0]);
     let error = r#"{"code":"unavailable","message":"The shelf is being dusted"}"#;
     assert_eq!(blocks[1], format!("event: error\ndata: {error}"));
 }

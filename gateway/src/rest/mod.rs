@@ -24,6 +24,7 @@ pub use request::read_field;
 pub(crate) use request::unrecognized;
 pub use respond::{json_list, push_segment};
 pub use route::{Binding, ReadBody, Route, ServiceFuture, Variable};
+pub use stream::last_record;
 
 /// Anything that went wrong with a body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

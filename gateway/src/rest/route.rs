@@ -53,6 +53,8 @@ pub struct Binding<Q, R> {
     pub write: fn(&R) -> Vec<u8>,
     /// The `Location` of what the response tells of.
     pub location: fn(&R) -> Option<String>,
+    /// What an item of a stream is known by; from there a reader goes on after a break.
+    pub event_id: fn(&R) -> Option<String>,
 }
 
 /// A field that takes its value from the path.
@@ -107,7 +109,7 @@ impl Route {
             let format = stream::Format::accepted(&incoming.head.headers);
             let (request, _) = incoming.decode(&binding).await?;
             let response = call(request).await?;
-            Ok(stream::respond(binding.method, binding.write, format, response).await)
+            Ok(stream::respond(&binding, format, response).await)
         })
     }
 

@@ -1,6 +1,9 @@
 //! Answers that are streams: newline-delimited JSON, or server-sent events.
 
+use std::future::Future as _;
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -9,12 +12,16 @@ use http::Response;
 use http::header::{self, HeaderMap, HeaderValue};
 use http_body::Frame;
 use http_body_util::StreamBody;
+use tokio::time::{Instant, Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
 
+use super::route::Binding;
 use super::{headers, respond as unary};
 use crate::error::{error_json, rest_response};
-use crate::method::Method;
+
+/// How long a stream of events may be silent. Shorter than what proxies bear, which is rarely less than half a minute.
+const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How the items of a stream are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,17 +47,24 @@ impl Format {
     }
 
     /// JSON has no line breaks of its own.
-    fn item(self, json: &[u8]) -> Bytes {
-        match self {
-            Self::Lines => [json, b"\n"].concat().into(),
-            Self::Events => [b"data: ", json, b"\n\n"].concat().into(),
+    /// An id that would break the form is left out.
+    fn item(self, id: Option<&str>, json: &[u8]) -> Bytes {
+        match (self, id.filter(|id| !id.contains(['\n', '\r', '\0']))) {
+            (Self::Lines, _) => [json, b"\n"].concat().into(),
+            (Self::Events, None) => [b"data: ", json, b"\n\n"].concat().into(),
+            (Self::Events, Some(id)) => [b"id: ", id.as_bytes(), b"\ndata: ", json, b"\n\n"].concat().into(),
         }
+    }
+
+    /// What says nothing but that the connection lives. Readers of lines need not know of any such thing.
+    fn heartbeat(self) -> Option<Bytes> {
+        (self == Self::Events).then_some(Bytes::from_static(b":\n\n"))
     }
 
     fn error(self, status: &Status) -> Bytes {
         let json = error_json(status);
         match self {
-            Self::Lines => self.item(&json),
+            Self::Lines => self.item(None, &json),
             Self::Events => [b"event: error\ndata: ", json.as_slice(), b"\n\n"].concat().into(),
         }
     }
@@ -82,12 +96,15 @@ fn weight(headers: &HeaderMap, media_type: &str) -> (u32, usize) {
     best
 }
 
+/// The items of an answer.
+type Items<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
+
 /// The response to a call whose answer is a stream.
 ///
-/// The first item is awaited, so that an error before it is the answer. A later one is the last record.
-pub(super) async fn respond<R, T>(
-    method: &'static Method,
-    write: fn(&R) -> Vec<u8>,
+/// An error that is there at once, before any item, is the answer. An item that is still to come is not waited for: who
+/// watches wants to know that it does. A later error is the last record.
+pub(super) async fn respond<Q, R, T>(
+    binding: &Binding<Q, R>,
     format: Format,
     answer: tonic::Response<T>,
 ) -> Response<Body>
@@ -96,33 +113,86 @@ where
     T: Stream<Item = Result<R, Status>> + Send + 'static,
 {
     let (metadata, stream, extensions) = answer.into_parts();
-    let mut stream: Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>> = Box::pin(stream);
-    let first = match stream.next().await {
-        Some(Err(status)) => return rest_response(&status),
-        Some(Ok(message)) => Some(Ok(message)),
-        None => None,
+    let mut stream: Items<R> = Box::pin(stream);
+    let first = std::future::poll_fn(|cx| Poll::Ready(stream.as_mut().poll_next(cx))).await;
+    let (first, stream) = match first {
+        Poll::Ready(Some(Err(status))) => return rest_response(&status),
+        Poll::Ready(Some(Ok(message))) => (Some(message), Some(stream)),
+        Poll::Ready(None) => (None, None),
+        Poll::Pending => (None, Some(stream)),
     };
-    let items = futures_util::stream::iter(first).chain(stream);
-    let records = items.scan(false, move |failed, item| {
-        let record = match item {
-            _ if *failed => None,
-            Ok(message) => Some(format.item(&write(&message))),
-            Err(status) => {
-                *failed = true;
-                Some(format.error(&status))
-            }
-        };
-        std::future::ready(record)
-    });
+    let Binding { method, write, event_id, .. } = *binding;
+    let records = Records { first, stream, format, write, event_id, silence: Box::pin(sleep(HEARTBEAT)) };
     let frames = records.map(|record| Ok::<_, Status>(Frame::data(record)));
     let (mut headers, _) = headers::outgoing(metadata);
     unary::common(method, &mut headers);
     headers.insert(header::CONTENT_TYPE, format.media_type());
+    // For proxies that would collect an answer before they pass it on.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     let mut response = Response::new(Body::new(StreamBody::new(frames)));
     *response.status_mut() = http::StatusCode::from_u16(method.success_code).unwrap_or_default();
     *response.headers_mut() = headers;
     *response.extensions_mut() = extensions;
     response
+}
+
+/// The last record of a stream that ends for a reason that its service does not know; none where the answer is no
+/// stream.
+#[must_use]
+pub fn last_record(headers: &HeaderMap, status: &Status) -> Option<Bytes> {
+    let media_type = headers.get(header::CONTENT_TYPE)?;
+    let format = [Format::Lines, Format::Events].into_iter().find(|format| format.media_type() == media_type)?;
+    Some(format.error(status))
+}
+
+/// A stream as the caller gets it. One record is made when the one before is taken, so that a slow reader holds the
+/// service up and not the memory.
+struct Records<R> {
+    first: Option<R>,
+    /// None once it has ended.
+    stream: Option<Items<R>>,
+    format: Format,
+    write: fn(&R) -> Vec<u8>,
+    event_id: fn(&R) -> Option<String>,
+    silence: Pin<Box<Sleep>>,
+}
+
+impl<R> Records<R> {
+    fn record(&self, message: &R) -> Bytes {
+        self.format.item((self.event_id)(message).as_deref(), &(self.write)(message))
+    }
+}
+
+// What it holds is behind boxes, or is not pinned.
+impl<R> Unpin for Records<R> {}
+
+impl<R> Stream for Records<R> {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(self.record(&first)));
+        }
+        let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
+        let record = match stream.as_mut().poll_next(cx) {
+            Poll::Ready(None) => {
+                self.stream = None;
+                return Poll::Ready(None);
+            }
+            Poll::Ready(Some(Ok(message))) => self.record(&message),
+            Poll::Ready(Some(Err(status))) => {
+                self.stream = None;
+                self.format.error(&status)
+            }
+            Poll::Pending => {
+                let Some(comment) = self.format.heartbeat() else { return Poll::Pending };
+                ready!(self.silence.as_mut().poll(cx));
+                comment
+            }
+        };
+        self.silence.as_mut().reset(Instant::now() + HEARTBEAT);
+        Poll::Ready(Some(record))
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ pub struct Standing {
     pub status: Status,
     /// The state of the attempt that something happens to; None: there is none yet, or the user has another by now.
     pub attempt: Option<AttemptState>,
+    /// Whether a review is out of the provider's hands: a reviewer has taken a step, or the deadline has passed.
+    pub attended: bool,
 }
 
 /// What happens.
@@ -19,8 +21,12 @@ pub enum Input<'a> {
     Started(Trigger),
     /// A worker takes the attempt up.
     Begun,
-    /// The provider, or a human, has decided.
+    /// The provider has decided.
     Decided(&'a Outcome),
+    /// A human has decided.
+    Reviewed(&'a Outcome),
+    /// The user changed, so that what was judged is no more, and what is left cannot be verified yet.
+    Withdrawn,
     /// The deadline has passed.
     Overdue,
 }
@@ -69,11 +75,13 @@ pub struct NotAllowed;
 /// An attempt that was asked for by a create leaves the user CREATED until a worker takes it up, as documented; one that
 /// follows from a change or a request makes it VERIFYING at once, so that a VERIFIED user whose name was changed does
 /// not stay VERIFIED meanwhile. A result of an attempt that is not the user's current one, or has ended, is not allowed.
+/// Out of REVIEW leads a human's decision alone, but that a provider may still revise a review that nobody has looked at;
+/// the user's own changes do not: they are reviewed with the rest.
 ///
 /// # Errors
 /// `NotAllowed`: nothing is to be changed.
 pub fn transition(standing: Standing, input: Input<'_>) -> Result<Transition, NotAllowed> {
-    let Standing { status, attempt } = standing;
+    let Standing { status, attempt, attended } = standing;
     let next = match (input, attempt) {
         (Input::Started(trigger), _) if may_start(trigger, standing) => match trigger {
             Trigger::Create => (status, AttemptState::Pending),
@@ -82,16 +90,26 @@ pub fn transition(standing: Standing, input: Input<'_>) -> Result<Transition, No
         (Input::Begun, Some(AttemptState::Pending)) => (Status::Verifying, AttemptState::Running),
         // Another worker's lease ran out: the provider is asked again.
         (Input::Begun, Some(state @ (AttemptState::Running | AttemptState::Review))) => (status, state),
-        (Input::Decided(outcome), Some(state)) if !state.is_final() => match outcome.decision {
-            Decision::Verified => (Status::Verified, AttemptState::Verified),
-            Decision::Rejected => (Status::Rejected, AttemptState::Rejected),
-            Decision::Review => (Status::Review, AttemptState::Review),
-        },
+        (Input::Decided(outcome), Some(AttemptState::Pending | AttemptState::Running)) => ends(outcome),
+        (Input::Decided(outcome), Some(AttemptState::Review)) if !attended => ends(outcome),
+        (Input::Reviewed(outcome), Some(AttemptState::Review)) => ends(outcome),
+        (Input::Withdrawn, _) if matches!(status, Status::Created | Status::Verifying | Status::Verified) => {
+            (Status::Created, AttemptState::Superseded)
+        }
         (Input::Overdue, Some(AttemptState::Pending | AttemptState::Running)) => (Status::Review, AttemptState::Review),
         _ => return Err(NotAllowed),
     };
     let (new_status, attempt) = next;
     Ok(Transition { status: new_status, attempt, events: events(status, new_status) })
+}
+
+/// Where an outcome leaves the two.
+const fn ends(outcome: &Outcome) -> (Status, AttemptState) {
+    match outcome.decision {
+        Decision::Verified => (Status::Verified, AttemptState::Verified),
+        Decision::Rejected => (Status::Rejected, AttemptState::Rejected),
+        Decision::Review => (Status::Review, AttemptState::Review),
+    }
 }
 
 /// A change may start an attempt while another runs, which judges data that is no more; a request may not.
@@ -124,7 +142,7 @@ mod tests {
     }
 
     fn after(status: Status, attempt: Option<AttemptState>, input: Input<'_>) -> Option<(Status, AttemptState)> {
-        let next = transition(Standing { status, attempt }, input).ok()?;
+        let next = transition(Standing { status, attempt, attended: false }, input).ok()?;
         Some((next.status, next.attempt))
     }
 
@@ -148,7 +166,7 @@ mod tests {
         for status in Status::ALL {
             let ended = [AttemptState::Verified, AttemptState::Rejected, AttemptState::Superseded].map(Some);
             for attempt in ended.into_iter().chain([None]) {
-                for input in [Input::Begun, Input::Decided(&outcome), Input::Overdue] {
+                for input in [Input::Begun, Input::Decided(&outcome), Input::Reviewed(&outcome), Input::Overdue] {
                     assert_eq!(after(status, attempt, input), None, "{status} {attempt:?} {input:?}");
                 }
             }
@@ -183,6 +201,33 @@ mod tests {
     }
 
     #[test]
+    fn a_review_that_a_human_attends_is_decided_by_humans_alone() {
+        let outcome = outcome(Decision::Verified);
+        let attended = Standing { status: Status::Review, attempt: Some(AttemptState::Review), attended: true };
+        assert_eq!(transition(attended, Input::Decided(&outcome)), Err(NotAllowed));
+        assert!(transition(attended, Input::Reviewed(&outcome)).is_ok());
+    }
+
+    #[test]
+    fn a_human_decides_what_is_in_review_alone() {
+        let outcome = outcome(Decision::Verified);
+        for (status, state) in [(Status::Created, AttemptState::Pending), (Status::Verifying, AttemptState::Running)] {
+            assert_eq!(after(status, Some(state), Input::Reviewed(&outcome)), None);
+        }
+    }
+
+    #[test]
+    fn what_can_be_verified_no_more_goes_back_to_created_but_out_of_review() {
+        for status in [Status::Created, Status::Verifying, Status::Verified] {
+            let gone = after(status, Some(AttemptState::Running), Input::Withdrawn);
+            assert_eq!(gone, Some((Status::Created, AttemptState::Superseded)));
+        }
+        for status in [Status::Review, Status::Rejected] {
+            assert_eq!(after(status, Some(AttemptState::Review), Input::Withdrawn), None);
+        }
+    }
+
+    #[test]
     fn an_attempt_past_its_deadline_becomes_review_and_one_in_review_stays() {
         for (status, state) in [(Status::Created, AttemptState::Pending), (Status::Verifying, AttemptState::Running)] {
             assert_eq!(after(status, Some(state), Input::Overdue), Some((Status::Review, AttemptState::Review)));
@@ -194,7 +239,7 @@ mod tests {
     fn each_change_of_the_status_is_told_and_the_two_results_are_told_besides() {
         use EventKind::{Accepted, Failed, StatusChanged};
         let told = |status, attempt, input| {
-            transition(Standing { status, attempt: Some(attempt) }, input).expect("allowed").events
+            transition(Standing { status, attempt: Some(attempt), attended: false }, input).expect("allowed").events
         };
         let running = AttemptState::Running;
         let [verified, rejected, review] = [Decision::Verified, Decision::Rejected, Decision::Review].map(outcome);

@@ -8,8 +8,9 @@ use zeroize::Zeroizing;
 
 use super::show;
 use crate::contract::v1;
-use crate::domain::review::{self, Action, Effect, Refusal};
+use crate::domain::review::{self, Action, Effect, Moment, Refusal};
 use crate::domain::verification::{Assurance, Outcome, Reason};
+use crate::service::etag;
 use crate::service::failure::{corrupt, of_store, of_vault};
 use crate::service::users::Users;
 use crate::store::{ReviewPage, ReviewRecord, ReviewStepRecord, ReviewView, Reviewed};
@@ -53,19 +54,22 @@ pub struct Act {
     pub reason: Option<String>,
     /// For reviewers alone.
     pub note: Option<String>,
+    /// The version of the user that the reviewer looked at, as an `ETag`; none: whatever it is.
+    pub if_match: Option<String>,
 }
 
 impl Act {
     /// An action that is not explained.
     #[must_use]
     pub const fn plain(action: Action) -> Self {
-        Self { action, reason: None, note: None }
+        Self { action, reason: None, note: None, if_match: None }
     }
 }
 
 /// Why a step cannot be taken.
 enum Refused {
     NotYours(Refusal),
+    Precondition(Status),
     Corrupt,
 }
 
@@ -82,16 +86,16 @@ impl ReviewDesk {
         Ok((reviews, total))
     }
 
-    /// One review and its user.
+    /// One review, its user, and the user's version.
     ///
     /// # Errors
     /// NOT_FOUND, or UNAVAILABLE without the database.
-    pub async fn get(&self, id: Uuid) -> Result<(v1::Review, v1::User), Status> {
+    pub async fn get(&self, id: Uuid) -> Result<(v1::Review, v1::User, i64), Status> {
         let record = self.find(id).await?;
         let review = self.show(&record).await?;
         let user = self.users.find(record.client_id, record.user_id).await?;
-        let (user, _) = user.ok_or_else(|| corrupt("a review without its user"))?;
-        Ok((review, user))
+        let (user, version) = user.ok_or_else(|| corrupt("a review without its user"))?;
+        Ok((review, user, version))
     }
 
     /// Takes a step; the review as it is after it.
@@ -123,8 +127,11 @@ impl ReviewDesk {
         };
         let actor = Reviewer::key(reviewer.id, &reviewer.name);
         let judge = |view: &ReviewView| {
+            etag::require(act.if_match.as_deref(), view.user_version).map_err(Refused::Precondition)?;
             let steps = steps(&view.steps).ok_or(Refused::Corrupt)?;
-            let effect = review::judge(&steps, &actor, act.action, now, self.four_eyes).map_err(Refused::NotYours)?;
+            let moment = Moment { now, changed_at: view.user_updated_at };
+            let effect =
+                review::judge(&steps, &actor, act.action, moment, self.four_eyes).map_err(Refused::NotYours)?;
             Ok((effect == Effect::Decided).then(|| outcome(act.action, reason.as_deref())))
         };
         match store.take_review_step(ambient.as_ref(), &record, step, judge).await.map_err(of_store)? {
@@ -135,6 +142,7 @@ impl ReviewDesk {
             Reviewed::Refused(Refused::NotYours(refusal)) => {
                 Err(error::status(ErrorReason::ReviewNotYours, refusal.to_string()))
             }
+            Reviewed::Refused(Refused::Precondition(status)) => Err(status),
             Reviewed::Refused(Refused::Corrupt) => Err(corrupt("a stored review")),
             Reviewed::Closed => Err(error::because(ErrorReason::ReviewClosed)),
         }

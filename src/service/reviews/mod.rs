@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 pub use self::desk::{Act, ReviewDesk, Reviewer};
+use super::etag;
 use super::failure::{corrupt, of_store};
 use crate::auth::Caller;
 use crate::contract::v1;
@@ -47,8 +48,8 @@ impl ReviewsService for Reviews {
         request: Request<v1::GetReviewRequest>,
     ) -> Result<Response<v1::GetReviewResponse>, Status> {
         let id = checked_id(request.into_inner().review_id)?;
-        let (review, user) = self.desk.get(id).await?;
-        Ok(Response::new(v1::GetReviewResponse { review: Some(review), user: Some(user) }))
+        let (review, user, version) = self.desk.get(id).await?;
+        Ok(etag::tagged(v1::GetReviewResponse { review: Some(review), user: Some(user) }, version))
     }
 
     async fn claim_review(
@@ -76,8 +77,8 @@ impl ReviewsService for Reviews {
         request: Request<v1::ApproveReviewRequest>,
     ) -> Result<Response<v1::ApproveReviewResponse>, Status> {
         let reviewer = self.reviewer(&request).await?;
-        let v1::ApproveReviewRequest { review_id, reason, note } = request.into_inner();
-        let act = Act { action: Action::Approve, reason, note };
+        let v1::ApproveReviewRequest { review_id, reason, note, if_match } = request.into_inner();
+        let act = Act { action: Action::Approve, reason, note, if_match };
         let review = Some(self.desk.act(checked_id(review_id)?, reviewer, act).await?);
         Ok(Response::new(v1::ApproveReviewResponse { review }))
     }
@@ -87,8 +88,8 @@ impl ReviewsService for Reviews {
         request: Request<v1::RejectReviewRequest>,
     ) -> Result<Response<v1::RejectReviewResponse>, Status> {
         let reviewer = self.reviewer(&request).await?;
-        let v1::RejectReviewRequest { review_id, reason, note } = request.into_inner();
-        let act = Act { action: Action::Reject, reason, note };
+        let v1::RejectReviewRequest { review_id, reason, note, if_match } = request.into_inner();
+        let act = Act { action: Action::Reject, reason, note, if_match };
         let review = Some(self.desk.act(checked_id(review_id)?, reviewer, act).await?);
         Ok(Response::new(v1::RejectReviewResponse { review }))
     }

@@ -30,7 +30,11 @@ pub(super) fn review(
         let reviewer = record.steps.last()?.reviewer.clone();
         Some(v1::ReviewClaim { reviewer, until: Some(whole_seconds(until)) })
     });
-    let proposed = rules.iter().zip(&shown).rev().find(|(step, _)| Some(*step) == review::proposal(&rules));
+    let proposed = rules
+        .iter()
+        .zip(&shown)
+        .rev()
+        .find(|(step, _)| Some(*step) == review::proposal(&rules, record.user_updated_at));
     let decision = match state {
         AttemptState::Verified => v1::ReviewDecision::Approved,
         AttemptState::Rejected => v1::ReviewDecision::Rejected,

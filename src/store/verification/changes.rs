@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::{event, user, verification_attempt};
+use entity::{event, review_step, user, verification_attempt};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde_json::{Value, json};
@@ -15,6 +15,9 @@ use super::Transaction;
 use crate::ambient::Ambient;
 use crate::domain::status::Status;
 use crate::domain::verification::{AttemptState, Input, Reason, Standing, Transition, transition};
+
+/// What receivers are told in place of a reviewer's words.
+const BY_REVIEWER: &str = "A reviewer has decided; the user's status_reasons say why";
 
 /// After which time a row that could not be read is looked at again.
 pub(super) const UNREADABLE_WAIT: TimeDelta = TimeDelta::minutes(5);
@@ -87,6 +90,8 @@ pub(in crate::store) struct Changes<'a> {
     /// Users and attempts that hold what this program does not know. They are in none of the maps: one broken row must
     /// not keep the others of a batch from their outcome.
     unreadable: HashSet<Uuid>,
+    /// The reviews that are out of their provider's hands.
+    attended: HashSet<Uuid>,
     user_changes: HashMap<UserChange, Vec<Uuid>>,
     attempt_changes: HashMap<AttemptChange, Vec<Uuid>>,
     events: Vec<event::ActiveModel>,
@@ -116,6 +121,8 @@ impl<'a> Changes<'a> {
             .filter(verification_attempt::Column::Id.is_in(attempts.iter().copied()))
             .all(transaction)
             .await?;
+        let now = ambient.now();
+        let attended = attended(transaction, &rows, now).await?;
         let mut attempts = HashMap::new();
         for row in rows {
             match row.state.parse() {
@@ -125,7 +132,8 @@ impl<'a> Changes<'a> {
         }
         Ok(Self {
             ambient,
-            now: ambient.now(),
+            now,
+            attended,
             users: readable,
             attempts,
             unreadable,
@@ -133,6 +141,12 @@ impl<'a> Changes<'a> {
             attempt_changes: HashMap::new(),
             events: Vec::new(),
         })
+    }
+
+    /// Whether an attempt is the user's current one and has not ended, so that what is said of it still counts.
+    pub(in crate::store) fn is_open(&self, user_id: Uuid, attempt_id: Uuid) -> bool {
+        let is_current = self.users.get(&user_id).is_some_and(|user| user.attempt_id == Some(attempt_id));
+        is_current && self.attempts.get(&attempt_id).is_some_and(|(state, _)| !state.is_final())
     }
 
     /// The attempt as it stood at the beginning.
@@ -169,13 +183,16 @@ impl<'a> Changes<'a> {
             return Ok(None);
         };
         let state = *state;
-        let attempt = (user.attempt_id == Some(attempt_id)).then_some(state);
-        let standing = Standing { status: user.status, attempt };
+        let current = (user.attempt_id == Some(attempt_id)).then_some(state);
+        let attended = self.attended.contains(&attempt_id);
+        let standing = Standing { status: user.status, attempt: current, attended };
         let Ok(next) = transition(standing, input) else { return Ok(None) };
         let (reasons, assurance) = match input {
-            Input::Decided(outcome) => (Some(outcome.reasons.clone()), Some(outcome.assurance.as_str())),
+            Input::Decided(outcome) | Input::Reviewed(outcome) => {
+                (Some(outcome.reasons.clone()), Some(outcome.assurance.as_str()))
+            }
             Input::Overdue => (Some(vec![Reason::overdue()]), None),
-            Input::Begun | Input::Started(_) => (None, None),
+            Input::Begun | Input::Started(_) | Input::Withdrawn => (None, None),
         };
         let text = reasons.as_ref().map(|reasons| json!(reasons).to_string());
         if next.status != user.status || text.is_some() {
@@ -183,7 +200,12 @@ impl<'a> Changes<'a> {
             let rise = rise(&next);
             let change = UserChange { status: next.status, reasons: text.clone(), rise };
             self.user_changes.entry(change).or_default().push(user_id);
-            let events = events(self.ambient, self.now, user, &next, reasons.as_deref().unwrap_or_default());
+            let mut told = reasons.unwrap_or_default();
+            if matches!(input, Input::Reviewed(_)) {
+                // A reviewer's own words are for the client that owns the user, not for every receiver.
+                told.iter_mut().for_each(|reason| reason.message = BY_REVIEWER.to_owned());
+            }
+            let events = events(self.ambient, self.now, user, &next, &told);
             self.events.extend(events);
             user.version += rise;
             user.status = next.status;
@@ -244,6 +266,25 @@ impl<'a> Changes<'a> {
     }
 }
 
+/// Those of the attempts in review that a reviewer has taken a step with, or whose deadline has passed.
+async fn attended(
+    transaction: &Transaction,
+    attempts: &[verification_attempt::Model],
+    now: DateTime<Utc>,
+) -> Result<HashSet<Uuid>, StoreError> {
+    let reviews = attempts.iter().filter(|attempt| attempt.state == AttemptState::Review.as_str());
+    let (overdue, waiting): (Vec<_>, Vec<_>) = reviews.partition(|attempt| attempt.deadline_at <= now);
+    let mut attended: HashSet<Uuid> = overdue.into_iter().map(|attempt| attempt.id).collect();
+    if !waiting.is_empty() {
+        let steps = review_step::Entity::find()
+            .select_only()
+            .column(review_step::Column::AttemptId)
+            .filter(review_step::Column::AttemptId.is_in(waiting.iter().map(|attempt| attempt.id)));
+        attended.extend(steps.into_tuple::<Uuid>().all(transaction).await?);
+    }
+    Ok(attended)
+}
+
 /// By how much a transition raises the user's version: by one for each event, at least by one.
 pub(super) fn rise(next: &Transition) -> i64 {
     i64::try_from(next.events.len()).map_or(i64::MAX, |count| Ord::max(count, 1))
@@ -275,6 +316,7 @@ pub(super) fn events(
         payload: Set(payload.clone()),
         created_at: Set(now),
         relayed_at: Set(None),
+        position: Set(None),
     };
     (user.version + 1..).zip(next.events).map(event).collect()
 }

@@ -133,6 +133,7 @@ impl Store {
         }
         let claimed = load(&transaction, live, token).await?;
         transaction.commit().await?;
+        self.events_are_written();
         Ok(claimed)
     }
 }

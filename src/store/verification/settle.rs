@@ -105,14 +105,17 @@ impl Store {
         let mut changes = Changes::begin(ambient, &transaction, &users, &attempts).await?;
         let mut done = Vec::new();
         let mut releases: HashMap<Release, Vec<Uuid>> = HashMap::new();
-        let mut answers = Vec::new();
+        let (mut answers, mut settled) = (Vec::new(), 0);
         for Settlement { job_id, user_id, attempt_id, found, answer, .. } in settlements {
+            // What comes late must not replace what the decision rests on.
+            let mut counts = changes.is_open(user_id, attempt_id);
             let release = match found {
                 _ if changes.is_unreadable(user_id, attempt_id) => {
                     Some(Release { run_at: now + UNREADABLE_WAIT, error: Some("row_unreadable"), tries: Tries::Keep })
                 }
                 Found::Outcome { outcome, again_at } => {
                     let moved = changes.apply(user_id, attempt_id, Input::Decided(&outcome))?;
+                    counts = moved.is_some();
                     again_at.filter(|_| moved.is_some_and(|next| !next.attempt.is_final())).map(|run_at| Release {
                         run_at,
                         error: None,
@@ -129,9 +132,11 @@ impl Store {
                 None => done.push(job_id),
                 Some(release) => releases.entry(release).or_default().push(job_id),
             }
-            answers.push((attempt_id, answer));
+            settled += 1;
+            if counts {
+                answers.push((attempt_id, answer));
+            }
         }
-        let settled = answers.len();
         changes.write(&transaction).await?;
         keep(&transaction, answers).await?;
         if !done.is_empty() {
@@ -141,6 +146,7 @@ impl Store {
             put_back(&transaction, release, ids).await?;
         }
         transaction.commit().await?;
+        self.events_are_written();
         Ok(settled)
     }
 
@@ -165,6 +171,7 @@ impl Store {
         changes.write(&transaction).await?;
         keep(&transaction, vec![(attempt_id, answer)]).await?;
         transaction.commit().await?;
+        self.events_are_written();
         Ok(true)
     }
 
@@ -197,6 +204,7 @@ impl Store {
         }
         changes.write(&transaction).await?;
         transaction.commit().await?;
+        self.events_are_written();
         Ok(moved)
     }
 }

@@ -90,6 +90,7 @@ impl Store {
         };
         idempotency_key::Entity::insert(row).exec_without_returning(&transaction).await?;
         transaction.commit().await?;
+        self.events_are_written();
         Ok(Start::Started(attempt))
     }
 }
@@ -112,7 +113,8 @@ pub(in crate::store) async fn start_attempt(
     };
     let attempt = current.as_ref().map(|attempt| word(&attempt.state, "an attempt's state")).transpose()?;
     let trigger = word(new.trigger, "a trigger")?;
-    let Ok(next) = transition(Standing { status: user.status, attempt }, Input::Started(trigger)) else {
+    let Ok(next) = transition(Standing { status: user.status, attempt, attended: false }, Input::Started(trigger))
+    else {
         return Ok(None);
     };
     if let Some(current) = current.filter(|_| attempt.is_some_and(|state: AttemptState| !state.is_final())) {
@@ -130,6 +132,7 @@ pub(in crate::store) async fn start_attempt(
         status: Set(next.status.as_str().to_owned()),
         status_reasons: Set(None),
         attempt_id: Set(Some(new.attempt_id)),
+        verification_triggered: Set(true),
         updated_at: Set(now),
         ..Default::default()
     };

@@ -1,0 +1,113 @@
+//! The events service: what happened to a client's users, listed from a cursor on or watched (decisions, section 8).
+
+mod feed;
+mod places;
+mod show;
+mod watcher;
+
+use std::sync::Arc;
+
+use kira_gateway::error::{self, ErrorReason};
+use kira_gateway::problem::{Path, Problems};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+pub use self::feed::Feed;
+pub use self::places::Places;
+pub use self::watcher::EventStream;
+use self::watcher::Watcher;
+use super::failure::{corrupt, of_store};
+use super::users::caller;
+use crate::contract::v1;
+use crate::contract::v1::events_service_server::EventsService;
+use crate::store::{EventFilter, Store};
+
+/// How many events a list shows where the caller does not say.
+const DEFAULT_LIMIT: u32 = 100;
+/// Seconds after which an event that has no position yet should have one.
+const RETRY_AFTER: u32 = 1;
+
+/// Shows events.
+pub struct Events {
+    /// The database.
+    pub store: Store,
+    /// Tells of new events.
+    pub feed: Arc<Feed>,
+    /// How many streams each client has.
+    pub places: Places,
+}
+
+#[tonic::async_trait]
+impl EventsService for Events {
+    async fn list_events(
+        &self,
+        request: Request<v1::ListEventsRequest>,
+    ) -> Result<Response<v1::ListEventsResponse>, Status> {
+        let client_id = caller(&request)?.client_id;
+        let request = request.into_inner();
+        let filter = filter(request.user_id.as_deref(), &request.types)?;
+        let limit = u64::from(request.limit.unwrap_or(DEFAULT_LIMIT));
+        // So that a caller finds the events of whatever it was answered before.
+        self.store.position_events().await.map_err(of_store)?;
+        let cursor = request.after.as_deref().map(checked_id).transpose()?.unwrap_or_default();
+        let after = self.position(client_id, cursor, "after").await?;
+        let mut records = self.store.list_events(client_id, &filter, after, limit + 1).await.map_err(of_store)?;
+        let has_more = records.len() as u64 > limit;
+        if has_more {
+            records.pop();
+        }
+        let next_cursor = records.last().map_or(cursor, |record| record.id).to_string();
+        let data = records.into_iter().map(show::event).collect::<Result<_, _>>()?;
+        Ok(Response::new(v1::ListEventsResponse { data, next_cursor, has_more }))
+    }
+
+    type WatchEventsStream = EventStream;
+
+    async fn watch_events(
+        &self,
+        request: Request<v1::WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        let client_id = caller(&request)?.client_id;
+        let v1::WatchEventsRequest { after, last_event_id, user_id, types } = request.into_inner();
+        let filter = filter(user_id.as_deref(), &types)?;
+        let place = self.places.take(client_id)?;
+        // Before anything is read, so that nothing new is missed.
+        let head = self.feed.subscribe();
+        self.store.position_events().await.map_err(of_store)?;
+        let position = match (last_event_id, after) {
+            (Some(cursor), _) => self.position(client_id, checked_id(&cursor)?, "last-event-id").await?,
+            (None, Some(cursor)) => self.position(client_id, checked_id(&cursor)?, "after").await?,
+            (None, None) => self.store.last_position().await.map_err(of_store)?,
+        };
+        Ok(Response::new(Watcher::new(self.store.clone(), client_id, filter, position, head, place).into_stream()))
+    }
+}
+
+impl Events {
+    /// Where a cursor stands: behind the event that it names, which is one of this client's; nil is before the first.
+    async fn position(&self, client_id: Uuid, cursor: Uuid, field: &'static str) -> Result<i64, Status> {
+        if cursor.is_nil() {
+            return Ok(0);
+        }
+        match self.store.find_position(client_id, cursor).await.map_err(of_store)? {
+            Some(Some(position)) => Ok(position),
+            Some(None) => Err(error::status_with_retry(ErrorReason::Unavailable, RETRY_AFTER)),
+            None => {
+                let mut problems = Problems::default();
+                problems.push(Path::key(0, field), "custom", "Unknown cursor");
+                Err(error::invalid_request(problems))
+            }
+        }
+    }
+}
+
+/// Which events a request asks for.
+fn filter(user_id: Option<&str>, types: &[i32]) -> Result<EventFilter, Status> {
+    let user_id = user_id.map(checked_id).transpose()?;
+    let kinds = types.iter().filter_map(|number| v1::EventType::try_from(*number).ok()).map(|kind| kind.json_name());
+    Ok(EventFilter { user_id, kinds: kinds.collect() })
+}
+
+fn checked_id(text: &str) -> Result<Uuid, Status> {
+    Uuid::try_parse(text).map_err(|_| corrupt("a request that was not checked"))
+}

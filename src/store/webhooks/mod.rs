@@ -1,0 +1,140 @@
+//! Webhooks: the endpoints of clients, and the deliveries that the outbox makes for them.
+//!
+//! A delivery is a row with a lease, as a job is: claimed by a token with its `next_at` at the lease's end, sent with no
+//! transaction open, settled only while the token is still there. Locks, in this order: a client, the counter of events,
+//! deliveries by id, endpoints by id.
+
+mod claim;
+mod deliveries;
+mod endpoints;
+mod relay;
+mod replay;
+mod settle;
+
+use chrono::{DateTime, Utc};
+use entity::{webhook_delivery, webhook_endpoint};
+use sea_orm::Set;
+use uuid::Uuid;
+
+pub use claim::{ClaimRoom, ClaimedDelivery};
+pub use deliveries::{AttemptReport, DeliveryPage, DeliveryRecord};
+pub use endpoints::{EndpointChange, NewEndpoint, Registration};
+pub use relay::OutboxEvent;
+pub use replay::Replay;
+pub use settle::{DeliverySettlement, Health, Sent, Settled};
+
+use super::StoreError;
+
+/// Waits for its time, or is under way.
+pub const PENDING: &str = "pending";
+/// The endpoint has taken it.
+pub const DELIVERED: &str = "delivered";
+/// Every attempt has failed; only a replay sends it again.
+pub const DEAD: &str = "dead";
+
+/// An endpoint as it is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EndpointRecord {
+    /// Identifier.
+    pub id: Uuid,
+    /// The client that is told.
+    pub client_id: Uuid,
+    /// Where.
+    pub url: String,
+    /// What signs, sealed.
+    pub sealed_secret: Vec<u8>,
+    /// What signed before, sealed, and until when it signs still.
+    pub previous: Option<(Vec<u8>, DateTime<Utc>)>,
+    /// The kinds of events that are wanted; empty: all.
+    pub events: Vec<String>,
+    /// Whether the events of a user arrive one after another.
+    pub ordered: bool,
+    /// Attempts that failed since the last success.
+    pub failures: u32,
+    /// Since when every attempt has failed.
+    pub failing_since: Option<DateTime<Utc>>,
+    /// Until when nothing is sent, because it failed or asked for it.
+    pub paused_until: Option<DateTime<Utc>>,
+    /// Since when, and why, nothing is sent until somebody enables it.
+    pub disabled: Option<(DateTime<Utc>, String)>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When its owner last changed it.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl std::fmt::Debug for EndpointRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EndpointRecord").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl EndpointRecord {
+    /// Whether it wants to be told of events of this kind.
+    #[must_use]
+    pub fn wants(&self, kind: &str) -> bool {
+        self.events.is_empty() || self.events.iter().any(|wanted| wanted == kind)
+    }
+
+    fn read(row: webhook_endpoint::Model) -> Result<Self, StoreError> {
+        let corrupt = || StoreError::corrupt("a webhook endpoint");
+        Ok(Self {
+            id: row.id,
+            client_id: row.client_id,
+            url: row.url,
+            sealed_secret: row.sealed_secret,
+            previous: row.sealed_previous_secret.zip(row.previous_until),
+            events: serde_json::from_value(row.events).map_err(|_| corrupt())?,
+            ordered: row.ordered,
+            failures: u32::try_from(row.failures).map_err(|_| corrupt())?,
+            failing_since: row.failing_since,
+            paused_until: row.paused_until,
+            disabled: row.disabled_at.map(|at| (at, row.disabled_reason.unwrap_or_default())),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// Something to be sent to one endpoint.
+#[derive(Clone, Debug)]
+pub struct NewDelivery {
+    /// Identifier.
+    pub id: Uuid,
+    /// What the receiver tells repetitions by.
+    pub event_id: Uuid,
+    /// Where it goes.
+    pub endpoint_id: Uuid,
+    /// The client that is told.
+    pub client_id: Uuid,
+    /// The user it is about, if it is about one.
+    pub user_id: Option<Uuid>,
+    /// What happened.
+    pub kind: String,
+    /// The place of the event among those of its user.
+    pub sequence: i64,
+    /// The body, sealed.
+    pub sealed_body: Vec<u8>,
+}
+
+impl NewDelivery {
+    fn into_row(self, now: DateTime<Utc>) -> webhook_delivery::ActiveModel {
+        webhook_delivery::ActiveModel {
+            id: Set(self.id),
+            event_id: Set(self.event_id),
+            endpoint_id: Set(self.endpoint_id),
+            client_id: Set(self.client_id),
+            user_id: Set(self.user_id),
+            kind: Set(self.kind),
+            sequence: Set(self.sequence),
+            sealed_body: Set(self.sealed_body),
+            state: Set(PENDING.to_owned()),
+            attempts: Set(0),
+            schedule_step: Set(0),
+            next_at: Set(now),
+            lease_token: Set(None),
+            created_at: Set(now),
+            delivered_at: Set(None),
+        }
+    }
+}

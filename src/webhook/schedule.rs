@@ -1,0 +1,101 @@
+//! When what failed is tried again.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::ambient::Ambient;
+
+/// An endpoint cannot ask to be left alone for longer.
+const LONGEST_WISH: Duration = Duration::from_secs(86_400);
+
+/// The waits before each attempt.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    steps: Vec<Duration>,
+}
+
+impl Schedule {
+    /// The wait before each attempt, the first from the event, the others from the attempt before.
+    #[must_use]
+    pub const fn new(steps: Vec<Duration>) -> Self {
+        Self { steps }
+    }
+
+    /// When to try again after the attempt of step `step` (from 0) failed at `now`: a tenth later at most, by chance, so
+    /// that what failed together does not return together. None: that was the last attempt.
+    ///
+    /// `wish` is what the endpoint asked for by `Retry-After`.
+    #[must_use]
+    pub fn again_at(
+        &self,
+        ambient: &dyn Ambient,
+        now: DateTime<Utc>,
+        step: u32,
+        wish: Option<Duration>,
+    ) -> Option<DateTime<Utc>> {
+        let wait = *self.steps.get(usize::try_from(step).ok()?.checked_add(1)?)?;
+        let mut chance = [0];
+        ambient.fill_random(&mut chance);
+        let wait = wait + wait * u32::from(chance[0]) / 2_560;
+        let wait = wait.max(wish.unwrap_or_default().min(LONGEST_WISH));
+        Some(now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX))
+    }
+
+    /// Until when the endpoint asked to be left alone.
+    #[must_use]
+    pub fn pause_until(now: DateTime<Utc>, wish: Duration) -> DateTime<Utc> {
+        now + TimeDelta::from_std(wish.min(LONGEST_WISH)).unwrap_or(TimeDelta::MAX)
+    }
+}
+
+/// Reads `Retry-After`: seconds, or a date.
+#[must_use]
+pub fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = DateTime::parse_from_rfc2822(text.trim()).ok()?;
+    (at.to_utc() - now).to_std().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ambient::System;
+
+    fn waits(steps: &[u64]) -> Schedule {
+        Schedule::new(steps.iter().copied().map(Duration::from_secs).collect())
+    }
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_000_000, 0).expect("a time")
+    }
+
+    #[test]
+    fn each_failure_waits_for_its_step_and_a_tenth_more_at_most() {
+        let schedule = waits(&[0, 10, 100]);
+        for (step, wait) in [(0, 10), (1, 100)] {
+            let at = schedule.again_at(&System::default(), now(), step, None).expect("another attempt");
+            let waited = (at - now()).num_milliseconds();
+            assert!((wait * 1_000..=wait * 1_100).contains(&waited), "{waited}");
+        }
+        assert_eq!(schedule.again_at(&System::default(), now(), 2, None), None);
+    }
+
+    #[test]
+    fn an_endpoint_may_ask_for_more_time_but_not_for_ever() {
+        let schedule = waits(&[0, 10]);
+        let at = |wish| schedule.again_at(&System::default(), now(), 0, Some(Duration::from_secs(wish)));
+        assert_eq!(at(60), Some(now() + TimeDelta::seconds(60)));
+        assert_eq!(at(u64::MAX), Some(now() + TimeDelta::days(1)));
+    }
+
+    #[test]
+    fn retry_after_is_a_number_or_a_date() {
+        assert_eq!(retry_after(" 120 ", now()), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("Mon, 12 Jan 1970 13:47:40 GMT", now()), Some(Duration::from_secs(60)));
+        assert_eq!(retry_after("Mon, 12 Jan 1970 13:46:00 GMT", now()), None);
+        assert_eq!(retry_after("soon", now()), None);
+    }
+}

@@ -1,0 +1,189 @@
+//! The management of endpoints, over both doors.
+
+use chrono::TimeDelta;
+use kira_users::contract::v1;
+use kira_users::contract::v1::webhooks_service_client::WebhooksServiceClient;
+use kira_users::webhook::signature::EndpointSecret;
+use reqwest::Method;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::receiver::{Act, Receiver};
+use crate::support::{SECRET, World};
+
+#[tokio::test]
+async fn a_webhook_is_registered_as_at_the_live_service() {
+    let world = World::new().await;
+    let receiver = Receiver::new().await;
+    let body = |client: Uuid| json!({"client_uuid": client, "webhook_url": receiver.url(), "secret": "short"});
+    let answer = world.send(Method::POST, "/webhooks/register", body(world.client.id)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.json(), json!({"message": "Webhook registered successfully"}));
+    world.user().await;
+    world.drain().await;
+    let arrived = receiver.arrived().remove(0);
+    let signature = EndpointSecret::new("short").sign_body(&arrived.body);
+    assert_eq!(arrived.headers["x-signature-sha256"], signature);
+    let stranger = world.send(Method::POST, "/webhooks/register", body(Uuid::from_u128(7))).await;
+    assert_eq!((stranger.status, stranger.json()["code"].clone()), (403, json!("forbidden")));
+}
+
+#[tokio::test]
+async fn registering_again_gives_the_url_another_secret_and_no_second_delivery() {
+    let world = World::new().await;
+    let receiver = Receiver::new().await;
+    for secret in [SECRET, "another secret"] {
+        let body = json!({"client_uuid": world.client.id, "webhook_url": receiver.url(), "secret": secret});
+        assert_eq!(world.send(Method::POST, "/webhooks/register", body).await.status, 200);
+    }
+    world.user().await;
+    world.drain().await;
+    let arrived = receiver.arrived();
+    assert_eq!(arrived.len(), 1);
+    let signature = EndpointSecret::new("another secret").sign_body(&arrived[0].body);
+    assert_eq!(arrived[0].headers["x-signature-sha256"], signature);
+}
+
+#[tokio::test]
+async fn an_endpoint_shows_its_secret_once() {
+    let world = World::new().await;
+    let receiver = Receiver::new().await;
+    let made = world.send(Method::POST, "/v1/webhooks/endpoints", json!({"url": receiver.url()})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let (endpoint, secret) = (made.json()["endpoint"].clone(), made.json()["secret"].clone());
+    let secret = secret.as_str().expect("a secret");
+    assert!(secret.starts_with("whsec_"));
+    let id = endpoint["id"].as_str().expect("an id");
+    assert_eq!(made.header("location"), Some(format!("/v1/webhooks/endpoints/{id}").as_str()));
+    let shown = world.client.get(&format!("/v1/webhooks/endpoints/{id}")).await;
+    assert_eq!(shown.json(), endpoint);
+    let list = world.client.get("/v1/webhooks/endpoints").await;
+    assert_eq!(list.json()["data"], json!([endpoint]));
+    assert!(!shown.text.contains(secret) && !list.text.contains(secret));
+    assert_eq!(endpoint["events"], json!([]));
+    assert_eq!((&endpoint["enabled"], &endpoint["ordered"]), (&json!(true), &json!(false)));
+}
+
+#[tokio::test]
+async fn during_a_rotation_both_secrets_sign() {
+    let world = World::new().await;
+    let receiver = Receiver::new().await;
+    let id = world.endpoint(&receiver, json!({})).await;
+    let path = format!("/v1/webhooks/endpoints/{id}:rotate-secret");
+    let answer = world.send(Method::POST, &path, json!({"overlap_seconds": 3600})).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let new = answer.json()["secret"].as_str().expect("a secret").to_owned();
+    let sign = |secret: &str, turn: usize| {
+        let arrived = &receiver.arrived()[turn];
+        let at = arrived.headers["webhook-timestamp"].parse().ok();
+        let at = at.and_then(|at| chrono::DateTime::from_timestamp(at, 0)).expect("a time");
+        EndpointSecret::new(secret).sign(&arrived.headers["webhook-id"], at, &arrived.body)
+    };
+    world.user().await;
+    world.drain().await;
+    let both = format!("{} {}", sign(&new, 0), sign(SECRET, 0));
+    assert_eq!(receiver.arrived()[0].headers["webhook-signature"], both);
+    world.advance(TimeDelta::minutes(61));
+    world.user().await;
+    world.drain().await;
+    assert_eq!(receiver.arrived()[1].headers["webhook-signature"], sign(&new, 1));
+}
+
+#[tokio::test]
+async fn a_disabled_endpoint_gets_nothing_and_what_was_kept_when_it_is_enabled() {
+    let world = World::new().await;
+    let receiver = Receiver::acting([Act::status(500)]).await;
+    let id = world.endpoint(&receiver, json!({})).await;
+    let path = format!("/v1/webhooks/endpoints/{id}");
+    world.user().await;
+    world.drain().await;
+    let disabled = world.send(Method::PATCH, &path, json!({"enabled": false})).await.json();
+    assert_eq!((&disabled["enabled"], &disabled["disabled_reason"]), (&json!(false), &json!("by_owner")));
+    world.advance(TimeDelta::minutes(1));
+    world.drain().await;
+    assert_eq!(receiver.count(), 1);
+    assert_eq!(world.post(&format!("{path}:test")).await.json()["code"], "invalid_state");
+    assert_eq!(world.send(Method::PATCH, &path, json!({"enabled": true})).await.json()["enabled"], true);
+    world.drain().await;
+    assert_eq!(receiver.count(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_sent_of_an_endpoint_stays() {
+    let world = World::new().await;
+    let receiver = Receiver::new().await;
+    let id = world.endpoint(&receiver, json!({"events": ["user.updated"], "ordered": true})).await;
+    let path = format!("/v1/webhooks/endpoints/{id}");
+    let changed = world.send(Method::PATCH, &path, json!({"events": []})).await.json();
+    assert_eq!((&changed["events"], &changed["ordered"]), (&json!([]), &json!(true)));
+    let wrong = world.send(Method::PATCH, &path, json!({"events": ["user.deleted"]})).await;
+    assert_eq!(wrong.json()["details"][0]["code"], "invalid_enum_value", "{}", wrong.text);
+}
+
+#[tokio::test]
+async fn a_test_arrives_whatever_the_filter() {
+    let world = World::new().await;
+    let receiver = Receiver::new().await;
+    let id = world.endpoint(&receiver, json!({"events": ["user.updated"]})).await;
+    let sent = world.post(&format!("/v1/webhooks/endpoints/{id}:test")).await;
+    assert_eq!(sent.status, 202, "{}", sent.text);
+    world.drain().await;
+    let arrived = receiver.arrived();
+    assert_eq!((arrived.len(), arrived[0].kind().as_str()), (1, "webhook.test"));
+    assert_eq!(json!(arrived[0].event_id()), sent.json()["event_id"]);
+    let delivery = sent.json()["delivery_id"].as_str().expect("an id").to_owned();
+    let shown = world.client.get(&format!("/v1/webhooks/deliveries/{delivery}")).await.json();
+    assert_eq!((&shown["status"], &shown["event"]), (&json!("delivered"), &json!("webhook.test")));
+}
+
+#[tokio::test]
+async fn a_removed_endpoint_gets_nothing() {
+    let world = World::new().await;
+    let receiver = Receiver::new().await;
+    let id = world.endpoint(&receiver, json!({})).await;
+    world.user().await;
+    let path = format!("/v1/webhooks/endpoints/{id}");
+    assert_eq!(world.send(Method::DELETE, &path, json!({})).await.status, 200);
+    world.drain().await;
+    assert_eq!(receiver.count(), 0);
+    assert_eq!(world.client.get(&path).await.status, 404);
+    assert_eq!(world.send(Method::DELETE, &path, json!({})).await.status, 404);
+}
+
+#[tokio::test]
+async fn nobody_sees_or_changes_the_endpoints_of_another() {
+    let world = World::new().await;
+    let receiver = Receiver::new().await;
+    let id = world.endpoint(&receiver, json!({})).await;
+    let stranger = World { client: world.service.client().await, ..world };
+    let path = format!("/v1/webhooks/endpoints/{id}");
+    assert_eq!(stranger.client.get(&path).await.status, 404);
+    assert_eq!(stranger.client.get("/v1/webhooks/endpoints").await.json()["data"], json!([]));
+    assert_eq!(stranger.send(Method::PATCH, &path, json!({"enabled": false})).await.status, 404);
+    assert_eq!(stranger.send(Method::DELETE, &path, json!({})).await.status, 404);
+    assert_eq!(stranger.post(&format!("{path}:test")).await.status, 404);
+    assert_eq!(stranger.send(Method::POST, &format!("{path}:rotate-secret"), json!({})).await.status, 404);
+}
+
+#[tokio::test]
+async fn both_doors_show_the_same_endpoint() {
+    let world = World::new().await;
+    let receiver = Receiver::new().await;
+    let id = world.endpoint(&receiver, json!({"events": ["user.created"]})).await;
+    let mut grpc = WebhooksServiceClient::new(world.client.channel.clone());
+    let request = world.client.call(v1::GetWebhookEndpointRequest { endpoint_id: Some(id.clone()) });
+    let endpoint = grpc.get_webhook_endpoint(request).await.expect("an answer").into_inner().endpoint;
+    let endpoint = endpoint.expect("an endpoint");
+    let types: Vec<_> = endpoint.events.as_ref().expect("a filter").types().map(|kind| kind.json_name()).collect();
+    assert_eq!((endpoint.id.as_str(), types), (id.as_str(), vec!["user.created"]));
+    assert_eq!(endpoint.url, receiver.url());
+}
+
+#[tokio::test]
+async fn readiness_shows_the_sender() {
+    let world = World::new().await;
+    let url = format!("{}/readyz", world.service.admin_url());
+    let shown = world.service.http.get(url).send().await.expect("an answer").text().await.expect("a text");
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["webhooks"], json!({"sender": false, "sending": 0}));
+}

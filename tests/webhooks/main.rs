@@ -1,0 +1,12 @@
+//! Webhooks from the change of a user to a receiver that misbehaves: through the doors, with a sender that the test drives.
+
+mod delivery;
+mod endpoints;
+mod guard;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod kills;
+mod order;
+mod receiver;
+mod replay;
+mod support;
