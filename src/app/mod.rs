@@ -30,12 +30,15 @@ use crate::config::Config;
 use crate::server::admin::Readiness;
 use crate::server::{self, RateLimits, Shared, admin, listener};
 use crate::service::orphans;
-use crate::verification::Worker;
+use crate::verification::{Worker, overdue};
 use crate::webhook::Sender;
 
 /// How often the files of requests that failed are looked for.
 const SWEEP: Recurring =
     Recurring { name: "sweep of files", interval: Duration::from_secs(600), limit: Duration::from_secs(600) };
+/// How often attempts past their deadline are looked for; also where no worker runs.
+const DEADLINES: Recurring =
+    Recurring { name: "deadlines of verifications", interval: Duration::from_secs(5), limit: Duration::from_secs(60) };
 /// How often the keys of tokens are read again. Far longer than the timeouts of what it asks.
 const REFRESH: Recurring =
     Recurring { name: "refresh of keys", interval: REFRESH_INTERVAL, limit: Duration::from_secs(60) };
@@ -152,6 +155,13 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
                     Err(error) => tracing::warn!(%error, "the sweep of files goes on later"),
                 }
             }
+        })
+    });
+    let (store, ambient) = (opened.store.clone(), Arc::clone(&opened.ambient));
+    background.spawn(|stop| {
+        DEADLINES.run(stop, move || {
+            let (store, ambient) = (store.clone(), Arc::clone(&ambient));
+            async move { overdue::review(&store, ambient.as_ref()).await }
         })
     });
     if config.verification.worker {

@@ -50,8 +50,8 @@ pub(super) struct Services {
     verifications: Verifications,
     reviews: Reviews,
     callbacks: Callbacks,
-    webhooks: Webhooks,
     events: Events,
+    webhooks: Webhooks,
     tokens: Tokens,
 }
 
@@ -80,12 +80,12 @@ impl Services {
                 ambient: Arc::clone(&users.ambient),
                 secret: verification::callback_secret(config)?,
             },
-            webhooks: Webhooks { desk: webhooks::webhook_desk(config, opened) },
             events: Events {
                 store: users.store.clone(),
                 feed: Arc::new(Feed::new(users.store.clone())),
                 places: Places::new(config.server.event_streams_per_client),
             },
+            webhooks: Webhooks { desk: webhooks::webhook_desk(config, opened) },
             tokens: Tokens { authenticator },
             users,
         })
@@ -114,16 +114,16 @@ impl Services {
         let verifications = Arc::new(Checked::new(self.verifications, Arc::clone(&clock)));
         let reviews = Arc::new(Checked::new(self.reviews, Arc::clone(&clock)));
         let callbacks = Arc::new(Checked::new(self.callbacks, Arc::clone(&clock)));
-        let webhooks = Arc::new(Checked::new(self.webhooks, Arc::clone(&clock)));
         let events = Arc::new(Checked::new(self.events, Arc::clone(&clock)));
+        let webhooks = Arc::new(Checked::new(self.webhooks, Arc::clone(&clock)));
         let tokens = Arc::new(Checked::new(self.tokens, clock));
         let gateway = Gateway::builder()
             .routes(v1::users_service_rest::routes(Arc::clone(&users)))
             .routes(v1::verifications_service_rest::routes(Arc::clone(&verifications)))
             .routes(v1::reviews_service_rest::routes(Arc::clone(&reviews)))
             .routes(v1::verification_callbacks_service_rest::routes(Arc::clone(&callbacks)))
-            .routes(v1::webhooks_service_rest::routes(Arc::clone(&webhooks)))
             .routes(v1::events_service_rest::routes(Arc::clone(&events)))
+            .routes(v1::webhooks_service_rest::routes(Arc::clone(&webhooks)))
             .routes(v1::auth_service_rest::routes(Arc::clone(&tokens)))
             .build()
             .map_err(AppError::start)?;
@@ -134,8 +134,8 @@ impl Services {
         let reviews = v1::reviews_service_server::ReviewsServiceServer::from_arc(reviews);
         let callbacks =
             v1::verification_callbacks_service_server::VerificationCallbacksServiceServer::from_arc(callbacks);
-        let webhooks = v1::webhooks_service_server::WebhooksServiceServer::from_arc(webhooks);
         let events = v1::events_service_server::EventsServiceServer::from_arc(events);
+        let webhooks = v1::webhooks_service_server::WebhooksServiceServer::from_arc(webhooks);
         let tokens = v1::auth_service_server::AuthServiceServer::from_arc(tokens);
         let (health, health_service) = Health::serving().await;
         let reflection = tonic_reflection::server::Builder::configure()
@@ -147,8 +147,8 @@ impl Services {
             .add_service(verifications.max_decoding_message_size(max))
             .add_service(reviews.max_decoding_message_size(max))
             .add_service(callbacks.max_decoding_message_size(max))
-            .add_service(webhooks.max_decoding_message_size(max))
             .add_service(events.max_decoding_message_size(max))
+            .add_service(webhooks.max_decoding_message_size(max))
             .add_service(tokens.max_decoding_message_size(max))
             .add_service(health_service)
             .add_service(reflection);
@@ -162,8 +162,8 @@ const METHODS: &[&[&kira_gateway::method::Method]] = &[
     v1::verifications_service_rest::METHODS,
     v1::reviews_service_rest::METHODS,
     v1::verification_callbacks_service_rest::METHODS,
-    v1::webhooks_service_rest::METHODS,
     v1::events_service_rest::METHODS,
+    v1::webhooks_service_rest::METHODS,
     v1::auth_service_rest::METHODS,
 ];
 

@@ -15,8 +15,8 @@ use crate::server::{admin, listener};
 use crate::service::events::Feed;
 use crate::signing::SigningSecret;
 use crate::vault::documents::DocumentStore;
-use crate::verification::rules::Rules;
-use crate::verification::vendor::{Vendor, VendorOptions};
+use crate::verification::rules::{self, Rules};
+use crate::verification::vendor::{MAX_FILE_BYTES, Vendor, VendorOptions};
 use crate::verification::{Parts, Provider, Sandbox, Worker};
 
 /// Works without doors until the process is told to stop; only the admin port is open.
@@ -41,8 +41,8 @@ pub async fn work(config: Config) -> Result<(), AppError> {
     let sender = webhooks::sender(&config, &opened)?;
     let background = Tasks::default();
     run(&worker, &background, &readiness);
-    webhooks::run(&sender, &background, &readiness);
     events::place(&Arc::new(Feed::new(opened.store.clone())), &background);
+    webhooks::run(&sender, &background, &readiness);
     readiness.ready(opened.store.clone());
     tracing::info!(provider = worker.health().provider, "working");
     signals.told_to_stop().await;
@@ -98,12 +98,18 @@ fn provider(config: &Config) -> Result<Arc<dyn Provider>, AppError> {
             Ok(Arc::new(Sandbox::new(config.verification.sandbox_delay)))
         }
         ProviderKind::Sandbox => Ok(Arc::new(Sandbox::new(config.verification.sandbox_delay))),
-        ProviderKind::Rules => Ok(Arc::new(Rules::new(config.verification.rules_auto_approve))),
+        ProviderKind::Rules => {
+            Ok(Arc::new(Rules::new(config.verification.rules_auto_approve, rules::Budget::default())))
+        }
         ProviderKind::Http => {
             let vendor =
                 config.verification.vendor.as_ref().ok_or_else(|| AppError::start("no vendor is configured"))?;
-            let options =
-                VendorOptions { url: vendor.url.clone(), secret: signing_secret(vendor)?, timeout: vendor.timeout };
+            let options = VendorOptions {
+                url: vendor.url.clone(),
+                secret: signing_secret(vendor)?,
+                timeout: vendor.timeout,
+                max_file_bytes: MAX_FILE_BYTES,
+            };
             Ok(Arc::new(Vendor::new(options).map_err(AppError::start)?))
         }
     }

@@ -8,6 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,10 @@ use super::layer::HttpService;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A quiet HTTP/2 connection is asked for a sign of life this often.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// A quiet connection whose other end has vanished without a word is given up after two minutes, whatever it speaks:
+/// a stream of events without events holds a place of its client's.
+const PROBES: TcpKeepalive =
+    TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(Duration::from_secs(15)).with_retries(4);
 /// How much of one HTTP/2 stream may be under way: a file of megabytes should not wait for permissions.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
@@ -68,6 +73,7 @@ pub async fn serve(listener: TcpListener, service: impl HttpService, shutdown: C
         };
         // Answers are written whole; waiting for more to send along would only delay them.
         let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&PROBES);
         let service = service
             .clone()
             .map_request(|request: http::Request<hyper::body::Incoming>| request.map(tonic::body::Body::new));

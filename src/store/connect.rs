@@ -45,7 +45,7 @@ async fn sqlite(url: &str, options: &StoreOptions) -> Result<Connections, StoreE
     let write = pool(url, 1, options, file.clone().journal_mode(SqliteJournalMode::Wal)).await?;
     let read = pool(url, options.sqlite_readers, options, file.pragma("query_only", "ON")).await?;
     let writer = Some(batch::start_writer(write.clone()));
-    Ok(Connections { engine: Engine::Sqlite, read, write, writer, events: Notify::new(), webhooks: Notify::new() })
+    Ok(Connections { engine: Engine::Sqlite, read, write, writer, events: Notify::new(), deliveries: Notify::new() })
 }
 
 /// Each connection would have a database of its own.
@@ -96,7 +96,7 @@ async fn postgres(url: &str, options: &StoreOptions) -> Result<Connections, Stor
         write: pool,
         writer: None,
         events: Notify::new(),
-        webhooks: Notify::new(),
+        deliveries: Notify::new(),
     })
 }
 

@@ -152,10 +152,10 @@ impl Store {
         self.connections.events.notified().await;
     }
 
-    /// Tells whoever waits in `events_written`, and who sends webhooks.
+    /// Tells whoever waits in `events_written`, and whoever sends events.
     pub(super) fn events_are_written(&self) {
         self.connections.events.notify_one();
-        self.want_webhooks();
+        self.want_deliveries();
     }
 
     /// Begins to listen for what other processes tell. It takes a connection of its own, outside the pool.

@@ -95,10 +95,10 @@ struct Connections {
     write: DatabaseConnection,
     /// SQLite's one writer.
     writer: Option<Writer>,
-    /// Told when this process has written events.
+    /// Told when this process has written events: whoever gives them their place.
     events: Notify,
-    /// Told when this process has made something to send.
-    webhooks: Notify,
+    /// Told when this process has written something to send: whoever sends it.
+    deliveries: Notify,
 }
 
 impl Store {
@@ -146,15 +146,15 @@ impl Store {
         let _ = self.connections.write.close_by_ref().await;
     }
 
-    /// Waits until this process has made something to send, or did since the last wait. What other processes make is not
-    /// told: whoever must send everything polls besides. For one waiter.
-    pub async fn webhooks_wanted(&self) {
-        self.connections.webhooks.notified().await;
+    /// Waits until this process has something to send: events, or deliveries that are to be sent again; or had since the
+    /// last wait. What other processes write is not told: whoever must see everything polls besides. For one waiter.
+    pub async fn deliveries_wanted(&self) {
+        self.connections.deliveries.notified().await;
     }
 
-    /// Tells whoever waits in `webhooks_wanted`.
-    fn want_webhooks(&self) {
-        self.connections.webhooks.notify_one();
+    /// Tells whoever waits in `deliveries_wanted`.
+    fn want_deliveries(&self) {
+        self.connections.deliveries.notify_one();
     }
 
     fn read(&self) -> &DatabaseConnection {

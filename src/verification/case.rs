@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::contract::v1;
 use crate::profile::{self, Profile};
 use crate::store::{ClaimedVerification, Store};
-use crate::vault::documents::DocumentStore;
+use crate::vault::documents::{DocumentError, DocumentStore};
 use crate::vault::{DataKey, Owner, Place, Vault};
 
 /// What is to be verified cannot be read. The cause is in the log.
@@ -18,6 +18,9 @@ pub enum Unreadable {
     /// A document is not there, or does not open.
     #[error("a document cannot be read")]
     Document,
+    /// What keeps the documents does not answer; they may be as they should.
+    #[error("the documents cannot be reached now")]
+    NotNow,
 }
 
 /// One user to be verified. The profile is open; the content of documents is opened where a provider asks for it.
@@ -87,20 +90,36 @@ impl Case {
         })
     }
 
+    /// The sizes of all files, in bytes.
+    pub fn file_sizes(&self) -> impl Iterator<Item = u64> {
+        profile::documents(&self.profile).into_iter().map(|document| u64::from(document.size))
+    }
+
+    /// The size of all files together, in bytes.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.file_sizes().sum()
+    }
+
     /// The content of one of the profile's documents, which may be large: drop it soon.
     ///
     /// # Errors
-    /// `Document` where it is missing, does not open, or its store does not answer.
+    /// `Document` where it is missing or does not open, `NotNow` where its store or the database does not answer.
     pub async fn content(&self, document: &v1::Document) -> Result<Vec<u8>, Unreadable> {
-        let unreadable = |cause: &dyn std::fmt::Display| {
+        let because = |found: Unreadable, cause: &dyn std::fmt::Display| {
             tracing::warn!(%cause, user = %self.user_id, "a document cannot be read");
-            Unreadable::Document
+            found
         };
-        let id = Uuid::try_parse(&document.id).map_err(|error| unreadable(&error))?;
+        let lost = |cause: &dyn std::fmt::Display| because(Unreadable::Document, cause);
+        let id = Uuid::try_parse(&document.id).map_err(|error| lost(&error))?;
         let key = self.store.find_object_key(self.client_id, self.user_id, id).await;
-        let key = key.map_err(|error| unreadable(&error))?.ok_or_else(|| unreadable(&"there is no such document"))?;
-        let sealed = self.documents.get(&key).await.map_err(|error| unreadable(&error))?;
-        self.data_key.open(&Place::DocumentContent(id), sealed).map_err(|error| unreadable(&error))
+        let key = key.map_err(|error| because(Unreadable::NotNow, &error))?;
+        let key = key.ok_or_else(|| lost(&"there is no such document"))?;
+        let sealed = self.documents.get(&key).await.map_err(|error| match error {
+            DocumentError::Missing => lost(&error),
+            error => because(Unreadable::NotNow, &error),
+        })?;
+        self.data_key.open(&Place::DocumentContent(id), sealed).map_err(|error| lost(&error))
     }
 
     /// Seals a provider's raw answer for its place beside the attempt.

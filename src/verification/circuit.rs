@@ -1,6 +1,6 @@
 //! A circuit breaker: a provider that is down is left alone for a while, and the jobs stay queued.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -9,10 +9,10 @@ const FAILURES: u32 = 5;
 /// How long it stays open before one job tries again.
 const OPEN_FOR: TimeDelta = TimeDelta::seconds(30);
 
-/// The circuit of one provider.
-#[derive(Debug, Default)]
+/// The circuit of one provider. Clones are the same one.
+#[derive(Clone, Debug, Default)]
 pub struct Circuit {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,49 +20,66 @@ struct State {
     failures: u32,
     /// None: closed.
     open_until: Option<DateTime<Utc>>,
+    /// Whether one job is trying the provider.
+    on_trial: bool,
 }
 
 /// How many jobs may be taken up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Permit {
     /// Any number: the provider works.
     All,
     /// One, to see whether the provider works again.
-    One,
-    /// None: the provider is down.
+    One(Trial),
+    /// None: the provider is down, or on trial.
     None,
 }
 
-impl Permit {
-    /// For operators.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "closed",
-            Self::One => "half-open",
-            Self::None => "open",
-        }
+/// The one job that tries a provider again. Until it is dropped there is no other; a trial that ends without a result
+/// leaves room for the next.
+#[derive(Debug)]
+pub struct Trial(Circuit);
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        self.0.state().on_trial = false;
     }
 }
 
 impl Circuit {
     /// How many jobs may be taken up now.
+    #[must_use]
     pub fn permit(&self, now: DateTime<Utc>) -> Permit {
-        match self.state.lock().unwrap_or_else(PoisonError::into_inner).open_until {
+        let mut state = self.state();
+        match state.open_until {
             None => Permit::All,
-            Some(until) if until <= now => Permit::One,
+            Some(until) if until <= now && !state.on_trial => {
+                state.on_trial = true;
+                Permit::One(Trial(self.clone()))
+            }
             Some(_) => Permit::None,
+        }
+    }
+
+    /// How it stands, for operators.
+    #[must_use]
+    pub fn word(&self, now: DateTime<Utc>) -> &'static str {
+        match self.state().open_until {
+            None => "closed",
+            Some(until) if until <= now => "half-open",
+            Some(_) => "open",
         }
     }
 
     /// The provider answered.
     pub fn succeeded(&self) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+        let mut state = self.state();
+        *state = State { on_trial: state.on_trial, ..State::default() };
     }
 
     /// The provider did not answer. True where this opens the circuit anew.
     pub fn failed(&self, now: DateTime<Utc>) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
         // Those that were under way when it opened do not keep it open for longer.
         let opens = state.failures >= FAILURES && state.open_until.is_none_or(|until| until <= now);
@@ -71,39 +88,63 @@ impl Circuit {
         }
         opens
     }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    /// A circuit that has just opened.
+    fn open() -> Circuit {
+        let circuit = Circuit::default();
+        for _ in 0..FAILURES {
+            circuit.failed(NOW);
+        }
+        circuit
+    }
+
     #[test]
     fn failures_in_a_row_open_it_and_after_a_while_one_job_tries() {
         let circuit = Circuit::default();
-        let now = DateTime::UNIX_EPOCH;
         for _ in 1..FAILURES {
-            assert!(!circuit.failed(now));
+            assert!(!circuit.failed(NOW));
         }
-        assert_eq!(circuit.permit(now), Permit::All);
-        assert!(circuit.failed(now));
-        assert_eq!(circuit.permit(now), Permit::None);
-        assert!(!circuit.failed(now), "it is open already");
-        let later = now + OPEN_FOR;
-        assert_eq!(circuit.permit(later), Permit::One);
+        assert!(matches!(circuit.permit(NOW), Permit::All));
+        assert!(circuit.failed(NOW));
+        assert!(matches!(circuit.permit(NOW), Permit::None));
+        assert!(!circuit.failed(NOW), "it is open already");
+        let later = NOW + OPEN_FOR;
+        assert!(matches!(circuit.permit(later), Permit::One(_)));
         assert!(circuit.failed(later), "the trial failed");
-        assert_eq!(circuit.permit(later), Permit::None);
+        assert!(matches!(circuit.permit(later), Permit::None));
         circuit.succeeded();
-        assert_eq!(circuit.permit(later), Permit::All);
+        assert!(matches!(circuit.permit(later), Permit::All));
+    }
+
+    #[test]
+    fn there_is_one_trial_until_its_result_is_known() {
+        let circuit = open();
+        let later = NOW + OPEN_FOR;
+        let trial = circuit.permit(later);
+        assert!(matches!((&trial, circuit.permit(later)), (Permit::One(_), Permit::None)));
+        assert_eq!(circuit.word(later), "half-open");
+        drop(trial);
+        assert!(matches!(circuit.permit(later), Permit::One(_)), "it ended without a result");
     }
 
     #[test]
     fn a_success_ends_the_row() {
         let circuit = Circuit::default();
-        let now = DateTime::UNIX_EPOCH;
         for _ in 0..FAILURES * 2 {
-            circuit.failed(now);
+            circuit.failed(NOW);
             circuit.succeeded();
         }
-        assert_eq!(circuit.permit(now), Permit::All);
+        assert!(matches!(circuit.permit(NOW), Permit::All));
     }
 }

@@ -18,6 +18,18 @@ pub trait Provider: Send + Sync + 'static {
     /// # Errors
     /// Whether and how it is tried again.
     async fn verify(&self, case: &Case) -> Result<Answer, ProviderError>;
+
+    /// How long one call may take, the reading of files included; one that takes longer is given up, and held against the
+    /// case. A provider that waits for another machine has shorter limits of its own, and says itself that it is late.
+    fn budget(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    /// How many bytes of files one call holds at once. So much room is kept for it; of what all cases may take together
+    /// a case that needs more gets all.
+    fn memory(&self, case: &Case) -> u64 {
+        case.file_bytes()
+    }
 }
 
 /// What a provider answers.
@@ -74,27 +86,78 @@ pub enum ProviderError {
     /// It will not verify this case, now or later: a person has to decide.
     #[error("the provider refuses the case")]
     Refused,
+    /// The files are more than it is sent at once.
+    #[error("the files are too large to be sent")]
+    TooLarge,
+    /// Its answer to this case makes no sense, is too long, or is about another one.
+    #[error("the provider's answer is not understood")]
+    NotUnderstood,
+    /// The case took longer than the provider's budget.
+    #[error("the case takes too long")]
+    TooComplex,
+    /// The provider has a bug that this case meets.
+    #[error("the provider panicked")]
+    Panicked,
     /// What is to be verified cannot be read; the provider is not to blame.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
 }
 
+/// What an error says, which is what is done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The provider as a whole: it is left alone for a while, and the case is tried again until its deadline.
+    Provider,
+    /// Something of ours that will be mended: the case is tried again until its deadline.
+    Service,
+    /// The case: it is tried again a few times, and others are not its concern. Who sends such a case must not be able to
+    /// keep everybody else from being verified.
+    Case,
+    /// The case, and trying again is of no use.
+    CaseForGood,
+}
+
 impl ProviderError {
-    /// The code that is kept with the job.
+    /// The code that is kept with the job, and is the reason of a review where it comes to that.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unavailable => "provider_unavailable",
             Self::Timeout => "provider_timeout",
             Self::Refused => "provider_refused",
+            Self::TooLarge => "files_too_large",
+            Self::NotUnderstood => "provider_not_understood",
+            Self::TooComplex => "too_complex",
+            Self::Panicked => "provider_panicked",
             Self::Unreadable(Unreadable::Profile) => "profile_unreadable",
             Self::Unreadable(Unreadable::Document) => "document_unreadable",
+            Self::Unreadable(Unreadable::NotNow) => "documents_unavailable",
         }
     }
 
-    /// Whether it speaks against the provider as a whole, not against one case.
+    /// Whom it speaks against.
     #[must_use]
-    pub const fn is_outage(&self) -> bool {
-        matches!(self, Self::Unavailable | Self::Timeout)
+    pub const fn blame(&self) -> Blame {
+        match self {
+            Self::Unavailable | Self::Timeout => Blame::Provider,
+            Self::Unreadable(Unreadable::NotNow) => Blame::Service,
+            Self::NotUnderstood | Self::TooComplex | Self::Panicked | Self::Unreadable(_) => Blame::Case,
+            Self::Refused | Self::TooLarge => Blame::CaseForGood,
+        }
+    }
+
+    /// Why a person has to decide, where trying again is of no use any more.
+    #[must_use]
+    pub const fn message(&self) -> &'static str {
+        match self {
+            Self::Unavailable | Self::Timeout => "The verification provider does not answer; a person has to decide",
+            Self::Refused => "The verification provider did not take the case; a person has to decide",
+            Self::TooLarge => "The files are too large for the verification provider; a person has to decide",
+            Self::NotUnderstood => "The verification provider's answer is not understood; a person has to decide",
+            Self::TooComplex => "The case takes too long to be verified; a person has to decide",
+            Self::Panicked => "The verification failed; a person has to decide",
+            Self::Unreadable(Unreadable::Profile) => "The stored data cannot be read; a person has to decide",
+            Self::Unreadable(_) => "A stored document cannot be read; a person has to decide",
+        }
     }
 }

@@ -80,6 +80,11 @@ impl Provider for Sandbox {
     async fn verify(&self, case: &Case) -> Result<Answer, ProviderError> {
         Ok(self.answer(case).into())
     }
+
+    /// It looks into no file.
+    fn memory(&self, _: &Case) -> u64 {
+        0
+    }
 }
 
 fn rejected() -> Outcome {

@@ -8,34 +8,62 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
 
 use super::case::Case;
-use super::circuit::{Circuit, Permit};
-use super::provider::{Answer, Provider, ProviderError, Verdict};
+use super::circuit::{Circuit, Permit, Trial};
+use super::memory::Memory;
+use super::overdue;
+use super::provider::{Answer, Blame, Provider, ProviderError, Verdict};
+use super::under_way::UnderWay;
 use crate::ambient::SharedAmbient;
 use crate::domain::verification::{Assurance, Outcome, Reason};
 use crate::store::{ClaimedVerification, Found, ProviderAnswer, Settlement, Store, StoreError};
-use crate::telemetry;
 use crate::vault::Vault;
 use crate::vault::documents::DocumentStore;
 
 /// Verifications that one worker has under way at most.
 const AT_ONCE: usize = 64;
-/// How long a job is ours. Far above the longest that a provider may take.
-const LEASE: TimeDelta = TimeDelta::seconds(120);
-/// How long a provider may take to answer one question.
-const PROVIDER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a case may wait for room for its files; then its job is handed back, and comes again in its turn.
+const WAIT_FOR_MEMORY: Duration = Duration::from_secs(60);
+/// How much longer than all that it may take a job is ours.
+const SPARE: Duration = Duration::from_secs(30);
+/// How often a case is tried whose errors are its own.
+const CASE_TRIES: u32 = 5;
 /// How often an idle worker looks for work that other processes have made, or that has become due.
 const POLL: Duration = Duration::from_millis(500);
 /// The first wait before a job is tried again; doubled each time.
 const FIRST_RETRY: TimeDelta = TimeDelta::seconds(1);
 /// The longest wait before a job is tried again.
 const LAST_RETRY: TimeDelta = TimeDelta::minutes(5);
-/// Attempts past their deadline that one sweep moves.
-const SWEEP: u64 = 256;
+
+/// How long a job is ours, by the time that the provider may take.
+fn lease(budget: Duration) -> TimeDelta {
+    TimeDelta::from_std(WAIT_FOR_MEMORY + budget + SPARE).unwrap_or(TimeDelta::MAX)
+}
+
+/// A job that was taken up.
+pub(super) struct TakenUp {
+    pub(super) claimed: ClaimedVerification,
+    /// Where the job is the one that tries a provider again: held until it is done.
+    pub(super) trial: Option<Trial>,
+}
+
+/// Says that the worker runs, for as long as it does.
+struct Running<'a>(&'a AtomicBool);
+
+impl<'a> Running<'a> {
+    fn begin(running: &'a AtomicBool) -> Self {
+        running.store(true, Ordering::Relaxed);
+        Self(running)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
 
 /// What a worker stands on.
 #[derive(Clone)]
@@ -57,6 +85,7 @@ pub struct Worker {
     parts: Parts,
     provider: Arc<dyn Provider>,
     circuit: Circuit,
+    memory: Memory,
     running: AtomicBool,
 }
 
@@ -81,7 +110,13 @@ impl Worker {
     /// A worker that asks `provider`; it does nothing by itself before [`Worker::run`].
     #[must_use]
     pub fn new(parts: Parts, provider: Arc<dyn Provider>) -> Arc<Self> {
-        Arc::new(Self { parts, provider, circuit: Circuit::default(), running: AtomicBool::new(false) })
+        Arc::new(Self {
+            parts,
+            provider,
+            circuit: Circuit::default(),
+            memory: Memory::default(),
+            running: AtomicBool::new(false),
+        })
     }
 
     /// How it is.
@@ -90,22 +125,35 @@ impl Worker {
         Health {
             provider: self.provider.name(),
             running: self.running.load(Ordering::Relaxed),
-            circuit: self.circuit.permit(self.parts.ambient.now()).as_str(),
+            circuit: self.circuit.word(self.parts.ambient.now()),
         }
     }
 
-    /// Works until told to stop, then hands back what is not done.
+    /// Works until told to stop, then hands back what is not done. A panic costs a pause, no more.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        self.running.store(true, Ordering::Relaxed);
+        let _running = Running::begin(&self.running);
         let mut under_way = UnderWay::default();
         while !stop.is_cancelled() {
-            let room = AT_ONCE - under_way.claimed.len();
+            // What a round shares with the next one is the jobs under way, each of which is either there or not.
+            let working = AssertUnwindSafe(self.work(&stop, &mut under_way)).catch_unwind();
+            if working.await.is_err() {
+                // What it said may hold anything; where it was is in the log already.
+                tracing::error!("the worker panicked and begins anew");
+                tokio::time::sleep(POLL).await;
+            }
+        }
+        self.settle(under_way.give_up()).await;
+    }
+
+    async fn work(self: &Arc<Self>, stop: &CancellationToken, under_way: &mut UnderWay) {
+        while !stop.is_cancelled() {
+            let room = AT_ONCE - under_way.len();
             // A handful of free places is not worth a transaction.
-            let claimed = if room * 2 >= AT_ONCE { self.take_up(room).await } else { Ok(Vec::new()) };
-            let found_all = match claimed {
-                Ok(claimed) => {
-                    let found_all = claimed.len() < room;
-                    claimed.into_iter().for_each(|claimed| under_way.start(&self, claimed));
+            let taken = if room * 2 >= AT_ONCE { self.take_up(room).await } else { Ok(Vec::new()) };
+            let found_all = match taken {
+                Ok(taken) => {
+                    let found_all = taken.len() < room;
+                    taken.into_iter().for_each(|taken| under_way.start(self, taken));
                     found_all
                 }
                 Err(error) => {
@@ -115,14 +163,12 @@ impl Worker {
             };
             let settlements = tokio::select! {
                 () = stop.cancelled() => Vec::new(),
-                settlements = under_way.ready(), if !under_way.claimed.is_empty() => settlements,
+                settlements = under_way.ready(), if under_way.len() > 0 => settlements,
                 () = self.parts.wanted.notified(), if found_all => Vec::new(),
                 () = tokio::time::sleep(POLL), if found_all => Vec::new(),
             };
             self.settle(settlements).await;
         }
-        self.settle(under_way.give_up()).await;
-        self.running.store(false, Ordering::Relaxed);
     }
 
     /// One round: moves attempts past their deadline, takes up what is due, waits for the answers and settles them.
@@ -131,11 +177,11 @@ impl Worker {
     /// # Errors
     /// The database.
     pub async fn run_once(self: &Arc<Self>) -> Result<usize, StoreError> {
-        let claimed = self.take_up(AT_ONCE).await?;
-        let count = claimed.len();
+        let taken = self.take_up(AT_ONCE).await?;
+        let count = taken.len();
         let mut under_way = UnderWay::default();
-        claimed.into_iter().for_each(|claimed| under_way.start(self, claimed));
-        while !under_way.claimed.is_empty() {
+        taken.into_iter().for_each(|taken| under_way.start(self, taken));
+        while under_way.len() > 0 {
             let settlements = under_way.ready().await;
             self.parts.store.settle_verifications(self.parts.ambient.as_ref(), settlements).await?;
         }
@@ -156,18 +202,17 @@ impl Worker {
         }
     }
 
-    async fn take_up(&self, room: usize) -> Result<Vec<ClaimedVerification>, StoreError> {
+    async fn take_up(&self, room: usize) -> Result<Vec<TakenUp>, StoreError> {
         let Parts { store, ambient, .. } = &self.parts;
-        let overdue = store.review_overdue_verifications(ambient.as_ref(), SWEEP).await?;
-        if overdue > 0 {
-            tracing::warn!(overdue, "verifications had no outcome by their deadline; they wait for a review");
-        }
-        let limit = match self.circuit.permit(ambient.now()) {
-            Permit::All => room as u64,
-            Permit::One => 1,
+        overdue::review(store, ambient.as_ref()).await;
+        let (limit, mut trial) = match self.circuit.permit(ambient.now()) {
+            Permit::All => (room as u64, None),
+            Permit::One(trial) => (1, Some(trial)),
             Permit::None => return Ok(Vec::new()),
         };
-        store.claim_verifications(ambient.as_ref(), self.provider.name(), limit, LEASE).await
+        let lease = lease(self.provider.budget());
+        let claimed = store.claim_verifications(ambient.as_ref(), self.provider.name(), limit, lease).await?;
+        Ok(claimed.into_iter().map(|claimed| TakenUp { claimed, trial: trial.take() }).collect())
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) {
@@ -181,21 +226,28 @@ impl Worker {
     }
 
     /// Asks the provider about one job. Never panics, whatever the provider does.
-    async fn verify(&self, claimed: &ClaimedVerification) -> (Found, ProviderAnswer) {
+    pub(super) async fn verify(&self, claimed: &ClaimedVerification) -> (Found, ProviderAnswer) {
+        match AssertUnwindSafe(self.ask(claimed)).catch_unwind().await {
+            Ok(found) => found,
+            Err(_) => {
+                tracing::error!(attempt = %claimed.attempt.id, "a verification panicked");
+                (self.failed(claimed, &ProviderError::Panicked), ProviderAnswer::default())
+            }
+        }
+    }
+
+    async fn ask(&self, claimed: &ClaimedVerification) -> (Found, ProviderAnswer) {
         let Parts { store, vault, documents, ambient, .. } = &self.parts;
         let case = match Case::open(claimed, store, vault, documents, ambient.now()) {
             Ok(case) => case,
             Err(unreadable) => return (self.failed(claimed, &unreadable.into()), ProviderAnswer::default()),
         };
-        let answer = AssertUnwindSafe(tokio::time::timeout(PROVIDER_TIMEOUT, self.provider.verify(&case)));
-        let answer = match answer.catch_unwind().await {
-            Ok(answer) => answer.unwrap_or(Err(ProviderError::Timeout)),
-            Err(_) => {
-                tracing::error!(attempt = %claimed.attempt.id, "the provider panicked");
-                let again_at = self.again_at(claimed);
-                return (Found::Failed { again_at, code: "provider_panicked" }, ProviderAnswer::default());
-            }
+        let room = self.memory.hold(self.provider.memory(&case));
+        let Ok(_room) = tokio::time::timeout(WAIT_FOR_MEMORY, room).await else {
+            return (Found::HandedBack, ProviderAnswer::default());
         };
+        let answer = tokio::time::timeout(self.provider.budget(), self.provider.verify(&case)).await;
+        let answer = answer.unwrap_or(Err(ProviderError::TooComplex));
         match answer {
             Ok(Answer { verdict, reference, raw }) => {
                 self.circuit.succeeded();
@@ -221,12 +273,27 @@ impl Worker {
 
     fn failed(&self, claimed: &ClaimedVerification, error: &ProviderError) -> Found {
         let code = error.code();
-        if error.is_outage() && self.circuit.failed(self.parts.ambient.now()) {
-            tracing::error!(provider = self.provider.name(), code, "the provider is down; verifications wait for it");
-        }
-        if let ProviderError::Refused = error {
-            self.circuit.succeeded();
-            let reason = Reason::new(code, "The verification provider did not take the case; a person has to decide");
+        let is_over = match error.blame() {
+            Blame::Provider => {
+                if self.circuit.failed(self.parts.ambient.now()) {
+                    let provider = self.provider.name();
+                    tracing::error!(provider, code, "the provider is down; verifications wait for it");
+                }
+                false
+            }
+            Blame::Service => false,
+            // Tries that failed otherwise count too, but two in a row are the case's own.
+            Blame::Case => claimed.tries >= CASE_TRIES && claimed.last_error.as_deref() == Some(code),
+            Blame::CaseForGood => {
+                if matches!(error, ProviderError::Refused) {
+                    self.circuit.succeeded();
+                }
+                true
+            }
+        };
+        if is_over {
+            tracing::warn!(attempt = %claimed.attempt.id, code, "a person has to decide");
+            let reason = Reason::new(code, error.message());
             return Found::Outcome { outcome: Outcome::review(Assurance::ManualReview, reason), again_at: None };
         }
         Found::Failed { again_at: self.again_at(claimed), code }
@@ -240,64 +307,5 @@ impl Worker {
         self.parts.ambient.fill_random(&mut chance);
         let wait = wait - wait * i32::from(chance[0]) / 512;
         (self.parts.ambient.now() + wait).min(claimed.attempt.deadline_at)
-    }
-}
-
-/// Jobs that are being worked on.
-#[derive(Default)]
-struct UnderWay {
-    tasks: JoinSet<Settlement>,
-    /// What to hand back if there is no time left.
-    claimed: Vec<Settlement>,
-}
-
-impl UnderWay {
-    fn start(&mut self, worker: &Arc<Worker>, claimed: ClaimedVerification) {
-        let span = tracing::info_span!("verification", attempt = %claimed.attempt.id, user = %claimed.user.id);
-        telemetry::continue_trace(&span, claimed.trace_context.as_deref());
-        let settlement = Settlement {
-            job_id: claimed.job_id,
-            lease: claimed.lease,
-            user_id: claimed.user.id,
-            attempt_id: claimed.attempt.id,
-            found: Found::HandedBack,
-            answer: ProviderAnswer::default(),
-        };
-        self.claimed.push(settlement.clone());
-        let worker = Arc::clone(worker);
-        let work = async move {
-            let (found, answer) = worker.verify(&claimed).await;
-            Settlement { found, answer, ..settlement }
-        };
-        self.tasks.spawn(work.instrument(span));
-    }
-
-    /// Waits for the first that is done, and takes all others that are done by then.
-    async fn ready(&mut self) -> Vec<Settlement> {
-        let mut done = Vec::new();
-        let mut next = self.tasks.join_next().await;
-        while let Some(joined) = next {
-            // A task that died has no result; its job is handed back below.
-            done.extend(joined);
-            next = self.tasks.try_join_next();
-        }
-        self.claimed.retain(|claimed| done.iter().all(|done| done.job_id != claimed.job_id));
-        if self.tasks.is_empty() {
-            // The jobs of tasks that died, if any.
-            done.append(&mut self.claimed);
-        }
-        done
-    }
-
-    /// Stops everything; what is not done is handed back.
-    fn give_up(&mut self) -> Vec<Settlement> {
-        self.tasks.abort_all();
-        let mut done = Vec::new();
-        while let Some(joined) = self.tasks.try_join_next() {
-            done.extend(joined);
-        }
-        self.claimed.retain(|claimed| done.iter().all(|done| done.job_id != claimed.job_id));
-        done.append(&mut self.claimed);
-        done
     }
 }

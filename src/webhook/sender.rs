@@ -105,7 +105,7 @@ impl Sender {
             let settlements = tokio::select! {
                 () = stop.cancelled() => Vec::new(),
                 settlements = under_way.ready(), if !under_way.claimed.is_empty() => settlements,
-                () = self.parts.store.webhooks_wanted(), if !found => Vec::new(),
+                () = self.parts.store.deliveries_wanted(), if !found => Vec::new(),
                 () = tokio::time::sleep(POLL), if !found => Vec::new(),
                 () = std::future::ready(()), if found => Vec::new(),
             };

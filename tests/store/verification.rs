@@ -295,3 +295,45 @@ async fn a_start_that_was_decided_on_older_data_is_refused() {
     assert_eq!(start.expect("an outcome"), Start::Changed);
     assert_eq!(world.database.count("verification_attempts").await, 1);
 }
+
+#[tokio::test]
+async fn a_review_that_another_provider_asked_for_stays_as_it_is() {
+    let world = World::new().await;
+    let user = world.user().await;
+    let claimed = world.claim().await;
+    let outcome = Outcome::review(Assurance::Simulated, Reason::new("sandbox_review", "Because the test says so"));
+    let again_at = Some(world.clock.now());
+    world.settle(&claimed[0], Found::Outcome { outcome, again_at }).await;
+    let elsewhere = world.store.claim_verifications(&world.clock, "another", 10, LEASE).await;
+    assert!(elsewhere.expect("a claim").is_empty());
+    assert_eq!(world.database.count("jobs").await, 0, "nobody asks again");
+    assert_eq!((world.status(user).await.as_str(), world.states(user).await), ("REVIEW", vec!["review".to_owned()]));
+    let attempts = world.store.list_attempts(world.client, user, 1).await.expect("a read").expect("the user");
+    assert_eq!(attempts[0].provider.as_deref(), Some(PROVIDER));
+}
+
+#[tokio::test]
+async fn a_job_that_an_older_version_made_without_an_attempt_gets_one() {
+    let world = World::new().await;
+    let user = world.user().await;
+    world.execute("DELETE FROM verification_attempts WHERE user_id = $1", user).await;
+    let claimed = world.claim().await;
+    assert_eq!((claimed.len(), claimed[0].user.id, claimed[0].attempt.trigger.as_str()), (1, user, "create"));
+    assert_eq!(claimed[0].attempt.deadline_at, world.clock.now() + TimeDelta::hours(24));
+    world.settle(&claimed[0], verified()).await;
+    assert_eq!(
+        (world.status(user).await.as_str(), world.states(user).await),
+        ("VERIFIED", vec!["verified".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn a_job_whose_attempt_is_not_the_users_is_dropped() {
+    let world = World::new().await;
+    let user = world.user().await;
+    world.execute("DELETE FROM verification_attempts WHERE user_id = $1", user).await;
+    world.execute("UPDATE users SET attempt_id = NULL WHERE id = $1", user).await;
+    assert!(world.claim().await.is_empty());
+    assert_eq!(world.database.count("jobs").await, 0);
+    assert!(world.states(user).await.is_empty());
+}

@@ -96,6 +96,29 @@ async fn a_file_that_is_gone_is_no_fault_of_the_providers() {
     drain(&worker).await;
     assert_eq!(world.column("SELECT last_error FROM jobs").await, ["document_unreadable"]);
     assert_eq!((world.status(&id).await.as_str(), worker.health().circuit), ("VERIFYING", "closed"));
+    for _ in 1..5 {
+        world.advance(TimeDelta::minutes(1));
+        assert_eq!(drain(&worker).await, 1);
+    }
+    let user = world.user(&id).await;
+    let found = (&user["status"], &user["status_reasons"][0]["code"], worker.health().circuit);
+    assert_eq!(found, (&"REVIEW".into(), &"document_unreadable".into(), "closed"));
+}
+
+#[tokio::test]
+async fn a_profile_that_does_not_open_is_left_to_a_person_soon() {
+    let world = World::new().await;
+    let id = world.individual("Doe").await;
+    world.execute("UPDATE users SET profile = wrapped_key").await;
+    let provider = Scripted::new([]);
+    let worker = world.worker(&provider);
+    for _ in 0..5 {
+        assert_eq!(drain(&worker).await, 1);
+        world.advance(TimeDelta::minutes(1));
+    }
+    let sql = "SELECT reasons FROM verification_attempts WHERE state = 'review'";
+    assert!(world.column(&sql.replace("reasons", "CAST(reasons AS text)")).await[0].contains("profile_unreadable"));
+    assert_eq!((provider.calls(), drain(&worker).await), (0, 0), "{id}");
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! The offline checks as the provider.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use jpeg_encoder::{ColorType, Encoder};
+use kira_users::verification::rules::{Budget, Rules};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -81,4 +85,19 @@ async fn a_file_that_is_none_is_a_finding_and_no_crash() {
     let user = world.user(&id).await;
     assert_eq!(user["status"], "REJECTED");
     assert_eq!(user["status_reasons"][0]["path"], "identifying_information.1.documents.0.file");
+}
+
+#[tokio::test]
+async fn who_brings_more_than_what_is_looked_into_is_left_to_a_human() {
+    let world = World::with(&[RULES]).await;
+    for budget in [Budget { documents: 2, ..Budget::default() }, Budget { time: Duration::ZERO, ..Budget::default() }] {
+        let worker = world.worker_of(Arc::new(Rules::new(true, budget)));
+        let id = world.create(&consistent()).await;
+        assert_eq!(worker.drain().await.expect("the database answers"), 1, "it is not tried again");
+        let user = world.user(&id).await;
+        assert_eq!(user["status"], "REVIEW", "{budget:?}");
+        let reasons = json!([{"code": "too_complex",
+            "message": "The files are more than what is looked into automatically"}]);
+        assert_eq!(user["status_reasons"], reasons);
+    }
 }

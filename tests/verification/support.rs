@@ -1,8 +1,9 @@
 //! A service, a client, and workers.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use kira_users::domain::verification::{Assurance, Outcome};
@@ -67,18 +68,29 @@ impl World {
 
     /// A worker with a provider of the test's.
     pub(crate) fn worker(&self, provider: &Arc<Scripted>) -> Arc<Worker> {
+        self.worker_of(provider.clone())
+    }
+
+    /// A worker with any provider.
+    pub(crate) fn worker_of(&self, provider: Arc<dyn Provider>) -> Arc<Worker> {
         let opened = &self.service.running.opened;
         let documents = self.service.folder.path().join("documents");
         // It only reads, by keys that the database holds.
         let documents = DocumentStore::open(&documents.display().to_string(), Uuid::nil()).expect("a folder");
         let (store, vault, ambient) = (opened.store.clone(), opened.vault.clone(), opened.ambient.clone());
-        let provider: Arc<dyn Provider> = provider.clone();
         Worker::new(Parts { store, vault, documents, ambient, wanted: Arc::default() }, provider)
     }
 
     /// The kinds of the events of all users, in their order.
     pub(crate) async fn events(&self) -> Vec<String> {
         self.column("SELECT kind FROM events ORDER BY user_id, sequence").await
+    }
+
+    /// Changes rows behind the service's back.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let look = self.service.database.look().await;
+        let result = look.execute_raw(Statement::from_string(look.get_database_backend(), sql)).await;
+        assert_ne!(result.expect("a statement that is right").rows_affected(), 0);
     }
 
     /// Texts of the database.
@@ -108,7 +120,16 @@ pub(crate) struct Scripted {
     /// Told at each call.
     called: Notify,
     /// Whether it never answers.
-    waits: bool,
+    waits: AtomicBool,
+    /// How many bytes it says that a case takes.
+    memory: u64,
+    /// How long it may take, where that is not the default.
+    budget: Option<Duration>,
+    /// How often the worker itself panics when it asks for the name.
+    panics: AtomicUsize,
+    /// How many calls are under way, and how many were at most.
+    at_once: AtomicUsize,
+    pub(crate) most_at_once: AtomicUsize,
 }
 
 impl Scripted {
@@ -118,12 +139,32 @@ impl Scripted {
 
     /// A provider that takes a case and never answers.
     pub(crate) fn waiting() -> Arc<Self> {
-        Arc::new(Self { waits: true, ..Self::default() })
+        Self::waiting_for(None)
+    }
+
+    /// A provider that takes a case and never answers, with a budget.
+    pub(crate) fn waiting_for(budget: Option<Duration>) -> Arc<Self> {
+        Arc::new(Self { waits: true.into(), budget, ..Self::default() })
     }
 
     /// Waits for a call.
     pub(crate) async fn called(&self) {
         self.called.notified().await;
+    }
+
+    /// A provider that says that each case takes so many bytes.
+    pub(crate) fn holding(memory: u64) -> Arc<Self> {
+        Arc::new(Self { memory, ..Self::default() })
+    }
+
+    /// A provider at which the worker itself panics once.
+    pub(crate) fn panicking() -> Arc<Self> {
+        Arc::new(Self { panics: 1.into(), ..Self::default() })
+    }
+
+    /// From now on it never answers, or does again.
+    pub(crate) fn wait(&self, waits: bool) {
+        self.waits.store(waits, Ordering::Relaxed);
     }
 
     pub(crate) fn calls(&self) -> usize {
@@ -138,13 +179,24 @@ pub(crate) fn verified() -> Answer {
 #[tonic::async_trait]
 impl Provider for Scripted {
     fn name(&self) -> &'static str {
+        let panics = self.panics.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        assert!(panics.is_err(), "planned");
         "scripted"
+    }
+
+    fn memory(&self, _: &Case) -> u64 {
+        self.memory
+    }
+
+    fn budget(&self) -> Duration {
+        self.budget.unwrap_or(Duration::from_secs(30))
     }
 
     async fn verify(&self, case: &Case) -> Result<Answer, ProviderError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.called.notify_one();
-        if self.waits {
+        self.most_at_once.fetch_max(self.at_once.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        if self.waits.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
         self.references.lock().expect("no panic").push(case.reference.clone());
@@ -154,6 +206,7 @@ impl Provider for Scripted {
                 self.sizes.lock().expect("no panic").push(content.len());
             }
         }
+        self.at_once.fetch_sub(1, Ordering::Relaxed);
         let act = self.acts.lock().expect("no panic").pop_front();
         match act {
             None => Ok(verified()),

@@ -1,12 +1,14 @@
 //! An outside provider: asked by signed requests, answering at once, by signed callbacks, or when it is asked again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kira_users::ambient::Ambient as _;
 use kira_users::contract::v1;
 use kira_users::contract::v1::verification_callbacks_service_client::VerificationCallbacksServiceClient;
 use kira_users::signing;
+use kira_users::verification::vendor::{Vendor, VendorOptions};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -165,10 +167,9 @@ async fn a_vendor_that_does_not_call_back_is_asked_again() {
 async fn a_vendor_that_is_lost_is_tried_again_and_creates_go_on() {
     let setting = Setting::new().await;
     setting.vendor.will_answer(503, &json!({}));
-    setting.vendor.will_answer(200, &json!("no report"));
     setting.vendor.will_answer(200, &json!({"status": "approved"}));
     let user = setting.world.individual("Doe").await;
-    for _ in 0..3 {
+    for _ in 0..2 {
         assert_eq!(setting.world.drain().await, 1);
         setting.world.advance(TimeDelta::minutes(1));
     }
@@ -220,4 +221,74 @@ async fn a_callback_may_come_over_grpc() {
     let mut grpc = VerificationCallbacksServiceClient::new(setting.world.client.channel.clone());
     assert!(grpc.receive_verification_result(message).await.expect("an answer").into_inner().applied);
     assert_eq!(setting.world.status(&user).await, "VERIFIED");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_understands_is_the_cases_matter_and_ends_with_a_human() {
+    let setting = Setting::new().await;
+    let user = setting.world.individual("Doe").await;
+    let too_long = json!({"status": "approved", "filler": "x".repeat(1024 * 1024)});
+    let unclear = [json!("no report"), json!({}), json!({"status": "soon"}), json!([]), too_long.clone(), too_long];
+    for answer in &unclear {
+        setting.vendor.will_answer(200, answer);
+    }
+    for _ in 0..5 {
+        assert_eq!(setting.world.drain().await, 1);
+        assert_eq!(setting.world.service.running.worker.health().circuit, "closed", "the others go on");
+        setting.world.advance(TimeDelta::minutes(1));
+    }
+    let shown = setting.world.user(&user).await;
+    assert_eq!(
+        (&shown["status"], &shown["status_reasons"][0]["code"]),
+        (&json!("REVIEW"), &json!("provider_not_understood"))
+    );
+    assert_eq!(setting.world.drain().await, 0);
+}
+
+#[tokio::test]
+async fn a_case_that_the_vendor_has_forgotten_is_given_to_it_anew() {
+    for status in [404, 410] {
+        let setting = Setting::new().await;
+        let (user, _) = setting.pending().await;
+        setting.world.advance(TimeDelta::seconds(30));
+        setting.vendor.will_answer(status, &json!({}));
+        setting.vendor.will_answer(200, &json!({"status": "approved"}));
+        assert_eq!(setting.world.drain().await, 1);
+        let asked = setting.vendor.arrived();
+        let methods: Vec<_> = asked.iter().map(|request| request.method.as_str()).collect();
+        assert_eq!(methods, ["POST", "GET", "POST"]);
+        assert_eq!(asked[0].json(), asked[2].json());
+        assert_eq!(setting.world.status(&user).await, "VERIFIED");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_about_another_attempt_is_no_verdict() {
+    let setting = Setting::new().await;
+    setting.vendor.will_answer(200, &json!({"status": "approved", "attempt_id": Uuid::nil()}));
+    let user = setting.world.individual("Doe").await;
+    assert_eq!(setting.world.drain().await, 1);
+    assert_eq!(setting.world.status(&user).await, "VERIFYING");
+    setting.world.advance(TimeDelta::minutes(1));
+    let attempt = setting.attempt(&user).await["id"].clone();
+    setting.vendor.will_answer(200, &json!({"status": "approved", "attempt_id": attempt}));
+    assert_eq!(setting.world.drain().await, 1);
+    assert_eq!(setting.world.status(&user).await, "VERIFIED");
+}
+
+#[tokio::test]
+async fn files_that_are_too_large_together_are_not_sent() {
+    let setting = Setting::new().await;
+    let options = VendorOptions {
+        url: format!("http://{}/verify", setting.vendor.address).parse().expect("a URL"),
+        secret: secret(),
+        timeout: Duration::from_secs(30),
+        max_file_bytes: 1,
+    };
+    let worker = setting.world.worker_of(Arc::new(Vendor::new(options).expect("a client")));
+    let user = setting.world.individual("Doe").await;
+    assert_eq!(worker.drain().await.expect("the database answers"), 1);
+    let shown = setting.world.user(&user).await;
+    assert_eq!((&shown["status"], &shown["status_reasons"][0]["code"]), (&json!("REVIEW"), &json!("files_too_large")));
+    assert!(setting.vendor.arrived().is_empty());
 }

@@ -1,13 +1,16 @@
 //! Workers that share the work, crash and stop.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
+use kira_users::verification::ProviderError;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::service::{Service, http_client};
-use crate::support::{Scripted, World};
+use crate::support::{Act, Scripted, World};
 
 #[tokio::test]
 async fn several_workers_verify_each_attempt_once() {
@@ -71,4 +74,110 @@ async fn readyz_shows_the_worker_and_its_provider() {
     let body: serde_json::Value = answer.json().await.expect("JSON");
     assert_eq!(body["status"], "ready");
     assert_eq!(body["verification"], serde_json::json!({"provider": "sandbox", "worker": false, "circuit": "closed"}));
+}
+
+#[tokio::test]
+async fn cases_whose_files_do_not_fit_together_come_one_after_the_other() {
+    for (memory, together) in [(200 * 1024 * 1024, false), (u64::MAX, false), (0, true)] {
+        let world = World::new().await;
+        for _ in 0..4 {
+            world.individual("Doe").await;
+        }
+        let provider = Scripted::holding(memory);
+        assert_eq!(world.worker(&provider).drain().await.expect("the database answers"), 4);
+        assert_eq!(provider.most_at_once.load(Ordering::Relaxed) > 1, together, "{memory}");
+    }
+}
+
+#[tokio::test]
+async fn a_case_that_takes_longer_than_the_providers_budget_is_given_up() {
+    let world = World::new().await;
+    let id = world.individual("Doe").await;
+    let worker = world.worker(&Scripted::waiting_for(Some(Duration::ZERO)));
+    for _ in 0..5 {
+        assert_eq!(worker.drain().await.expect("the database answers"), 1);
+        world.advance(TimeDelta::minutes(1));
+    }
+    let user = world.user(&id).await;
+    let found = (&user["status"], &user["status_reasons"][0]["code"], worker.health().circuit);
+    assert_eq!(found, (&"REVIEW".into(), &"too_complex".into(), "closed"));
+}
+
+#[tokio::test]
+async fn a_lease_lasts_for_as_long_as_the_provider_may_take() {
+    let world = World::new().await;
+    world.individual("Doe").await;
+    let provider = Scripted::waiting_for(Some(Duration::from_secs(600)));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(world.worker(&provider).run(stop.clone()));
+    provider.called().await;
+    world.advance(TimeDelta::minutes(10));
+    assert_eq!(world.drain().await, 0, "it is still the first worker's");
+    stop.cancel();
+    running.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn a_worker_that_panics_begins_anew() {
+    let world = World::new().await;
+    let id = world.individual("Doe").await;
+    let provider = Scripted::panicking();
+    let worker = world.worker(&provider);
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(Arc::clone(&worker).run(stop.clone()));
+    provider.called().await;
+    stop.cancel();
+    running.await.expect("no panic");
+    assert!(!worker.health().running);
+    world.drain().await;
+    assert_eq!(world.status(&id).await, "VERIFIED");
+}
+
+#[tokio::test]
+async fn a_worker_that_was_killed_does_not_count_as_running() {
+    let world = World::new().await;
+    world.individual("Doe").await;
+    let provider = Scripted::waiting();
+    let worker = world.worker(&provider);
+    let running = tokio::spawn(Arc::clone(&worker).run(CancellationToken::new()));
+    provider.called().await;
+    assert!(worker.health().running);
+    running.abort();
+    assert!(running.await.expect_err("it was killed").is_cancelled());
+    assert!(!worker.health().running);
+}
+
+#[tokio::test]
+async fn a_provider_that_was_down_is_tried_by_one_job_until_its_result_is_known() {
+    let world = World::new().await;
+    for _ in 0..5 {
+        world.individual("Doe").await;
+    }
+    let acts = (0..5).map(|_| Act::Fail(ProviderError::Unavailable));
+    let provider = Scripted::new(acts);
+    let worker = world.worker(&provider);
+    assert_eq!(worker.drain().await.expect("the database answers"), 5);
+    world.advance(TimeDelta::seconds(30));
+    provider.wait(true);
+    // The calls before have left a notice.
+    provider.called().await;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(Arc::clone(&worker).run(stop.clone()));
+    provider.called().await;
+    assert_eq!(worker.run_once().await.expect("the database answers"), 0, "one is on trial");
+    assert_eq!(worker.health().circuit, "half-open");
+    stop.cancel();
+    running.await.expect("no panic");
+    provider.wait(false);
+    assert_eq!(worker.drain().await.expect("the database answers"), 5, "the trial had no result: another one");
+    assert_eq!(worker.health().circuit, "closed");
+}
+
+#[tokio::test]
+async fn a_deadline_counts_without_a_worker() {
+    let world = World::with(&[("KIRA_WORKER", "false"), ("KIRA_VERIFICATION_DEADLINE", "30m")]).await;
+    let id = world.individual("Doe").await;
+    world.advance(TimeDelta::minutes(30));
+    let reviewed = async { while world.status(&id).await != "REVIEW" {} };
+    tokio::time::timeout(Duration::from_secs(60), reviewed).await.expect("the deadline is noticed soon");
 }

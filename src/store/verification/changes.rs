@@ -154,6 +154,18 @@ impl<'a> Changes<'a> {
         self.attempts.get(&id).map(|(_, attempt)| attempt)
     }
 
+    /// The user, where this is its current attempt and there is no row of it.
+    pub(super) fn waiting_for(&self, user_id: Uuid, attempt_id: Uuid) -> Option<&Row> {
+        let user = self.users.get(&user_id).filter(|user| user.attempt_id == Some(attempt_id))?;
+        let is_there = self.attempts.contains_key(&attempt_id) || self.unreadable.contains(&attempt_id);
+        (!is_there).then_some(user)
+    }
+
+    /// Takes in an attempt that was inserted under the locks.
+    pub(super) fn adopt(&mut self, state: AttemptState, attempt: verification_attempt::Model) {
+        self.attempts.insert(attempt.id, (state, attempt));
+    }
+
     /// Whether the user or the attempt holds what this program does not know. Whatever is tried with such a pair has to
     /// wait for [`UNREADABLE_WAIT`]: someone has to mend the row, or a newer version reads it.
     pub(super) fn is_unreadable(&self, user_id: Uuid, attempt_id: Uuid) -> bool {

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::{job, user, verification_attempt};
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select, Set,
+};
 use uuid::Uuid;
 
 use super::super::users::{QUEUED, UserRecord, VERIFICATION};
@@ -13,7 +15,10 @@ use super::super::{Store, StoreError};
 use super::changes::UNREADABLE_WAIT;
 use super::{AttemptRecord, Changes};
 use crate::ambient::Ambient;
-use crate::domain::verification::Input;
+use crate::domain::verification::{AttemptState, Input, Trigger};
+
+/// When an attempt that an older version left out becomes REVIEW without an outcome; the default of the configuration.
+const ADOPTED_DEADLINE: TimeDelta = TimeDelta::hours(24);
 
 /// A job under a lease, with all that its verification needs. The attempt is running and the user VERIFYING.
 #[derive(Clone, Debug)]
@@ -24,6 +29,8 @@ pub struct ClaimedVerification {
     pub lease: Uuid,
     /// How often it was started since the provider last answered, this time included.
     pub tries: u32,
+    /// Why the last try failed, as a code; None after an answer.
+    pub last_error: Option<String>,
     /// The trace of the request that asked for it, as a `traceparent`.
     pub trace_context: Option<String>,
     /// The attempt.
@@ -63,6 +70,7 @@ impl Store {
         let users: Vec<_> = found.iter().map(|job| job.user_id).collect();
         let attempts: Vec<_> = found.iter().filter_map(|job| job.attempt_id).collect();
         let mut changes = Changes::begin(ambient, &transaction, &users, &attempts).await?;
+        adopt(&transaction, &mut changes, &found, now).await?;
         let (mut live, mut done, mut begun, mut later) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for job in found {
             if changes.is_unreadable(job.user_id, job.attempt_id.unwrap_or_default()) {
@@ -75,11 +83,17 @@ impl Store {
                 done.push(job.id);
                 continue;
             };
+            let is_anothers = attempt.provider.as_deref() != Some(provider);
+            if is_anothers && attempt.state == AttemptState::Review.as_str() {
+                // Only the provider that asked for the review may think better of it; a person is at it.
+                done.push(job.id);
+                continue;
+            }
             if changes.apply(job.user_id, attempt.id, Input::Begun)?.is_none() {
                 done.push(job.id);
                 continue;
             }
-            if attempt.provider.as_deref() != Some(provider) {
+            if is_anothers {
                 begun.push(attempt.id);
             }
             live.push(job);
@@ -129,6 +143,44 @@ fn jobs() -> Select<job::Entity> {
     job::Entity::find().filter(verification)
 }
 
+/// Gives the jobs that have none an attempt, where the user waits for it: while versions change, one from before there
+/// were attempts may still make jobs.
+async fn adopt(
+    transaction: &super::Transaction,
+    changes: &mut Changes<'_>,
+    jobs: &[job::Model],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let orphan = |job: &job::Model| {
+        let user = changes.waiting_for(job.user_id, job.attempt_id?)?;
+        Some(verification_attempt::Model {
+            id: job.attempt_id?,
+            client_id: user.client_id,
+            user_id: user.id,
+            trigger: Trigger::Create.as_str().to_owned(),
+            state: AttemptState::Pending.as_str().to_owned(),
+            provider: None,
+            assurance: None,
+            reasons: serde_json::json!([]),
+            reference: None,
+            sealed_answer: None,
+            created_at: job.created_at,
+            started_at: None,
+            finished_at: None,
+            deadline_at: now + ADOPTED_DEADLINE,
+        })
+    };
+    let attempts: Vec<_> = jobs.iter().filter_map(orphan).collect();
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    tracing::warn!(count = attempts.len(), "verifications of an older version get their attempts");
+    let rows = attempts.iter().cloned().map(IntoActiveModel::into_active_model);
+    verification_attempt::Entity::insert_many(rows).exec_without_returning(transaction).await?;
+    attempts.into_iter().for_each(|attempt| changes.adopt(AttemptState::Pending, attempt));
+    Ok(())
+}
+
 /// Reads the attempts and users of the jobs, as this transaction has left them.
 async fn load(
     transaction: &super::Transaction,
@@ -151,6 +203,7 @@ async fn load(
             lease,
             // The row was read before this claim counted.
             tries: u32::try_from(job.attempts).unwrap_or_default().saturating_add(1),
+            last_error: job.last_error,
             trace_context: job.trace_context,
             attempt: attempts.remove(&job.attempt_id?)?,
             user: users.get(&job.user_id)?.clone(),

@@ -108,7 +108,8 @@ impl Store {
     /// `Unavailable` without the database.
     pub async fn add_delivery(&self, new: NewDelivery, now: DateTime<Utc>) -> Result<(), StoreError> {
         webhook_delivery::Entity::insert(new.into_row(now)).exec_without_returning(self.write()).await?;
-        self.want_webhooks();
+        // It is sent by who sends events.
+        self.want_deliveries();
         Ok(())
     }
 }

@@ -56,7 +56,7 @@ impl Store {
             update = update.filter(CreatedAt.lt(until));
         }
         let replayed = update.exec(self.write()).await?.rows_affected;
-        self.want_webhooks();
+        self.want_deliveries();
         Ok(replayed)
     }
 }

@@ -17,7 +17,7 @@ use crate::domain::checks::{self, Evaluation, Severity};
 
 pub use crate::domain::checks::{Defect, Finding, Inspection, Outcome};
 pub use inspect::inspect;
-pub use provider::Rules;
+pub use provider::{Budget, Rules};
 
 /// What the checks say of a user. It holds no personal value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,12 @@ impl RulesReport {
             Some(Severity::Soft) => Verdict::Review,
             Some(Severity::Hard) => Verdict::Reject,
         }
+    }
+
+    /// Adds why not all files were looked into, in place of a finding for each of those.
+    fn add(&mut self, finding: Finding) {
+        self.findings.retain(|found| found.code != "not_inspected");
+        self.findings.push(finding);
     }
 }
 

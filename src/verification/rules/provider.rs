@@ -1,5 +1,7 @@
 //! The checks as a provider.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use uuid::Uuid;
 
@@ -8,23 +10,44 @@ use crate::contract::v1;
 use crate::domain::checks::{Inspection, Severity};
 use crate::domain::verification::{Assurance, Decision, Outcome, Reason};
 use crate::profile;
+use crate::verification::memory::MIB;
 use crate::verification::{Answer, Case, Provider, ProviderError, Verdict};
 
 /// The name that is kept with attempts.
 const NAME: &str = "rules";
 
+/// What looking into the worst of files takes, in bytes; see [`inspect`].
+const INSPECTION: u64 = 100 * MIB;
+
+/// How much of a case is looked into. What goes beyond is left to a person: nobody else may have to wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// The most documents.
+    pub documents: usize,
+    /// The time that looking into files may take, without waiting for them.
+    pub time: Duration,
+}
+
+impl Default for Budget {
+    /// Far above what a user brings.
+    fn default() -> Self {
+        Self { documents: 200, time: Duration::from_secs(30) }
+    }
+}
+
 /// The provider `rules`.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     auto_approve: bool,
+    budget: Budget,
 }
 
 impl Rules {
     /// With `auto_approve` a user of whom nothing speaks against is VERIFIED, although nobody has looked at its
     /// identity; else a person has to confirm it.
     #[must_use]
-    pub const fn new(auto_approve: bool) -> Self {
-        Self { auto_approve }
+    pub const fn new(auto_approve: bool, budget: Budget) -> Self {
+        Self { auto_approve, budget }
     }
 
     fn outcome(self, report: &RulesReport) -> Outcome {
@@ -50,26 +73,61 @@ impl Provider for Rules {
 
     async fn verify(&self, case: &Case) -> Result<Answer, ProviderError> {
         let mut files = Vec::new();
+        let mut spent = Duration::ZERO;
+        let documents = profile::documents(&case.profile);
+        let is_many = documents.len() > self.budget.documents;
         // One after the other: each may be 10 MiB, and decoding takes more.
-        for document in profile::documents(&case.profile) {
+        for document in documents.into_iter().filter(|_| !is_many) {
+            if spent >= self.budget.time {
+                break;
+            }
             let Ok(id) = Uuid::try_parse(&document.id) else { continue };
             let content = case.content(document).await?;
-            files.extend(examine(document.media_type(), content).await.map(|inspection| (id, inspection)));
+            let (inspection, took) = examine(document.media_type(), content).await;
+            spent += took;
+            files.extend(inspection.map(|inspection| (id, inspection)));
         }
-        let report = check(&case.profile, &files, case.now.date_naive());
+        let mut report = check(&case.profile, &files, case.now.date_naive());
+        if is_many || spent >= self.budget.time {
+            report.add(TOO_COMPLEX);
+        }
         let raw = Some(evidence(&report).to_string().into_bytes());
         Ok(Answer { verdict: Verdict::Decided(self.outcome(&report)), reference: None, raw })
     }
+
+    /// Above its own, which leaves out the reading of files.
+    fn budget(&self) -> Duration {
+        self.budget.time * 4
+    }
+
+    /// One file at a time, and what looking into it takes.
+    fn memory(&self, case: &Case) -> u64 {
+        case.file_sizes().max().map_or(0, |largest| largest + INSPECTION)
+    }
 }
 
-/// What a file is found to be, elsewhere: decoding takes long. None where it could not be examined, which is a finding
-/// of its own.
-async fn examine(media_type: v1::MediaType, content: Vec<u8>) -> Option<Inspection> {
-    tokio::task::spawn_blocking(move || inspect(media_type, &content)).await.ok()
+/// What goes beyond the budget.
+const TOO_COMPLEX: Finding = Finding {
+    check: "budget",
+    code: "too_complex",
+    severity: Severity::Soft,
+    path: String::new(),
+    message: "The files are more than what is looked into automatically",
+};
+
+/// What a file is found to be, elsewhere: decoding takes long; and how long it took. None where it could not be
+/// examined, which is a finding of its own.
+async fn examine(media_type: v1::MediaType, content: Vec<u8>) -> (Option<Inspection>, Duration) {
+    let examined = tokio::task::spawn_blocking(move || {
+        let begun = Instant::now();
+        (inspect(media_type, &content), begun.elapsed())
+    });
+    examined.await.map_or((None, Duration::ZERO), |(inspection, took)| (Some(inspection), took))
 }
 
 fn reason(finding: &Finding) -> Reason {
-    Reason { path: Some(finding.path.clone()), ..Reason::new(finding.code, finding.message) }
+    let path = Some(finding.path.clone()).filter(|path| !path.is_empty());
+    Reason { path, ..Reason::new(finding.code, finding.message) }
 }
 
 /// Every check with how it ended, and every finding: what is kept sealed beside the attempt.

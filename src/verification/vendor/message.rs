@@ -21,24 +21,47 @@ pub(super) struct VerifyRequest<'a> {
     pub(super) r#type: &'static str,
     /// The user, as the contract's requests write it; documents have an id in place of their file.
     pub(super) user: &'a RawValue,
-    /// The files.
-    pub(super) files: Vec<File>,
 }
 
-/// A file of the user's.
-#[derive(Serialize)]
-pub(super) struct File {
-    /// The id of its document.
-    pub(super) id: String,
-    pub(super) media_type: &'static str,
-    /// Base64.
-    pub(super) content: String,
+/// Writes a request's body: the request, and `files` as its last field.
+pub(super) struct BodyWriter {
+    body: String,
+    is_first: bool,
+}
+
+impl BodyWriter {
+    /// The room for the files spares copies of what is personal.
+    pub(super) fn new(request: &VerifyRequest<'_>, room: usize) -> Self {
+        // Its parts are texts, an identifier and JSON already, which are all written without an error.
+        let head = serde_json::to_string(request).unwrap_or_default();
+        let mut body = String::with_capacity(head.len() + room + 16);
+        body.push_str(head.strip_suffix('}').unwrap_or(&head));
+        body.push_str(r#","files":["#);
+        Self { body, is_first: true }
+    }
+
+    /// Adds a file: the id of its document, its kind and its content, in base64.
+    pub(super) fn file(&mut self, id: &str, media_type: &str, content: &[u8]) {
+        if !std::mem::replace(&mut self.is_first, false) {
+            self.body.push(',');
+        }
+        let head = serde_json::json!({"id": id, "media_type": media_type}).to_string();
+        self.body.push_str(head.strip_suffix('}').unwrap_or(&head));
+        self.body.push_str(r#","content":""#);
+        base64_simd::STANDARD.encode_append(content, &mut self.body);
+        self.body.push_str(r#""}"#);
+    }
+
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        self.body.push_str("]}");
+        self.body.into_bytes()
+    }
 }
 
 /// How a verification stands, as the provider says it: the answer to a request or a poll, or the payload of a callback.
 #[derive(Debug, Deserialize)]
 pub(super) struct Report {
-    /// Of a callback alone.
+    /// Of a callback; an answer that has it must be about the attempt that was asked about.
     pub(super) attempt_id: Option<Uuid>,
     pub(super) status: ReportedStatus,
     pub(super) reference: Option<String>,
@@ -126,6 +149,28 @@ mod tests {
         assert_eq!(outcome.reasons[0].path.as_deref(), Some("identifying_information.0"));
         assert_eq!((outcome.reasons[1].code.as_str(), &outcome.reasons[1].path), ("provider_finding", &None));
         assert!(!format!("{outcome:?}").contains("Ada"));
+    }
+
+    #[test]
+    fn a_body_is_one_json_object_with_its_files_in_their_order() {
+        let user = RawValue::from_string(r#"{"metadata":{"a":{}}}"#.to_owned()).expect("JSON");
+        let request = VerifyRequest { attempt_id: Uuid::nil(), r#type: "individual", user: &user };
+        let mut body = BodyWriter::new(&request, 0);
+        body.file("1", "image/png", b"one");
+        body.file("2", "application/pdf", b"");
+        let written: serde_json::Value = serde_json::from_slice(&body.finish()).expect("JSON");
+        let expected = serde_json::json!({
+            "attempt_id": Uuid::nil(),
+            "type": "individual",
+            "user": {"metadata": {"a": {}}},
+            "files": [
+                {"id": "1", "media_type": "image/png", "content": "b25l"},
+                {"id": "2", "media_type": "application/pdf", "content": ""},
+            ],
+        });
+        assert_eq!(written, expected);
+        let none: serde_json::Value = serde_json::from_slice(&BodyWriter::new(&request, 0).finish()).expect("JSON");
+        assert_eq!(none["files"], serde_json::json!([]));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod findings;
 mod message;
+mod paths;
 
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use reqwest::{Method, StatusCode, Url};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use self::message::{File, Report, VerifyRequest};
+use self::message::{BodyWriter, Report, VerifyRequest};
 use super::case::Case;
+use super::memory::MIB;
 use super::provider::{Answer, Provider, ProviderError, Verdict};
 use crate::contract::v1;
 use crate::domain::verification::Outcome;
@@ -27,6 +29,10 @@ pub const NAME: &str = "http";
 
 /// Time to reach the provider.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most bytes of files that a request carries unless someone says otherwise: in base64, a third more.
+pub const MAX_FILE_BYTES: u64 = 128 * MIB;
+/// Time to read the files of a case.
+const LOADING: Duration = Duration::from_secs(60);
 /// An answer says a status and some reasons.
 const MAX_ANSWER: usize = 1024 * 1024;
 /// Where the provider does not say when to ask again; a callback usually comes earlier.
@@ -43,6 +49,8 @@ pub struct VendorOptions {
     pub secret: SigningSecret,
     /// How long one answer may take.
     pub timeout: Duration,
+    /// The most bytes of files that a request carries; a case with more goes to a person.
+    pub max_file_bytes: u64,
 }
 
 /// The provider `http`.
@@ -87,8 +95,10 @@ impl Vendor {
         Ok(Self { http, options })
     }
 
-    async fn ask(&self, case: &Case, method: Method, url: Url, body: Vec<u8>) -> Result<Answer, ProviderError> {
+    /// None: the provider is asked by GET, and does not know the case.
+    async fn ask(&self, case: &Case, method: Method, url: Url, body: Vec<u8>) -> Result<Option<Answer>, ProviderError> {
         let id = case.attempt_id.to_string();
+        let asked_again = method == Method::GET;
         let request = self
             .http
             .request(method, url)
@@ -101,14 +111,21 @@ impl Vendor {
         let response = request.send().await.map_err(|error| unreachable_provider(&error))?;
         let status = response.status();
         let answer = read(response).await?;
+        if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) && asked_again {
+            return Ok(None);
+        }
         if !status.is_success() {
             tracing::warn!(%status, attempt = %case.attempt_id, "the provider refuses a request");
             return Err(refusal(status));
         }
         let Some(report) = Report::read(&answer) else {
             tracing::warn!(attempt = %case.attempt_id, "the provider's answer is not understood");
-            return Err(ProviderError::Unavailable);
+            return Err(ProviderError::NotUnderstood);
         };
+        if report.attempt_id.is_some_and(|id| id != case.attempt_id) {
+            tracing::error!(attempt = %case.attempt_id, "the provider's answer is about another attempt");
+            return Err(ProviderError::NotUnderstood);
+        }
         let verdict = match report.outcome() {
             Some(outcome) => Verdict::Decided(outcome),
             None => {
@@ -118,7 +135,17 @@ impl Vendor {
         };
         // The attempt's own id is name enough where the provider gives none; a case with a name is polled.
         let reference = report.reference().unwrap_or(id);
-        Ok(Answer { verdict, reference: Some(reference), raw: Some(answer.to_vec()) })
+        Ok(Some(Answer { verdict, reference: Some(reference), raw: Some(answer.to_vec()) }))
+    }
+
+    /// Asks how a case stands. None: the provider does not know it.
+    async fn poll(&self, case: &Case, reference: &str) -> Result<Option<Answer>, ProviderError> {
+        let mut url = self.options.url.clone();
+        // Only a URL without a host cannot have segments, and the configuration takes none of those.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push(reference);
+        }
+        self.ask(case, Method::GET, url, Vec::new()).await
     }
 }
 
@@ -129,40 +156,49 @@ impl Provider for Vendor {
     }
 
     async fn verify(&self, case: &Case) -> Result<Answer, ProviderError> {
-        match &case.reference {
-            None => self.ask(case, Method::POST, self.options.url.clone(), request(case).await?).await,
-            Some(reference) => {
-                let mut url = self.options.url.clone();
-                // Only a URL without a host cannot have segments, and the configuration takes none of those.
-                if let Ok(mut segments) = url.path_segments_mut() {
-                    segments.pop_if_empty().push(reference);
-                }
-                self.ask(case, Method::GET, url, Vec::new()).await
+        if let Some(reference) = &case.reference {
+            if let Some(answer) = self.poll(case, reference).await? {
+                return Ok(answer);
             }
+            tracing::warn!(attempt = %case.attempt_id, "the provider does not know the case any more and is asked anew");
         }
+        if case.file_bytes() > self.options.max_file_bytes {
+            return Err(ProviderError::TooLarge);
+        }
+        let answer = self.ask(case, Method::POST, self.options.url.clone(), request(case).await?).await?;
+        answer.ok_or(ProviderError::Unavailable)
+    }
+
+    /// A case that the provider has forgotten is asked about twice.
+    fn budget(&self) -> Duration {
+        self.options.timeout * 2 + LOADING
+    }
+
+    /// The body, in base64, and one file besides.
+    fn memory(&self, case: &Case) -> u64 {
+        let all = case.file_bytes();
+        if all > self.options.max_file_bytes { 0 } else { all / 3 * 4 + case.file_sizes().max().unwrap_or_default() }
     }
 }
 
-/// The request's body: the user and the files.
+/// The request's body: the user and the files. Each file is written into it as soon as it is read, and dropped.
 async fn request(case: &Case) -> Result<Vec<u8>, ProviderError> {
     let (kind, user) = match &case.profile {
         Profile::Individual(individual) => (v1::UserType::Individual, to_vec_whole(individual)),
         Profile::Business(business) => (v1::UserType::Business, to_vec_whole(business)),
     };
-    let mut files = Vec::new();
-    for document in profile::documents(&case.profile) {
-        let content = case.content(document).await?;
-        files.push(File {
-            id: document.id.clone(),
-            media_type: document.media_type().json_name(),
-            content: base64_simd::STANDARD.encode_to_string(content),
-        });
-    }
     // What the codec writes is JSON.
     let user = String::from_utf8(user).ok().and_then(|text| RawValue::from_string(text).ok());
     let user = user.ok_or(ProviderError::Refused)?;
-    let request = VerifyRequest { attempt_id: case.attempt_id, r#type: kind.json_name(), user: &user, files };
-    serde_json::to_vec(&request).map_err(|_| ProviderError::Refused)
+    let head = VerifyRequest { attempt_id: case.attempt_id, r#type: kind.json_name(), user: &user };
+    let documents = profile::documents(&case.profile);
+    let content: u64 = case.file_sizes().map(|size| size.div_ceil(3) * 4 + 256).sum();
+    let mut body = BodyWriter::new(&head, usize::try_from(content).unwrap_or_default());
+    for document in documents {
+        let content = case.content(document).await?;
+        body.file(&document.id, document.media_type().json_name(), &content);
+    }
+    Ok(body.finish())
 }
 
 /// The answer's body, up to the limit.
@@ -171,7 +207,7 @@ async fn read(mut response: reqwest::Response) -> Result<Bytes, ProviderError> {
     while let Some(piece) = response.chunk().await.map_err(|error| unreachable_provider(&error))? {
         if answer.len() + piece.len() > MAX_ANSWER {
             tracing::warn!("the provider's answer is too long");
-            return Err(ProviderError::Unavailable);
+            return Err(ProviderError::NotUnderstood);
         }
         answer.extend_from_slice(&piece);
     }
@@ -192,5 +228,22 @@ fn refusal(status: StatusCode) -> ProviderError {
         }
         status if status.is_client_error() => ProviderError::Refused,
         _ => ProviderError::Unavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budget_leaves_room_for_the_longest_timeout() {
+        let options = VendorOptions {
+            url: "https://vendor.example/verify".parse().expect("a URL"),
+            secret: SigningSecret::parse("a secret of twenty-four bytes").expect("a secret"),
+            timeout: Duration::from_secs(120),
+            max_file_bytes: MAX_FILE_BYTES,
+        };
+        let vendor = Vendor::new(options).expect("a client");
+        assert!(vendor.budget() >= Duration::from_secs(240));
     }
 }
