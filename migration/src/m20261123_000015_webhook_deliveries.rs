@@ -34,7 +34,7 @@ impl MigrationTrait for Migration {
         let once = index("webhook_deliveries", ["event_id", "endpoint_id"]).unique().take();
         manager.create_index(once).await?;
         // The claim reads one endpoint's due deliveries at a time, so that its cost does not grow with the backlog.
-        manager.create_index(index("webhook_deliveries", ["endpoint_id", "state", "next_at"])).await?;
+        manager.create_index(index("webhook_deliveries", ["endpoint_id", "state", "next_at", "sequence"])).await?;
         // Whether an earlier event of the user is still on its way to the endpoint.
         manager.create_index(index("webhook_deliveries", ["user_id", "endpoint_id", "sequence"])).await?;
         manager.create_index(index("webhook_deliveries", ["client_id", "created_at"])).await?;

@@ -44,7 +44,7 @@ pub struct IpRange {
 impl IpRange {
     /// This machine.
     pub const LOOPBACK: [Self; 2] = [
-        Self { network: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), prefix: 8 },
+        Self { network: IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 0)), prefix: 8 },
         Self { network: IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), prefix: 128 },
     ];
 

@@ -44,6 +44,7 @@ async fn a_verified_user_is_told_with_ids_and_statuses_alone() {
     assert_eq!(data["previous_status"], "VERIFYING");
     assert_eq!(data["external_id"], "cust-7");
     assert_eq!(data["created_at"], BEGINNING);
+    assert!(accepted.body.starts_with(br#"{"event":"user.verification.accepted","data":{"event_id":"#));
     let keys: Vec<_> = data.as_object().expect("an object").keys().map(String::as_str).collect();
     let mut known = [
         "created_at",
