@@ -1,6 +1,6 @@
 //! The provider that asks nobody: offline checks of a stored user and its files.
 //!
-//! What it can show is consistency, never identity. It reads the bytes of files with [`inspect`] and leaves the rest to
+//! What it can show is consistency, never identity. It reads the bytes of files with [`inspect()`] and leaves the rest to
 //! [`crate::domain::checks`].
 
 mod dossier;
@@ -57,7 +57,7 @@ impl RulesReport {
     }
 }
 
-/// Checks a stored user. `files` has what [`inspect`] found, by the identifier of the document: a file of the profile
+/// Checks a stored user. `files` has what [`inspect()`] found, by the identifier of the document: a file of the profile
 /// that is not among them counts as one that nobody could examine. `today` is the day of the attempt in UTC.
 #[must_use]
 pub fn check(profile: &Profile, files: &[(Uuid, Inspection)], today: NaiveDate) -> RulesReport {
