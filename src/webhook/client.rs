@@ -128,6 +128,12 @@ impl Client {
         Ok(Self { guard, https, http, timeout })
     }
 
+    /// How long one request can take at most: its answer, and then the body of it.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        self.timeout * 2
+    }
+
     /// Posts `body`; what goes wrong is a part of the reply.
     pub async fn post(&self, url: &str, headers: HeaderMap, body: Vec<u8>) -> Reply {
         let begun = Instant::now();

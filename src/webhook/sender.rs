@@ -29,8 +29,9 @@ const AT_ONCE: usize = 256;
 const PER_ENDPOINT: usize = 16;
 /// Events that one transaction relays at most.
 const RELAYED: u64 = 128;
-/// How long a delivery is ours: above the longest that an attempt can take by the configuration.
-const LEASE: TimeDelta = TimeDelta::seconds(180);
+/// What is added to the longest that an attempt can take, for how long a delivery is ours: time to settle it. After a
+/// crash those under way wait for so long.
+const LEASE_MARGIN: Duration = Duration::from_secs(15);
 /// How often an idle sender looks for work that other processes have made, or that has become due.
 const POLL: Duration = Duration::from_millis(250);
 /// An endpoint that fails so often in a row is left alone for a while, and then tried with one delivery at a time, so
@@ -169,10 +170,16 @@ impl Sender {
             return Ok(0);
         }
         let Parts { store, ambient, .. } = &self.parts;
-        let claimed = store.claim_deliveries(ambient.as_ref(), &under_way.by_endpoint(), room, LEASE).await?;
+        let claimed = store.claim_deliveries(ambient.as_ref(), &under_way.by_endpoint(), room, self.lease()).await?;
         let count = claimed.len();
         claimed.into_iter().for_each(|claimed| under_way.start(self, claimed));
         Ok(count)
+    }
+
+    /// How long a delivery is ours.
+    fn lease(&self) -> TimeDelta {
+        // The timeout is bounded by the configuration, far below what does not fit.
+        TimeDelta::from_std(self.parts.client.longest() + LEASE_MARGIN).unwrap_or(TimeDelta::MAX)
     }
 
     async fn settle_or_log(&self, settlements: Vec<DeliverySettlement>) {

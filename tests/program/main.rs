@@ -13,5 +13,9 @@ mod log;
 mod migrate;
 mod panic;
 mod program;
+#[path = "../webhooks/receiver.rs"]
+#[allow(dead_code, reason = "the receiver can do more than this binary asks of it")]
+mod receiver;
+mod webhook_crash;
 mod webhooks;
 mod worker;
