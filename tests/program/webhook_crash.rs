@@ -1,8 +1,10 @@
-//! `kill -9` while webhooks are sent: every event arrives, each time with the same bytes.
+//! `kill -9` while webhooks are sent, to endpoints good and bad: every event arrives at every healthy one, each time with
+//! the same bytes, in order where order was promised.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -10,10 +12,12 @@ use crate::harness::database::TestDatabase;
 use crate::harness::requests::minimal;
 use crate::harness::service::{Answer, http_client};
 use crate::program::{Program, Setup, wait_until_async};
-use crate::receiver::Receiver;
+use crate::receiver::{Act, Arrived, Receiver};
 
-/// Events, one of each user.
-const EVENTS: u128 = 1_000;
+/// Users, each with a create and three changes: a thousand events.
+const USERS: u128 = 250;
+const CHANGES: usize = 3;
+const EVENTS: usize = 1_000;
 /// Callers at the same time.
 const CALLERS: u128 = 4;
 /// How often the service is killed.
@@ -38,14 +42,21 @@ impl Caller {
         request.header("x-api-key", &self.api_key)
     }
 
-    /// Creates a user; repeats the request until it is answered.
+    /// Creates a user and changes it; repeats each request until it is answered. A change that was made already makes no
+    /// second event.
     async fn create(&self, key: u128) {
-        let attempt = || async {
+        let key = Uuid::from_u128(key + 1).to_string();
+        let create = || async {
             let request = self.request(reqwest::Method::POST, "/v1/users").json(&minimal());
-            let answer = request.header("idempotency-key", Uuid::from_u128(key + 1).to_string()).send().await.ok()?;
-            answer.status().is_success().then_some(())
+            answered(request.header("idempotency-key", &key)).await
         };
-        wait_until_async(attempt, "an answer").await;
+        let user = wait_until_async(create, "an answer").await;
+        let path = format!("/v1/users/{}", user["id"].as_str().expect("an id"));
+        for number in 0..CHANGES {
+            let change = json!({"occupation": format!("Engineer {number}")});
+            let update = || answered(self.request(reqwest::Method::PUT, &path).json(&change));
+            wait_until_async(update, "an answer").await;
+        }
     }
 
     async fn json(&self, path: &str) -> Value {
@@ -53,14 +64,25 @@ impl Caller {
     }
 }
 
+/// The JSON of a success; None where there was no answer, or not the whole of one.
+async fn answered(request: reqwest::RequestBuilder) -> Option<Value> {
+    let answer = request.send().await.ok()?;
+    if !answer.status().is_success() {
+        return None;
+    }
+    answer.json().await.ok()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn under_random_kills_every_event_arrives_and_always_with_the_same_bytes() {
+async fn under_random_kills_and_beside_bad_endpoints_every_event_arrives_at_the_healthy_ones() {
     let mut setup = Setup::on(TestDatabase::migrated().await);
     setup.set("KIRA_WEBHOOK_ALLOW", "127.0.0.0/8");
     // What a killed process had under way comes back soon.
     setup.set("KIRA_WEBHOOK_TIMEOUT", "1s");
     let client = setup.client();
-    let receiver = Receiver::new().await;
+    let (receiver, ordered) = (Receiver::new().await, Receiver::new().await);
+    let bad = [Act::status(500), Act::StallHeaders, Act::Megabytes, Act::CloseEarly];
+    let bad = join_all(bad.map(Receiver::always)).await;
     let mut program = setup.serve();
     let caller = Arc::new(Caller {
         door: RwLock::new(program.rest()),
@@ -68,15 +90,19 @@ async fn under_random_kills_every_event_arrives_and_always_with_the_same_bytes()
         api_key: client["api_key"].as_str().expect("an API key").to_owned(),
         http: http_client(),
     });
-    let endpoint = json!({"url": receiver.url(), "secret": "a secret of the client's own making"});
-    let made = caller.request(reqwest::Method::POST, "/v1/webhooks/endpoints").json(&endpoint).send().await;
-    assert_eq!(made.expect("an answer").status(), 201);
+    for endpoint in [&receiver, &ordered].into_iter().chain(&bad) {
+        let is_ordered = endpoint.url() == ordered.url();
+        let secret = "a secret of the client's own making";
+        let body = json!({"url": endpoint.url(), "secret": secret, "ordered": is_ordered});
+        let made = caller.request(reqwest::Method::POST, "/v1/webhooks/endpoints").json(&body).send().await;
+        assert_eq!(made.expect("an answer").status(), 201);
+    }
 
     let calling: Vec<_> = (0..CALLERS)
         .map(|number| {
             let caller = Arc::clone(&caller);
             tokio::spawn(async move {
-                for key in (number..EVENTS).step_by(usize::try_from(CALLERS).expect("few")) {
+                for key in (number..USERS).step_by(usize::try_from(CALLERS).expect("few")) {
                     caller.create(key).await;
                 }
             })
@@ -100,15 +126,25 @@ async fn under_random_kills_every_event_arrives_and_always_with_the_same_bytes()
     let events = events["data"].as_array().expect("a list").iter();
     let expected: BTreeSet<String> =
         events.map(|event| event["data"]["event_id"].as_str().expect("an id").to_owned()).collect();
-    assert_eq!(expected.len() as u128, EVENTS);
-    let ids = || receiver.arrived().iter().map(crate::receiver::Arrived::event_id).collect::<BTreeSet<_>>();
-    let all = || async { (ids().len() >= expected.len()).then_some(()) };
-    wait_until_async(all, "every event").await;
-    assert_eq!(ids(), expected, "exactly the events that there are");
+    assert_eq!(expected.len(), EVENTS);
+    for healthy in [&receiver, &ordered] {
+        let ids = || healthy.arrived().iter().map(Arrived::event_id).collect::<BTreeSet<_>>();
+        let all = || async { (ids().len() >= expected.len()).then_some(()) };
+        wait_until_async(all, "every event").await;
+        assert_eq!(ids(), expected, "exactly the events that there are");
+    }
     let mut bodies: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for arrived in receiver.arrived() {
         let body = bodies.entry(arrived.event_id()).or_insert_with(|| arrived.body.clone());
         assert_eq!(*body, arrived.body, "what is sent again is the same");
+    }
+    let mut sequences: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+    for arrived in ordered.arrived() {
+        let data = arrived.json()["data"].clone();
+        let seen = sequences.entry(data["user_id"].as_str().expect("an id").to_owned()).or_default();
+        let sequence = data["sequence"].as_i64().expect("a number");
+        assert!(seen.contains(&sequence) || seen.last().is_none_or(|last| *last < sequence), "in order, or once more");
+        seen.insert(sequence);
     }
     program.terminate();
     assert!(program.ended().success());
