@@ -1,16 +1,19 @@
 //! Webhooks: deliveries a second over a backlog, and the time from a commit to the arrival at a healthy endpoint, on a
-//! SQLite file and, with `KIRA_TEST_DATABASE_URL`, on PostgreSQL. Beside it the same requests sent by a bare client.
+//! SQLite file and, with `KIRA_TEST_DATABASE_URL`, on PostgreSQL, where a claim from a long backlog is measured too. Beside it
+//! the same requests sent by a bare client.
 //!
 //! `cargo bench --bench webhooks`.
 
 #![expect(clippy::print_stdout, reason = "the figures are the purpose")]
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use futures_util::StreamExt as _;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -21,12 +24,12 @@ use kira_users::config::IpRange;
 use kira_users::contract::v1;
 use kira_users::profile::{self, Profile};
 use kira_users::service::webhooks::WebhookDesk;
-use kira_users::store::{ClientRecord, CredentialRecord, NewClaim, NewEvent, NewUser, Store, StoreOptions};
+use kira_users::store::{ClaimRoom, ClientRecord, CredentialRecord, NewClaim, NewEvent, NewUser, Store, StoreOptions};
 use kira_users::vault::{KeyRing, Owner, Place, SEAL_OVERHEAD, Vault};
 use kira_users::webhook::guard::Guard;
 use kira_users::webhook::schedule::Schedule;
 use kira_users::webhook::{Client, Parts, Sender, SystemLookup};
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -63,6 +66,13 @@ async fn postgres(maintenance: &Url, receiver: &Receiver, bare: f64) {
     let mut url = maintenance.clone();
     url.set_path("kira_bench_webhooks");
     report("PostgreSQL:", measure(url.as_str(), receiver).await, bare);
+    let connection = Database::connect(url.as_str()).await.expect("the server answers");
+    let (few, many) = (claim(&url, &connection, 1_000).await, claim(&url, &connection, 1_000_000).await);
+    println!(
+        "a claim of {AT_ONCE} of 1,000 deliveries {few:.1?}, of 1,000,000 {many:.1?}; ratio {:.2} (wanted: 2 at most)",
+        many.as_secs_f64() / few.as_secs_f64()
+    );
+    connection.close().await.expect("the connection closes");
     server.execute_unprepared(drop).await.expect("the database is dropped");
 }
 
@@ -117,6 +127,33 @@ async fn measure(url: &str, receiver: &Receiver) -> (f64, Duration) {
     running.await.expect("no panic");
     store.close().await;
     (rate, times[SINGLE / 2])
+}
+
+/// The median time of a claim from a backlog of so many deliveries, which are all due.
+async fn claim(url: &Url, connection: &DatabaseConnection, backlog: usize) -> Duration {
+    let fill = format!(
+        "TRUNCATE webhook_deliveries CASCADE;
+         INSERT INTO webhook_deliveries (id, event_id, endpoint_id, client_id, user_id, kind, sequence, sealed_body, state,
+             attempts, schedule_step, next_at, created_at)
+         SELECT gen_random_uuid(), gen_random_uuid(), endpoint.id, endpoint.client_id, NULL, 'user.created', number, ''::bytea,
+             'pending', 0, 0, now(), now()
+         FROM webhook_endpoints AS endpoint, generate_series(1, {backlog}) AS number;
+         ANALYZE webhook_deliveries"
+    );
+    connection.execute_unprepared(&fill).await.expect("a backlog");
+    let store = Store::connect(url.as_str(), StoreOptions::default()).await.expect("a database");
+    let ambient = System::default();
+    let room = ClaimRoom { total: AT_ONCE, per_endpoint: AT_ONCE, probe_after: 5 };
+    let mut times = Vec::new();
+    for _ in 0..50 {
+        let start = Instant::now();
+        let claimed = store.claim_deliveries(&ambient, &HashMap::new(), room, TimeDelta::minutes(1)).await;
+        times.push(start.elapsed());
+        assert_eq!(claimed.expect("an answer").len(), AT_ONCE);
+    }
+    store.close().await;
+    times.sort_unstable();
+    times[times.len() / 2]
 }
 
 /// The same number of requests of the same size, by a client that does nothing else.

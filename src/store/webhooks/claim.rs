@@ -134,12 +134,16 @@ impl Store {
     ) -> Result<Vec<webhook_endpoint::Model>, StoreError> {
         use webhook_delivery::Column::{EndpointId, NextAt, State};
         use webhook_endpoint::Column::{DeletedAt, DisabledAt, Id, PausedUntil};
+        // The first due delivery of each endpoint, by the index: as an EXISTS, PostgreSQL turns it into a join that reads a
+        // long backlog whole.
         let work = Query::select()
-            .expr(Expr::value(1))
+            .column((webhook_delivery::Entity, webhook_delivery::Column::Id))
             .from(webhook_delivery::Entity)
             .and_where(Expr::col((webhook_delivery::Entity, EndpointId)).equals((webhook_endpoint::Entity, Id)))
             .and_where(State.eq(PENDING))
             .and_where(NextAt.lte(now))
+            .order_by((webhook_delivery::Entity, NextAt), Order::Asc)
+            .limit(1)
             .take();
         let open = Condition::any().add(PausedUntil.is_null()).add(PausedUntil.lte(now));
         let endpoints = webhook_endpoint::Entity::find()
@@ -147,7 +151,7 @@ impl Store {
             .filter(DisabledAt.is_null())
             .filter(open)
             .filter(Id.is_not_in(full))
-            .filter(Expr::exists(work))
+            .filter(Expr::from(work).is_not_null())
             .order_by(Expr::from(Func::random()), Order::Asc)
             .limit(ENDPOINTS);
         Ok(endpoints.all(self.read()).await?)
