@@ -15,9 +15,7 @@ use std::time::Instant;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use kira_users::ambient::{Ambient, System};
-use kira_users::store::{
-    ClientRecord, Creation, CredentialRecord, NewClaim, NewEvent, NewUser, NewVerification, Store, StoreOptions,
-};
+use kira_users::store::{Creation, NewClaim, NewEvent, NewUser, NewVerification, Store, StoreOptions};
 use sea_orm::{ConnectionTrait, Database};
 use serde_json::json;
 use url::Url;
@@ -79,22 +77,7 @@ async fn open(url: &str) -> Store {
     let store = Store::connect(url, options).await.expect("a database");
     store.migrate().await.expect("a schema");
     let system = System::default();
-    let client = ClientRecord {
-        id: system.new_id(),
-        name: "bench".to_owned(),
-        role: "client".to_owned(),
-        created_at: system.now(),
-        disabled_at: None,
-    };
-    let credential = CredentialRecord {
-        id: system.new_id(),
-        client_id: client.id,
-        password_hash: String::new(),
-        api_key_digest: [0; 32],
-        created_at: system.now(),
-        expires_at: None,
-    };
-    store.insert_client(&client, &credential).await.expect("a client");
+    beside::client(&store, &system).await;
     store
 }
 

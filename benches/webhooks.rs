@@ -6,6 +6,8 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are the purpose")]
 
+mod beside;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -24,7 +26,7 @@ use kira_users::config::IpRange;
 use kira_users::contract::v1;
 use kira_users::profile::{self, Profile};
 use kira_users::service::webhooks::WebhookDesk;
-use kira_users::store::{ClaimRoom, ClientRecord, CredentialRecord, NewClaim, NewEvent, NewUser, Store, StoreOptions};
+use kira_users::store::{ClaimRoom, NewClaim, NewEvent, NewUser, Store, StoreOptions};
 use kira_users::vault::{KeyRing, Owner, Place, SEAL_OVERHEAD, Vault};
 use kira_users::webhook::guard::Guard;
 use kira_users::webhook::schedule::Schedule;
@@ -91,7 +93,7 @@ async fn measure(url: &str, receiver: &Receiver) -> (f64, Duration) {
     store.migrate().await.expect("a schema");
     let ambient: SharedAmbient = Arc::new(System::default());
     let vault = Vault::new(KeyRing::parse(KEYS).expect("a key ring"), Arc::clone(&ambient));
-    let client_id = client(&store, ambient.as_ref()).await;
+    let client_id = beside::client(&store, ambient.as_ref()).await;
     let guard = Guard::new(&IpRange::LOOPBACK);
     let desk =
         WebhookDesk { store: store.clone(), vault: vault.clone(), ambient: Arc::clone(&ambient), guard: guard.clone() };
@@ -217,26 +219,6 @@ impl Receiver {
             self.arrived.1.notified().await;
         }
     }
-}
-
-async fn client(store: &Store, ambient: &dyn Ambient) -> Uuid {
-    let client = ClientRecord {
-        id: ambient.new_id(),
-        name: "bench".to_owned(),
-        role: "client".to_owned(),
-        created_at: ambient.now(),
-        disabled_at: None,
-    };
-    let credential = CredentialRecord {
-        id: ambient.new_id(),
-        client_id: client.id,
-        password_hash: String::new(),
-        api_key_digest: [0; 32],
-        created_at: ambient.now(),
-        expires_at: None,
-    };
-    store.insert_client(&client, &credential).await.expect("a client");
-    client.id
 }
 
 fn user(vault: &Vault, ambient: &dyn Ambient, client_id: Uuid) -> NewUser {

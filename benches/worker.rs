@@ -15,9 +15,7 @@ use chrono::TimeDelta;
 use kira_users::ambient::{Ambient, SharedAmbient, System};
 use kira_users::contract::v1;
 use kira_users::profile::{self, Profile};
-use kira_users::store::{
-    ClientRecord, Creation, CredentialRecord, NewClaim, NewEvent, NewUser, NewVerification, Store, StoreOptions,
-};
+use kira_users::store::{Creation, NewClaim, NewEvent, NewUser, NewVerification, Store, StoreOptions};
 use kira_users::vault::documents::DocumentStore;
 use kira_users::vault::{KeyRing, Owner, Place, SEAL_OVERHEAD, Vault};
 use kira_users::verification::{Parts, Sandbox, Worker};
@@ -87,7 +85,7 @@ async fn measure(url: &str, folder: &Path) -> (f64, Uuid) {
     store.migrate().await.expect("a schema");
     let ambient: SharedAmbient = Arc::new(System::default());
     let vault = Vault::new(KeyRing::parse(KEYS).expect("a key ring"), Arc::clone(&ambient));
-    let client = client(&store, ambient.as_ref()).await;
+    let client = beside::client(&store, ambient.as_ref()).await;
     for _ in 0..COUNT / 50 {
         let creates = (0..50).map(|_| store.create_user(user(&vault, ambient.as_ref(), client)));
         for outcome in futures_util::future::join_all(creates).await {
@@ -103,26 +101,6 @@ async fn measure(url: &str, folder: &Path) -> (f64, Uuid) {
     let rate = COUNT as f64 / start.elapsed().as_secs_f64();
     store.close().await;
     (rate, client)
-}
-
-async fn client(store: &Store, ambient: &dyn Ambient) -> Uuid {
-    let client = ClientRecord {
-        id: ambient.new_id(),
-        name: "bench".to_owned(),
-        role: "client".to_owned(),
-        created_at: ambient.now(),
-        disabled_at: None,
-    };
-    let credential = CredentialRecord {
-        id: ambient.new_id(),
-        client_id: client.id,
-        password_hash: String::new(),
-        api_key_digest: [0; 32],
-        created_at: ambient.now(),
-        expires_at: None,
-    };
-    store.insert_client(&client, &credential).await.expect("a client");
-    client.id
 }
 
 fn user(vault: &Vault, ambient: &dyn Ambient, client_id: Uuid) -> NewUser {

@@ -1,4 +1,5 @@
-//! What the measurements are compared with: the same rows, written statement by statement by somebody else.
+//! What the measurements are compared with: the same rows, written statement by statement by somebody else; and the
+//! client that owns the rows of both.
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
@@ -8,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use kira_users::ambient::{Ambient, System};
+use kira_users::store::{ClientRecord, CredentialRecord, Store};
 use rusqlite::{Connection, params};
 use url::Url;
 use uuid::Uuid;
@@ -128,3 +130,24 @@ const USER: &str = "INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const JOB: &str = "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)";
 const EVENT: &str = "INSERT INTO events VALUES (?, ?, ?, ?, ?)";
 const CLAIM: &str = "INSERT INTO claims VALUES (?, ?, ?, ?)";
+
+/// A client that owns users; nobody can sign in as it.
+pub(crate) async fn client(store: &Store, ambient: &dyn Ambient) -> Uuid {
+    let client = ClientRecord {
+        id: ambient.new_id(),
+        name: "bench".to_owned(),
+        role: "client".to_owned(),
+        created_at: ambient.now(),
+        disabled_at: None,
+    };
+    let credential = CredentialRecord {
+        id: ambient.new_id(),
+        client_id: client.id,
+        password_hash: String::new(),
+        api_key_digest: [0; 32],
+        created_at: ambient.now(),
+        expires_at: None,
+    };
+    store.insert_client(&client, &credential).await.expect("a client");
+    client.id
+}

@@ -6,6 +6,7 @@ mod etag;
 pub mod events;
 mod failure;
 pub mod orphans;
+mod request;
 pub mod response;
 pub mod reviews;
 pub mod tokens;

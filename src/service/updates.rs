@@ -6,11 +6,11 @@ use kira_gateway::problem::{Path, Problems};
 use kira_gateway::{Late, Unrecognized, off_thread, other_kind};
 use serde_json::json;
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
 use super::failure::{corrupt, of_store};
+use super::request::{caller, checked_id};
 use super::response::{Record, parts_of_individual, to_user};
-use super::users::{MAX_DOCUMENTS, Users, caller, kind, open_profile, record, user_not_found};
+use super::users::{MAX_DOCUMENTS, Users, kind, open_profile, record, user_not_found};
 use super::{discarded, etag};
 use crate::contract::v1;
 use crate::contract::v1::update_user_request::User as Change;
@@ -50,8 +50,7 @@ impl Users {
         let client_id = caller(&request)?.client_id;
         let late = Late::of(&mut request);
         let v1::UpdateUserRequest { user, user_id, if_match } = request.into_inner();
-        let id = user_id.and_then(|id| Uuid::try_parse(&id).ok());
-        let id = id.ok_or_else(|| corrupt("a request that was not checked"))?;
+        let id = checked_id(user_id)?;
         let mut row = self.store.find_user(client_id, id).await.map_err(of_store)?.ok_or_else(|| user_not_found(id))?;
         let (change, problems, unrecognized) = read(late, user, &row).await?;
         let prepared = Prepared::new(change, self.ambient.as_ref());

@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 use super::etag;
 use super::failure::{corrupt, of_documents, of_store, of_vault};
+use super::request::{caller, checked_id};
 use super::response::{Numbers, Record, to_user};
 use crate::ambient::{Ambient, SharedAmbient};
-use crate::auth::Caller;
 use crate::contract::v1;
 use crate::contract::v1::users_service_server::UsersService;
 use crate::domain::eligibility::Catalogue;
@@ -73,9 +73,8 @@ impl UsersService for Users {
     ) -> Result<Response<v1::CreateUserResponse>, Status> {
         let client_id = caller(&request)?.client_id;
         let v1::CreateUserRequest { idempotency_key, user } = request.into_inner();
-        let (Some(key), Some(user)) = (idempotency_key.and_then(|key| Uuid::try_parse(&key).ok()), user) else {
-            return Err(corrupt("a request that was not checked"));
-        };
+        let key = checked_id(idempotency_key)?;
+        let user = user.ok_or_else(|| corrupt("a request that was not checked"))?;
         let scope = ClaimScope { client_id, operation: CREATE_USER, key };
         let size = weigh(&user)?;
         let draft = off_thread(size, move || Draft::new(user)).await?;
@@ -96,8 +95,7 @@ impl UsersService for Users {
 
     async fn get_user(&self, request: Request<v1::GetUserRequest>) -> Result<Response<v1::GetUserResponse>, Status> {
         let client_id = caller(&request)?.client_id;
-        let id = request.into_inner().user_id.and_then(|id| Uuid::try_parse(&id).ok());
-        let id = id.ok_or_else(|| corrupt("a request that was not checked"))?;
+        let id = checked_id(request.into_inner().user_id)?;
         let (user, version) = self.find(client_id, id).await?.ok_or_else(|| user_not_found(id))?;
         Ok(etag::tagged(v1::GetUserResponse { user: Some(user) }, version))
     }
@@ -285,11 +283,6 @@ pub(super) fn new_verification(ambient: &dyn Ambient, trigger: Trigger, deadline
 /// The client has no such user.
 pub(super) fn user_not_found(id: Uuid) -> Status {
     error::status(ErrorReason::NotFound, format!("User with ID {id} not found"))
-}
-
-/// The client that makes the call.
-pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
-    request.extensions().get::<Caller>().copied().ok_or_else(|| corrupt("a request that was not authenticated"))
 }
 
 /// How much a request brings.

@@ -12,8 +12,9 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::failure::{corrupt, of_store};
+use super::request::{caller, checked_id};
 use super::response::{status_reason, whole_seconds};
-use super::users::{caller, new_verification, open_profile, user_not_found};
+use super::users::{new_verification, open_profile, user_not_found};
 use crate::ambient::SharedAmbient;
 use crate::contract::v1;
 use crate::contract::v1::verifications_service_server::VerificationsService;
@@ -54,7 +55,7 @@ impl VerificationsService for Verifications {
         request: Request<v1::ListVerificationsRequest>,
     ) -> Result<Response<v1::ListVerificationsResponse>, Status> {
         let client_id = caller(&request)?.client_id;
-        let user_id = id(request.into_inner().user_id)?;
+        let user_id = checked_id(request.into_inner().user_id)?;
         let attempts = self.store.list_attempts(client_id, user_id, LISTED).await.map_err(of_store)?;
         let attempts = attempts.ok_or_else(|| user_not_found(user_id))?;
         let data = attempts.into_iter().map(verification).collect::<Result<_, _>>()?;
@@ -72,7 +73,7 @@ impl VerificationsService for Verifications {
             problems.push(Path::key(0, "type"), "custom", "The verification provider has no hosted links; use 'api'");
             return Err(error::invalid_request(problems));
         }
-        let (key, user_id) = (id(request.idempotency_key)?, id(request.user_id)?);
+        let (key, user_id) = (checked_id(request.idempotency_key)?, checked_id(request.user_id)?);
         let scope = ClaimScope { client_id, operation: CREATE_VERIFICATION, key };
         let fingerprint = self.fingerprints.digest(&[b"api".as_slice(), user_id.as_bytes()].concat());
         if let Some(claim) = self.store.find_claim(&scope).await.map_err(of_store)? {
@@ -137,10 +138,6 @@ impl Verifications {
         response.metadata_mut().insert("idempotent-replayed", MetadataValue::from_static("true"));
         Ok(response)
     }
-}
-
-fn id(text: Option<String>) -> Result<Uuid, Status> {
-    text.and_then(|text| Uuid::try_parse(&text).ok()).ok_or_else(|| corrupt("a request that was not checked"))
 }
 
 fn not_allowed(status: UserStatus) -> Status {

@@ -276,11 +276,15 @@ async fn a_dead_endpoint_delays_no_other() {
     }
     let stop = tokio_util::sync::CancellationToken::new();
     let running = tokio::spawn(world.service.running.sender.clone().run(stop.clone()));
-    let begun = std::time::Instant::now();
-    while ids(&healthy.arrived()).len() < 40 {
-        assert!(begun.elapsed().as_secs() < 15, "the dead endpoint holds the healthy one up");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    // Before the dead endpoint is given up for the first time.
+    let delivered = async {
+        healthy.wait_for(40).await;
+        // What has arrived is settled a moment later.
+        while world.deliveries("&status=delivered").await.len() < 40 {}
+    };
+    let all = tokio::time::timeout(std::time::Duration::from_secs(15), delivered).await;
+    all.expect("the dead endpoint does not hold the healthy one up");
+    assert_eq!(ids(&healthy.arrived()).len(), 40);
     stop.cancel();
     running.await.expect("the sender ends");
     assert!(dead.count() <= 16, "{} connections to one endpoint", dead.count());

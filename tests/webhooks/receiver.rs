@@ -55,6 +55,8 @@ struct Shared {
     arrived: Mutex<Vec<Arrived>>,
     acts: Mutex<VecDeque<Act>>,
     otherwise: Mutex<Option<Act>>,
+    /// Told at each arrival.
+    arrival: tokio::sync::Notify,
 }
 
 /// Listens on this machine until it is dropped.
@@ -110,6 +112,13 @@ impl Receiver {
         self.shared.arrived.lock().expect("no panic").clone()
     }
 
+    /// Waits until so many requests have arrived. For one waiter.
+    pub(crate) async fn wait_for(&self, count: usize) {
+        while self.count() < count {
+            self.shared.arrival.notified().await;
+        }
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.shared.arrived.lock().expect("no panic").len()
     }
@@ -119,6 +128,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let mut buffer = Vec::new();
     while let Some(arrived) = read(&mut stream, &mut buffer).await {
         shared.arrived.lock().expect("no panic").push(arrived);
+        shared.arrival.notify_one();
         let next = shared.acts.lock().expect("no panic").pop_front();
         let act = next.or_else(|| shared.otherwise.lock().expect("no panic").clone());
         let head = |status: u16, headers: &str, length: usize| {

@@ -16,8 +16,8 @@ pub use self::feed::Feed;
 pub use self::places::Places;
 pub use self::watcher::EventStream;
 use self::watcher::Watcher;
-use super::failure::{corrupt, of_store};
-use super::users::caller;
+use super::failure::of_store;
+use super::request::{caller, checked_id};
 use crate::contract::v1;
 use crate::contract::v1::events_service_server::EventsService;
 use crate::store::{EventFilter, Store};
@@ -49,7 +49,7 @@ impl EventsService for Events {
         let limit = u64::from(request.limit.unwrap_or(DEFAULT_LIMIT));
         // So that a caller finds the events of whatever it was answered before.
         self.store.position_events().await.map_err(of_store)?;
-        let cursor = request.after.as_deref().map(checked_id).transpose()?.unwrap_or_default();
+        let cursor = request.after.map(|cursor| checked_id(Some(cursor))).transpose()?.unwrap_or_default();
         let after = self.position(client_id, cursor, "after").await?;
         let mut records = self.store.list_events(client_id, &filter, after, limit + 1).await.map_err(of_store)?;
         let has_more = records.len() as u64 > limit;
@@ -75,8 +75,8 @@ impl EventsService for Events {
         let head = self.feed.subscribe();
         self.store.position_events().await.map_err(of_store)?;
         let position = match (last_event_id, after) {
-            (Some(cursor), _) => self.position(client_id, checked_id(&cursor)?, "last-event-id").await?,
-            (None, Some(cursor)) => self.position(client_id, checked_id(&cursor)?, "after").await?,
+            (Some(cursor), _) => self.position(client_id, checked_id(Some(cursor))?, "last-event-id").await?,
+            (None, Some(cursor)) => self.position(client_id, checked_id(Some(cursor))?, "after").await?,
             (None, None) => self.store.last_position().await.map_err(of_store)?,
         };
         Ok(Response::new(Watcher::new(self.store.clone(), client_id, filter, position, head, place).into_stream()))
@@ -103,11 +103,7 @@ impl Events {
 
 /// Which events a request asks for.
 fn filter(user_id: Option<&str>, types: &[i32]) -> Result<EventFilter, Status> {
-    let user_id = user_id.map(checked_id).transpose()?;
+    let user_id = user_id.map(|id| checked_id(Some(id))).transpose()?;
     let kinds = types.iter().filter_map(|number| v1::EventType::try_from(*number).ok()).map(|kind| kind.json_name());
     Ok(EventFilter { user_id, kinds: kinds.collect() })
-}
-
-fn checked_id(text: &str) -> Result<Uuid, Status> {
-    Uuid::try_parse(text).map_err(|_| corrupt("a request that was not checked"))
 }

@@ -6,12 +6,11 @@ mod show;
 use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
 pub use self::desk::{Act, ReviewDesk, Reviewer};
 use super::etag;
-use super::failure::{corrupt, of_store};
-use crate::auth::Caller;
+use super::failure::of_store;
+use super::request::{caller, checked_id};
 use crate::contract::v1;
 use crate::contract::v1::reviews_service_server::ReviewsService;
 use crate::domain::review::Action;
@@ -98,14 +97,9 @@ impl ReviewsService for Reviews {
 impl Reviews {
     /// The reviewer that makes the call, with the name that it has now.
     async fn reviewer<T>(&self, request: &Request<T>) -> Result<Reviewer, Status> {
-        let caller = request.extensions().get::<Caller>().copied();
-        let id = caller.ok_or_else(|| corrupt("a request that was not authenticated"))?.client_id;
+        let id = caller(request)?.client_id;
         let client = self.desk.users.store.find_client(id).await.map_err(of_store)?;
         let client = client.ok_or_else(|| error::because(ErrorReason::Forbidden))?;
         Ok(Reviewer { id: Some(id), name: client.name })
     }
-}
-
-fn checked_id(id: Option<String>) -> Result<Uuid, Status> {
-    id.and_then(|id| Uuid::try_parse(&id).ok()).ok_or_else(|| corrupt("a request that was not checked"))
 }

@@ -6,11 +6,9 @@ mod show;
 use chrono::{DateTime, Utc};
 use kira_gateway::error::{self, ErrorReason};
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
 pub use self::desk::WebhookDesk;
-use super::failure::corrupt;
-use super::users::caller;
+use super::request::{caller, checked_id};
 use crate::contract::v1;
 use crate::contract::v1::webhooks_service_server::WebhooksService;
 use crate::store::{DEAD, DELIVERED, DeliveryPage, EndpointChange, PENDING, Replay};
@@ -203,8 +201,4 @@ fn kinds(filter: v1::WebhookEventFilter) -> Vec<String> {
 
 fn moment(timestamp: prost_types::Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(timestamp.seconds, u32::try_from(timestamp.nanos).ok()?)
-}
-
-fn checked_id(id: Option<String>) -> Result<Uuid, Status> {
-    id.and_then(|id| Uuid::try_parse(&id).ok()).ok_or_else(|| corrupt("a request that was not checked"))
 }
