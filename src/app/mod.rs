@@ -6,6 +6,7 @@ mod keys;
 mod open;
 mod services;
 mod tasks;
+mod tls;
 mod verification;
 mod webhooks;
 
@@ -24,11 +25,13 @@ pub use self::webhooks::webhook_desk;
 
 use self::services::{Health, Services};
 use self::tasks::{Recurring, Tasks};
+use self::tls::Tls;
 use crate::ambient::{SharedAmbient, System};
 use crate::auth::{Authenticator, REFRESH_INTERVAL, StoreDirectory};
 use crate::config::Config;
 use crate::server::admin::Readiness;
-use crate::server::{self, RateLimits, Shared, admin, listener};
+use crate::server::listener::Listener;
+use crate::server::{self, Places, RateLimits, Refused, Shared, admin, listener};
 use crate::service::orphans;
 use crate::verification::{Worker, overdue};
 use crate::webhook::Sender;
@@ -98,6 +101,7 @@ pub struct Running {
 /// # Errors
 /// The configuration cannot work: an address is taken, a master key is missing, a folder cannot be made.
 pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, AppError> {
+    let tls = Tls::open(&config.server, &ambient)?;
     let admin = Tasks::default();
     let readiness = Readiness::waiting("starting");
     let admin_listener = bind(config.server.admin_addr).await?;
@@ -124,6 +128,9 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
             .server
             .rate_limit_per_second
             .map(|rate| Arc::new(RateLimits::new(rate, Arc::clone(&opened.ambient)))),
+        cors: server::cors(&config.server.cors_origins),
+        places: Arc::new(Places::new(config.server.max_concurrent_requests)),
+        refused: Arc::new(Refused::default()),
         max_body_bytes: config.server.max_body_bytes,
         request_timeout: config.server.request_timeout,
     };
@@ -133,6 +140,9 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     let http_listener = bind(config.server.http_addr).await?;
     let grpc_listener = bind(config.server.grpc_addr).await?;
     let (http_addr, grpc_addr) = (address(&http_listener)?, address(&grpc_listener)?);
+    let max_connections = config.server.max_connections;
+    let http_listener = Listener { socket: http_listener, tls: tls.rest.clone(), max_connections };
+    let grpc_listener = Listener { socket: grpc_listener, tls: tls.grpc.clone(), max_connections };
     doors.spawn(|stop| listener::serve(http_listener, server::service(rest, &shared), stop));
     doors.spawn(|stop| listener::serve(grpc_listener, server::service(grpc, &shared), stop));
 
@@ -144,6 +154,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
         })
     });
     events::run(&feed, &background);
+    tls.run(&background, &opened.ambient);
     let (store, ambient) = (opened.store.clone(), Arc::clone(&opened.ambient));
     background.spawn(|stop| {
         SWEEP.run(stop, move || {

@@ -21,7 +21,7 @@ use clap::Parser as _;
 use self::arguments::{Cli, Command};
 use self::output::{complain, say};
 use self::webhooks::WebhookCommand;
-use crate::app::{self, Opened};
+use crate::app::{self, AppError, Opened};
 use crate::config::{Config, ConfigError, TelemetryConfig};
 use crate::telemetry;
 
@@ -38,7 +38,9 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             complain(failure.as_ref());
-            ExitCode::from(if failure.is::<ConfigError>() { 2 } else { 1 })
+            let misconfigured =
+                failure.is::<ConfigError>() || matches!(failure.downcast_ref(), Some(AppError::Config(_)));
+            ExitCode::from(if misconfigured { 2 } else { 1 })
         }
     }
 }

@@ -1,32 +1,41 @@
 //! The two doors: the layers that they share, and the listeners.
 //!
-//! A request of either door passes [`Observe`](observe) (request id, span, the log line), [`Identify`](identify) (which
-//! call is it), [`Limits`](limits) (size and time), [`Authenticate`](authenticate) and [`RateLimit`](rate_limit), in
-//! this order, before it reaches its [`Door`].
+//! A request of either door passes [`Observe`](observe) (request id, span, the log line), at the REST door [`cors`]
+//! (preflights), [`Announce`](rate_limit) (the headers of the rate), [`Identify`](identify) (which call is it),
+//! [`Shed`](shed) (is there a place), [`Limits`](limits) (size and time), [`Authenticate`](authenticate) and
+//! [`RateLimit`](rate_limit), in this order, before it reaches its [`Door`].
 
 pub mod admin;
 mod authenticate;
+mod cors;
 mod door;
 mod ending;
-mod first_bytes;
 mod identify;
 mod layer;
 mod limits;
 pub mod listener;
 mod observe;
+mod patience;
 mod rate_limit;
+mod refused;
+mod shed;
+pub mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tower::ServiceBuilder;
+use tower_http::cors::CorsLayer;
 
 use crate::ambient::SharedAmbient;
 use crate::auth::Authenticator;
 
+pub use self::cors::cors;
 pub use self::door::{Call, Door, GrpcDoor, RestDoor};
 pub use self::layer::HttpService;
 pub use self::rate_limit::RateLimits;
+pub use self::refused::{Refused, RefusedAtDoor};
+pub use self::shed::Places;
 
 /// A request of either door.
 pub type HttpRequest = http::Request<tonic::body::Body>;
@@ -42,6 +51,12 @@ pub struct Shared {
     pub authenticator: Arc<Authenticator>,
     /// How often each client may call; counted over both doors.
     pub rate_limits: Option<Arc<RateLimits>>,
+    /// Which pages may call the REST door from a browser.
+    pub cors: Option<CorsLayer>,
+    /// How many requests are worked at, at a time; counted over both doors.
+    pub places: Arc<Places>,
+    /// What the doors refuse is counted here.
+    pub refused: Arc<Refused>,
     /// The largest request, in bytes.
     pub max_body_bytes: u64,
     /// The longest time for an answer.
@@ -52,7 +67,14 @@ pub struct Shared {
 pub fn service<D: Door>(door: D, shared: &Shared) -> impl HttpService {
     ServiceBuilder::new()
         .layer(layer::Around(observe::Observe::new::<D>(shared.ambient.clone())))
+        .layer(tower::util::option_layer(shared.cors.clone().filter(|_| D::NAME == RestDoor::NAME)))
+        .layer(layer::Around(rate_limit::Announce { limits: shared.rate_limits.clone() }))
         .layer(layer::Around(identify::Identify { door: door.clone() }))
+        .layer(layer::Around(shed::Shed {
+            door: door.clone(),
+            places: shared.places.clone(),
+            refused: shared.refused.clone(),
+        }))
         .layer(layer::Around(limits::Limits {
             door: door.clone(),
             max_body_bytes: shared.max_body_bytes,
@@ -62,6 +84,10 @@ pub fn service<D: Door>(door: D, shared: &Shared) -> impl HttpService {
             door: door.clone(),
             authenticator: shared.authenticator.clone(),
         }))
-        .layer(layer::Around(rate_limit::RateLimit { door: door.clone(), limits: shared.rate_limits.clone() }))
+        .layer(layer::Around(rate_limit::RateLimit {
+            door: door.clone(),
+            limits: shared.rate_limits.clone(),
+            refused: shared.refused.clone(),
+        }))
         .service(door::Endpoint { door })
 }
