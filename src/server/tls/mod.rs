@@ -1,8 +1,6 @@
 //! TLS of a door: who we are, whose clients may come, and how both change while the service runs.
 
 mod load;
-#[cfg(test)]
-mod tests;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
