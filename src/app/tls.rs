@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::open::AppError;
+use super::open::{AppError, Opened};
 use super::tasks::{Recurring, Tasks};
 use crate::ambient::SharedAmbient;
 use crate::config::{ConfigError, ServerConfig, TlsConfig};
 use crate::server::tls::{DoorTls, Speaks};
+use crate::server::{Door as _, GrpcDoor, RestDoor};
 
 /// How often the files are looked at. By their content: what renews certificates swaps links, or writes in place, and
 /// some file systems tell nobody.
@@ -36,10 +37,12 @@ impl Tls {
         if problems.is_empty() { Ok(tls) } else { Err(AppError::Config(ConfigError { problems })) }
     }
 
-    /// Looks at the files again and again.
-    pub(super) fn run(&self, tasks: &Tasks, ambient: &SharedAmbient) {
-        for tls in [&self.rest, &self.grpc].into_iter().flatten() {
-            let (tls, ambient) = (Arc::clone(tls), Arc::clone(ambient));
+    /// Looks at the files again and again, and shows until when they are good.
+    pub(super) fn run(&self, tasks: &Tasks, opened: &Opened) {
+        for (door, tls) in [(RestDoor::NAME, &self.rest), (GrpcDoor::NAME, &self.grpc)] {
+            let Some(tls) = tls.clone() else { continue };
+            let (watched, ambient) = (Arc::clone(&tls), Arc::clone(&opened.ambient));
+            opened.metrics.watch_certificate(door, move || Some(watched.not_after().timestamp()));
             tasks.spawn(|stop| {
                 RELOAD.run(stop, move || {
                     let (tls, now) = (Arc::clone(&tls), ambient.now());

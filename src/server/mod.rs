@@ -1,9 +1,10 @@
 //! The two doors: the layers that they share, and the listeners.
 //!
-//! A request of either door passes [`Observe`](observe) (request id, span, the log line), at the REST door [`cors`]
-//! (preflights), [`Announce`](rate_limit) (the headers of the rate), [`Identify`](identify) (which call is it),
-//! [`Shed`](shed) (is there a place), [`Limits`](limits) (size and time), [`Authenticate`](authenticate) and
-//! [`RateLimit`](rate_limit), in this order, before it reaches its [`Door`].
+//! A request of either door passes [`cors`] (at the REST door: preflights), [`Shed`](shed) (is there a place),
+//! [`Observe`](observe) (request id, span, measures, the log line), [`Announce`](rate_limit) (the headers of the rate),
+//! [`Identify`](identify) (which call is it), [`ShedPublic`](shed) (is there a place for it without credentials),
+//! [`Limits`](limits) (size and time), [`Authenticate`](authenticate) and [`RateLimit`](rate_limit), in this order,
+//! before it reaches its [`Door`].
 
 pub mod admin;
 mod authenticate;
@@ -17,7 +18,6 @@ pub mod listener;
 mod observe;
 mod patience;
 mod rate_limit;
-mod refused;
 mod shed;
 pub mod tls;
 
@@ -29,12 +29,12 @@ use tower_http::cors::CorsLayer;
 
 use crate::ambient::SharedAmbient;
 use crate::auth::Authenticator;
+use crate::telemetry::Metrics;
 
 pub use self::cors::cors;
 pub use self::door::{Call, Door, GrpcDoor, RestDoor};
 pub use self::layer::HttpService;
 pub use self::rate_limit::RateLimits;
-pub use self::refused::{Refused, RefusedAtDoor};
 pub use self::shed::Places;
 
 /// A request of either door.
@@ -47,6 +47,8 @@ pub type HttpResponse = http::Response<tonic::body::Body>;
 pub struct Shared {
     /// Clock, identifiers, randomness.
     pub ambient: SharedAmbient,
+    /// What is measured.
+    pub metrics: Metrics,
     /// Knows who is calling.
     pub authenticator: Arc<Authenticator>,
     /// How often each client may call; counted over both doors.
@@ -55,8 +57,6 @@ pub struct Shared {
     pub cors: Option<CorsLayer>,
     /// How many requests are worked at, at a time; counted over both doors.
     pub places: Arc<Places>,
-    /// What the doors refuse is counted here.
-    pub refused: Arc<Refused>,
     /// The largest request, in bytes.
     pub max_body_bytes: u64,
     /// The longest time for an answer.
@@ -65,16 +65,16 @@ pub struct Shared {
 
 /// A door behind its layers.
 pub fn service<D: Door>(door: D, shared: &Shared) -> impl HttpService {
+    let cors = shared.cors.clone().filter(|_| D::NAME == RestDoor::NAME);
+    let rate_limits = shared.rate_limits.as_deref();
+    let (ambient, metrics, places) = (&shared.ambient, &shared.metrics, &shared.places);
     ServiceBuilder::new()
-        .layer(layer::Around(observe::Observe::new::<D>(shared.ambient.clone())))
-        .layer(tower::util::option_layer(shared.cors.clone().filter(|_| D::NAME == RestDoor::NAME)))
+        .layer(tower::util::option_layer(cors))
+        .layer(shed::Shed::new(&door, ambient.clone(), metrics.clone(), places.clone(), rate_limits))
+        .layer(layer::Around(observe::Observe::new::<D>(ambient.clone(), metrics.clone())))
         .layer(layer::Around(rate_limit::Announce { limits: shared.rate_limits.clone() }))
         .layer(layer::Around(identify::Identify { door: door.clone() }))
-        .layer(layer::Around(shed::Shed {
-            door: door.clone(),
-            places: shared.places.clone(),
-            refused: shared.refused.clone(),
-        }))
+        .layer(layer::Around(shed::ShedPublic { door: door.clone(), metrics: metrics.clone(), places: places.clone() }))
         .layer(layer::Around(limits::Limits {
             door: door.clone(),
             max_body_bytes: shared.max_body_bytes,
@@ -84,10 +84,6 @@ pub fn service<D: Door>(door: D, shared: &Shared) -> impl HttpService {
             door: door.clone(),
             authenticator: shared.authenticator.clone(),
         }))
-        .layer(layer::Around(rate_limit::RateLimit {
-            door: door.clone(),
-            limits: shared.rate_limits.clone(),
-            refused: shared.refused.clone(),
-        }))
+        .layer(layer::Around(rate_limit::RateLimit { door: door.clone(), limits: shared.rate_limits.clone() }))
         .service(door::Endpoint { door })
 }

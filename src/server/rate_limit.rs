@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use super::door::Door;
 use super::layer::{HttpService, Wrap, pass};
-use super::refused::Refused;
 use super::{HttpRequest, HttpResponse};
 use crate::ambient::SharedAmbient;
 use crate::auth::Caller;
@@ -75,15 +74,21 @@ impl RateLimits {
         Ok(Left { calls: u32::try_from(calls).unwrap_or_default(), seconds: whole_seconds(next - now) })
     }
 
-    /// The policy, as every answer tells it.
-    fn policy(&self) -> String {
-        format!("\"{NAME}\";q={};w=1", self.per_second)
+    /// Tells the rate, and what is left of it where that is known.
+    pub(super) fn announce(&self, headers: &mut HeaderMap, left: Option<&Left>) {
+        let policy = format!("\"{NAME}\";q={};w=1", self.per_second);
+        let left = left.map(|Left { calls, seconds }| format!("\"{NAME}\";r={calls};t={seconds}"));
+        for (name, text) in [(POLICY, Some(policy)), (LIMIT, left)] {
+            if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+                headers.insert(name, value);
+            }
+        }
     }
 }
 
 /// What is left of a client's allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Left {
+pub(super) struct Left {
     /// So many calls at once.
     calls: u32,
     /// Until all of it is there again.
@@ -110,17 +115,8 @@ impl Wrap for Announce {
         let slot = Slot::default();
         request.extensions_mut().insert(Arc::clone(&slot));
         let mut response = pass(request, next).await;
-        announce(response.headers_mut(), limits, slot.get());
+        limits.announce(response.headers_mut(), slot.get());
         response
-    }
-}
-
-fn announce(headers: &mut HeaderMap, limits: &RateLimits, left: Option<&Left>) {
-    let left = left.map(|Left { calls, seconds }| format!("\"{NAME}\";r={calls};t={seconds}"));
-    for (name, text) in [(POLICY, Some(limits.policy())), (LIMIT, left)] {
-        if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
-            headers.insert(name, value);
-        }
     }
 }
 
@@ -129,7 +125,6 @@ fn announce(headers: &mut HeaderMap, limits: &RateLimits, left: Option<&Left>) {
 pub(super) struct RateLimit<D> {
     pub(super) door: D,
     pub(super) limits: Option<Arc<RateLimits>>,
-    pub(super) refused: Arc<Refused>,
 }
 
 impl<D: Door> Wrap for RateLimit<D> {
@@ -145,7 +140,6 @@ impl<D: Door> Wrap for RateLimit<D> {
         match taken {
             Ok(_) => pass(request, next).await,
             Err(wait) => {
-                self.refused.at::<D>().count_rate_limited();
                 self.door.refuse(error::status_with_retry(ErrorReason::RateLimitExceeded, whole_seconds(wait)))
             }
         }
