@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::layer::HttpService;
-use super::patience::Patience;
+use super::patience::{Patience, Pause};
+use super::shed::NoHurry;
 use super::tls::DoorTls;
 
 /// Time for the first bytes of a connection, and then for the headers of a request, to arrive.
@@ -88,9 +89,17 @@ pub async fn serve(listener: impl Into<Listener>, service: impl HttpService, shu
         // Answers are written whole; waiting for more to send along would only delay them.
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_tcp_keepalive(&PROBES);
+        let pause = Pause::default();
+        let asked = pause.clone();
         let service = service
             .clone()
-            .map_request(|request: http::Request<hyper::body::Incoming>| request.map(tonic::body::Body::new));
+            .map_request(|request: http::Request<hyper::body::Incoming>| request.map(tonic::body::Body::new))
+            .map_response(move |mut response: super::HttpResponse| {
+                if let Some(NoHurry(time)) = response.extensions_mut().remove() {
+                    asked.take(time);
+                }
+                response
+            });
         let (builder, watcher) = (Arc::clone(&builder), graceful.watcher());
         let (tls, shutdown) = (tls.clone(), shutdown.clone());
         tokio::spawn(async move {
@@ -103,7 +112,7 @@ pub async fn serve(listener: impl Into<Listener>, service: impl HttpService, shu
                     None => return,
                 },
             };
-            let stream = TokioIo::new(Patience::new(HEADER_TIMEOUT, WRITE_TIMEOUT, stream));
+            let stream = TokioIo::new(Patience::new(HEADER_TIMEOUT, WRITE_TIMEOUT, pause, stream));
             let connection = builder.serve_connection(stream, TowerToHyperService::new(service));
             if let Err(error) = watcher.watch(connection.into_owned()).await {
                 tracing::debug!(%error, "a connection ended early");

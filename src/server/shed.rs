@@ -3,7 +3,9 @@
 //!
 //! Whoever is refused must cost next to nothing, or the refusals alone would take the machine. So [`Shed`] stands before
 //! all that is done for a request, its line in the log, its span and its measures included: a copy of an answer that was
-//! made once, a request id, a count, and a line in the log each second that it happens.
+//! made once, a request id, a count, and a line in the log each second that it happens. And who comes again at once
+//! would be refused again, tens of thousands of times a second: over HTTP/1, where a connection is one caller's, it is not
+//! listened to before the time that the refusal asks for.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::Either;
+use http::Version;
 use http::response::Parts;
 use http_body_util::{BodyExt as _, Full};
 use kira_gateway::error;
@@ -34,6 +37,10 @@ use crate::telemetry::Metrics;
 
 /// Seconds after which a request that was refused may be tried again: a full house is emptied many times in one.
 const RETRY_AFTER: u32 = 1;
+/// Asks the listener not to read more of the connection for so long; an extension of the response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoHurry(pub(super) Duration);
+
 /// The log tells at most so often that requests are refused.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
@@ -121,6 +128,9 @@ impl Shed {
             true => tonic::body::Body::empty(),
             false => tonic::body::Body::new(Full::new(self.refusal.body.clone())),
         };
+        if request.version() < Version::HTTP_2 {
+            head.extensions.insert(NoHurry(Duration::from_secs(u64::from(RETRY_AFTER))));
+        }
         HttpResponse::from_parts(head, body)
     }
 }
