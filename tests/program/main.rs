@@ -3,6 +3,9 @@
 #![allow(clippy::disallowed_methods, reason = "the rule is for the service: a test draws keys as callers do")]
 
 mod banner;
+#[path = "../protection/certificates.rs"]
+#[allow(dead_code, reason = "this binary needs certificates, but few clients")]
+mod certificates;
 mod clients;
 mod configuration;
 mod crash;
@@ -16,6 +19,7 @@ mod program;
 #[path = "../webhooks/receiver.rs"]
 #[allow(dead_code, reason = "the receiver can do more than this binary asks of it")]
 mod receiver;
+mod tls;
 mod webhook_crash;
 mod webhooks;
 mod worker;
