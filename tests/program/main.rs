@@ -7,6 +7,7 @@ mod banner;
 #[allow(dead_code, reason = "this binary needs certificates, but few clients")]
 mod certificates;
 mod clients;
+mod collector;
 mod configuration;
 mod crash;
 mod drain;
@@ -19,6 +20,7 @@ mod program;
 #[path = "../webhooks/receiver.rs"]
 #[allow(dead_code, reason = "the receiver can do more than this binary asks of it")]
 mod receiver;
+mod telemetry;
 mod tls;
 mod webhook_crash;
 mod webhooks;
