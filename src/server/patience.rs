@@ -176,7 +176,8 @@ mod tests {
     async fn a_reader_that_goes_on_has_its_time_anew() {
         let (mut client, server) = tokio::io::duplex(64);
         let mut server = patience(LONG, LONG, server);
-        let (written, read) = tokio::join!(server.write_all(&[b'a'; 128]), client.read_exact(&mut [0; 128]));
+        let mut taken = [0; 128];
+        let (written, read) = tokio::join!(server.write_all(&[b'a'; 128]), client.read_exact(&mut taken));
         written.expect("all is taken");
         assert_eq!(read.expect("all is there"), 128);
         assert!(server.write.is_none(), "nothing is timed any more");
