@@ -16,6 +16,7 @@ mod program;
 #[path = "../webhooks/receiver.rs"]
 #[allow(dead_code, reason = "the receiver can do more than this binary asks of it")]
 mod receiver;
+mod webhook_commands;
 mod webhook_crash;
 mod webhooks;
 mod worker;
