@@ -9,4 +9,5 @@ mod kills;
 mod order;
 mod receiver;
 mod replay;
+mod retention;
 mod support;
