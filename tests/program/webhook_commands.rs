@@ -79,6 +79,10 @@ async fn what_the_api_refuses_is_refused_in_its_words() {
     let nobody = uuid::Uuid::nil().to_string();
     let told = complaint(&setup, &["delete", &nobody, "--client", &client]);
     assert!(told.contains(&format!("Webhook endpoint with ID {nobody} not found")), "{told}");
+    let told = complaint(&setup, &["replay", "--delivery", &nobody]);
+    assert!(told.contains(&format!("Webhook delivery with ID {nobody} not found")), "{told}");
+    let told = complaint(&setup, &["replay", "--endpoint", &nobody]);
+    assert!(told.contains(&format!("Webhook endpoint with ID {nobody} not found")), "{told}");
     assert!(complaint(&setup, &["test", &id, "--client", &nobody]).contains("there is no client"));
 }
 

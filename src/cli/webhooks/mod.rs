@@ -48,7 +48,11 @@ pub(super) async fn execute(command: WebhookCommand, desk: WebhookDesk) -> Resul
                 failed_only: delivery.is_none() && !delivered_too,
             };
             let replayed = desk.replay(&replay).await.map_err(failure)?;
-            say(format_args!("{replayed} deliveries are sent again."))?;
+            say(match (delivery, replayed) {
+                (Some(_), 0) => "The delivery is on its way already.".to_owned(),
+                (_, 1) => "1 delivery is sent again.".to_owned(),
+                (_, count) => format!("{count} deliveries are sent again."),
+            })?;
         }
         WebhookCommand::Manage(command) => manage::execute(command, desk).await?,
         WebhookCommand::Trial(trial) => try_out(trial).await?,

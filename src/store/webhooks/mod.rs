@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 pub use claim::{ClaimRoom, ClaimedDelivery};
 pub use deliveries::{AttemptReport, DeliveryPage, DeliveryRecord};
-pub use endpoints::{EndpointChange, NewEndpoint, Registration};
+pub use endpoints::{Alteration, EndpointChange, NewEndpoint, Registration};
 pub use prune::Pruned;
 pub use relay::OutboxEvent;
 pub use replay::Replay;
