@@ -15,6 +15,7 @@ use crate::store::{
     Alteration, DeliveryPage, DeliveryRecord, EndpointChange, EndpointRecord, NewDelivery, NewEndpoint, Registration,
     Replay, Store,
 };
+use crate::telemetry;
 use crate::vault::Vault;
 use crate::webhook::guard::Guard;
 use crate::webhook::signature::EndpointSecret;
@@ -115,7 +116,7 @@ impl WebhookDesk {
         }
         let changed = self.store.change_endpoint(client_id, id, change, self.now()).await.map_err(of_store)?;
         match changed {
-            Alteration::Made(endpoint) => Ok(endpoint),
+            Alteration::Made(endpoint) => Ok(*endpoint),
             Alteration::UrlTaken => Err(url_taken()),
             Alteration::NoEndpoint => Err(no_endpoint(id)),
         }
@@ -166,6 +167,7 @@ impl WebhookDesk {
             kind: TEST.to_owned(),
             sequence: 0,
             sealed_body: sealing::seal_body(&self.vault, id, &message::of_test(event_id, endpoint_id, now)),
+            trace_context: telemetry::trace_context(),
         };
         self.store.add_delivery(delivery, now).await.map_err(of_store)?;
         Ok((id, event_id))

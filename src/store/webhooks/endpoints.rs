@@ -6,6 +6,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, Select, Set,
 };
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::super::{Store, StoreError};
@@ -43,7 +44,7 @@ pub enum Registration {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Alteration {
     /// The endpoint is so now.
-    Made(EndpointRecord),
+    Made(Box<EndpointRecord>),
     /// The client has another endpoint with this URL; nothing was written.
     UrlTaken,
     /// The client has no such endpoint.
@@ -73,6 +74,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn register_endpoint(
         &self,
         new: NewEndpoint,
@@ -116,6 +118,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn list_endpoints(&self, client_id: Option<Uuid>) -> Result<Vec<EndpointRecord>, StoreError> {
         let rows = client_id.map_or_else(present, of_client);
         let rows = rows.order_by_asc(webhook_endpoint::Column::CreatedAt).order_by_asc(webhook_endpoint::Column::Id);
@@ -126,6 +129,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_endpoint(&self, client_id: Option<Uuid>, id: Uuid) -> Result<Option<EndpointRecord>, StoreError> {
         let row = client_id
             .map_or_else(present, of_client)
@@ -139,6 +143,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn change_endpoint(
         &self,
         client_id: Uuid,
@@ -190,13 +195,14 @@ impl Store {
         row.updated_at = Set(now);
         let row = row.update(&transaction).await?;
         transaction.commit().await?;
-        EndpointRecord::read(row).map(Alteration::Made)
+        Ok(Alteration::Made(EndpointRecord::read(row)?.into()))
     }
 
     /// Removes an endpoint: nothing is sent to it any more, and its secrets are gone. False: there is none.
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn delete_endpoint(&self, client_id: Uuid, id: Uuid, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let gone = webhook_endpoint::ActiveModel {
             deleted_at: Set(Some(now)),

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use entity::{webhook_attempt, webhook_delivery, webhook_endpoint};
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement};
 use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect};
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::super::{Store, StoreError};
@@ -27,6 +28,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn endpoints_to_prune(&self, state: &str, before: DateTime<Utc>) -> Result<Vec<Uuid>, StoreError> {
         use webhook_delivery::Column::{NextAt, State};
         use webhook_endpoint::Column::{DeletedAt, Id};
@@ -52,6 +54,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database; nothing is removed then.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn prune_deliveries(
         &self,
         endpoint_id: Uuid,
@@ -99,6 +102,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn prune_endpoints(&self, before: DateTime<Utc>) -> Result<(), StoreError> {
         use webhook_delivery::Column::State;
         // The order keeps PostgreSQL at the index, where it would else hope to meet a delivery soon.
