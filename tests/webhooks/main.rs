@@ -7,6 +7,7 @@ mod guard;
 mod harness;
 mod kills;
 mod order;
+mod queues;
 mod receiver;
 mod replay;
 mod retention;
