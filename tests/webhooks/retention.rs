@@ -133,7 +133,7 @@ async fn a_replay_of_a_time_that_is_kept_finds_all_of_it() {
     let since = (world.service.running.opened.ambient.now() - KEEP).to_rfc3339();
     let range = json!({"since": since, "delivered_too": true});
     let answer = world.send(Method::POST, &format!("/v1/webhooks/endpoints/{id}:replay"), range).await;
-    assert_eq!(answer.json()["replayed"], "3", "{}", answer.text);
+    assert_eq!(answer.json()["replayed"], 3, "{}", answer.text);
     world.drain().await;
     assert_eq!(receiver.count(), 11);
 }

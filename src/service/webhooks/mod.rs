@@ -135,7 +135,7 @@ impl WebhooksService for Webhooks {
             failed_only: !request.delivered_too.unwrap_or_default(),
             delivery_id: None,
         };
-        let replayed = self.desk.replay(&replay).await?;
+        let replayed = u32::try_from(self.desk.replay(&replay).await?).unwrap_or(u32::MAX);
         Ok(Response::new(v1::ReplayWebhookDeliveriesResponse { replayed }))
     }
 
