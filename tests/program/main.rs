@@ -22,6 +22,7 @@ mod program;
 mod receiver;
 mod telemetry;
 mod tls;
+mod webhook_commands;
 mod webhook_crash;
 mod webhooks;
 mod worker;

@@ -10,4 +10,5 @@ mod order;
 mod queues;
 mod receiver;
 mod replay;
+mod retention;
 mod support;
