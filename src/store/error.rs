@@ -35,6 +35,12 @@ impl Cause {
 }
 
 impl StoreError {
+    /// Whether a lock was not to be had in time, or two transactions waited for each other: nothing was done.
+    pub(super) fn is_lock_trouble(&self) -> bool {
+        let (Self::Unavailable(cause) | Self::Internal(cause)) = self else { return false };
+        matches!(cause.code.as_deref(), Some("55P03" | "40P01"))
+    }
+
     /// A row holds what this program never writes.
     pub(super) fn corrupt(what: &'static str) -> Self {
         Self::Internal(Cause::text(format!("{what} is corrupt")))
