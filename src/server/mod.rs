@@ -14,6 +14,7 @@ mod layer;
 mod limits;
 pub mod listener;
 mod observe;
+mod parting;
 mod rate_limit;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::auth::Authenticator;
 
 pub use self::door::{Call, Door, GrpcDoor, RestDoor};
 pub use self::layer::HttpService;
+pub use self::parting::parting;
 pub use self::rate_limit::RateLimits;
 
 /// A request of either door.

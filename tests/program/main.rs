@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the rule is for the service: a test draws keys as callers do")]
 
+mod balancer;
 mod banner;
 mod clients;
 mod configuration;
@@ -9,10 +10,12 @@ mod crash;
 mod drain;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod load;
 mod log;
 mod migrate;
 mod panic;
 mod program;
+mod rolling;
 #[path = "../webhooks/receiver.rs"]
 #[allow(dead_code, reason = "the receiver can do more than this binary asks of it")]
 mod receiver;
