@@ -58,9 +58,14 @@ impl Balancer {
             rest_requests,
             _stop: Arc::new(stop.clone().drop_guard()),
         };
-        let share = |balancer: &Self| Share { replicas: Arc::clone(&balancer.replicas), turn: Arc::clone(&balancer.turn) };
-        tokio::spawn(stop.clone().run_until_cancelled_owned(share(&balancer).connections(rest, |replica| &replica.rest)));
-        tokio::spawn(stop.clone().run_until_cancelled_owned(share(&balancer).connections(grpc, |replica| &replica.grpc)));
+        let share =
+            |balancer: &Self| Share { replicas: Arc::clone(&balancer.replicas), turn: Arc::clone(&balancer.turn) };
+        tokio::spawn(
+            stop.clone().run_until_cancelled_owned(share(&balancer).connections(rest, |replica| &replica.rest)),
+        );
+        tokio::spawn(
+            stop.clone().run_until_cancelled_owned(share(&balancer).connections(grpc, |replica| &replica.grpc)),
+        );
         tokio::spawn(stop.clone().run_until_cancelled_owned(share(&balancer).probes()));
         let (shared, http) = (share(&balancer), http_client());
         let pass = service_fn(move |request| shared.clone().pass(http.clone(), request));

@@ -55,6 +55,8 @@ pub(crate) struct Load {
     requests: AtomicUsize,
     created: AtomicUsize,
     troubles: Mutex<Vec<String>>,
+    /// The callers that had any.
+    troubled: Mutex<HashSet<usize>>,
     failures: Mutex<Vec<String>>,
 }
 
@@ -86,10 +88,12 @@ impl Callers {
             requests: AtomicUsize::new(0),
             created: AtomicUsize::new(0),
             troubles: Mutex::default(),
+            troubled: Mutex::default(),
             failures: Mutex::default(),
         });
         let callers = doors.iter().flat_map(|door| std::iter::repeat_n(*door, each));
-        let tasks = callers.map(|door| tokio::spawn(Arc::clone(&load).call(Caller::new(door)))).collect();
+        let callers = callers.enumerate().map(|(number, door)| Caller::new(number, door));
+        let tasks = callers.map(|caller| tokio::spawn(Arc::clone(&load).call(caller))).collect();
         Self { load, tasks }
     }
 
@@ -104,9 +108,12 @@ impl Callers {
         wait_until_async(reached, "more users").await;
     }
 
-    /// How many requests had to be repeated until now.
-    pub(crate) fn troubles(&self) -> usize {
-        self.load.troubles.lock().unwrap_or_else(PoisonError::into_inner).len()
+    /// Waits until every caller has had to repeat a request, from now on.
+    pub(crate) async fn all_troubled(&self) {
+        let troubled = || self.load.troubled.lock().unwrap_or_else(PoisonError::into_inner);
+        troubled().clear();
+        let all = || async { (troubled().len() == self.tasks.len()).then_some(()) };
+        wait_until_async(all, "an end of the requests under way").await;
     }
 
     /// Lets every caller finish what it is at.
@@ -116,7 +123,8 @@ impl Callers {
         for task in self.tasks {
             users.extend(task.await.expect("a caller does not panic"));
         }
-        let take = |list: &Mutex<Vec<String>>| std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner));
+        let take =
+            |list: &Mutex<Vec<String>>| std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner));
         let failures = take(&self.load.failures);
         assert!(failures.is_empty(), "{failures:?}");
         let ids: HashSet<_> = users.iter().map(|(_, id)| id).collect();
@@ -130,11 +138,11 @@ impl Load {
         let mut users = Vec::new();
         while !self.stop.load(Ordering::Relaxed) {
             let key = Uuid::new_v4();
-            let Some(id) = self.until_answered(|| caller.create(&self, key)).await else { break };
+            let Some(id) = self.until_answered(&caller, || caller.create(&self, key)).await else { break };
             self.created.fetch_add(1, Ordering::Relaxed);
             users.push((key, id.clone()));
             // By whichever replica: what was acknowledged by one is there for all.
-            if self.until_answered(|| caller.read(&self, &id)).await.is_none() {
+            if self.until_answered(&caller, || caller.read(&self, &id)).await.is_none() {
                 break;
             }
         }
@@ -142,7 +150,10 @@ impl Load {
     }
 
     /// Repeats what may be repeated; None after a failure.
-    async fn until_answered<F: Future<Output = Result<String, Trouble>>>(&self, ask: impl Fn() -> F) -> Option<String> {
+    async fn until_answered<F>(&self, caller: &Caller, ask: impl Fn() -> F) -> Option<String>
+    where
+        F: Future<Output = Result<String, Trouble>>,
+    {
         loop {
             let trouble = match tokio::time::timeout(HANGS, ask()).await.unwrap_or(Err(Trouble::Hang)) {
                 Ok(answer) => {
@@ -151,44 +162,53 @@ impl Load {
                 }
                 Err(trouble) => trouble,
             };
-            let (list, text) = match trouble {
-                Trouble::Refusal(text) => (&self.troubles, text),
-                Trouble::Break(text) if self.repeats == Repeats::Breaks => (&self.troubles, text),
-                Trouble::Break(text) | Trouble::Fault(text) => (&self.failures, text),
-                Trouble::Hang => (&self.failures, "a request hangs".to_owned()),
+            let failure = match trouble {
+                Trouble::Break(text) if self.repeats == Repeats::Refusals => text,
+                Trouble::Refusal(text) | Trouble::Break(text) => {
+                    self.troubles.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+                    self.troubled.lock().unwrap_or_else(PoisonError::into_inner).insert(caller.number);
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                Trouble::Fault(text) => text,
+                Trouble::Hang => "a request hangs".to_owned(),
             };
-            list.lock().unwrap_or_else(PoisonError::into_inner).push(text);
-            if std::ptr::eq(list, &raw const self.failures) {
-                return None;
-            }
-            tokio::time::sleep(PAUSE).await;
+            self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+            return None;
         }
     }
 }
 
-enum Caller {
+/// One caller, with connections of its own.
+struct Caller {
+    number: usize,
+    way: Way,
+}
+
+enum Way {
     Rest { http: reqwest::Client, base: String },
     Grpc(UsersServiceClient<Channel>),
 }
 
 impl Caller {
-    fn new(door: Door) -> Self {
-        match door {
-            Door::Rest(address) => Self::Rest { http: http_client(), base: format!("http://{address}/v1/users") },
+    fn new(number: usize, door: Door) -> Self {
+        let way = match door {
+            Door::Rest(address) => Way::Rest { http: http_client(), base: format!("http://{address}/v1/users") },
             Door::Grpc(address) => {
                 let channel = Channel::from_shared(format!("http://{address}")).expect("a URL").connect_lazy();
-                Self::Grpc(UsersServiceClient::new(channel))
+                Way::Grpc(UsersServiceClient::new(channel))
             }
-        }
+        };
+        Self { number, way }
     }
 
     async fn create(&self, load: &Load, key: Uuid) -> Result<String, Trouble> {
-        match self {
-            Self::Rest { http, base } => {
+        match &self.way {
+            Way::Rest { http, base } => {
                 let request = http.post(base).header("idempotency-key", key.to_string()).json(&minimal());
                 over_rest(load, request, &[201, 200]).await
             }
-            Self::Grpc(client) => {
+            Way::Grpc(client) => {
                 let user = Some(message(&minimal()));
                 let message = v1::CreateUserRequest { idempotency_key: Some(key.to_string()), user };
                 let answer = client.clone().create_user(load.request(message)).await.map_err(over_grpc)?;
@@ -198,9 +218,9 @@ impl Caller {
     }
 
     async fn read(&self, load: &Load, id: &str) -> Result<String, Trouble> {
-        match self {
-            Self::Rest { http, base } => over_rest(load, http.get(format!("{base}/{id}")), &[200]).await,
-            Self::Grpc(client) => {
+        match &self.way {
+            Way::Rest { http, base } => over_rest(load, http.get(format!("{base}/{id}")), &[200]).await,
+            Way::Grpc(client) => {
                 let message = v1::GetUserRequest { user_id: Some(id.to_owned()) };
                 let answer = client.clone().get_user(load.request(message)).await.map_err(over_grpc)?;
                 Ok(answer.into_inner().user.map(|user| user.id).unwrap_or_default())

@@ -15,10 +15,10 @@ mod log;
 mod migrate;
 mod panic;
 mod program;
-mod rolling;
 #[path = "../webhooks/receiver.rs"]
 #[allow(dead_code, reason = "the receiver can do more than this binary asks of it")]
 mod receiver;
+mod rolling;
 mod webhook_crash;
 mod webhooks;
 mod worker;

@@ -149,8 +149,8 @@ async fn the_death_of_a_replica_loses_no_user_and_doubles_none() {
 }
 
 /// Short enough that a test can wait for it, longer than what waits for a connection of the pool: so that callers see
-/// both the end of their time and "unavailable".
-const IMPATIENT: [(&str, &str); 2] = [("KIRA_REQUEST_TIMEOUT", "7s"), ("KIRA_DATABASE_MAX_CONNECTIONS", "2")];
+/// both the end of their time and "unavailable". A connection for each task in the background, and a few more.
+const IMPATIENT: [(&str, &str); 2] = [("KIRA_REQUEST_TIMEOUT", "7s"), ("KIRA_DATABASE_MAX_CONNECTIONS", "8")];
 
 /// Takes the database away as `take_away` does, and gives it back when every caller has been told; then all goes on by
 /// itself.
@@ -160,9 +160,7 @@ async fn without_database(world: &World, take_away: fn(&Proxy), give_back: fn(&P
         callers.more(BETWEEN).await;
         take_away(&world.network);
         world.rotation_of(0).await;
-        let told = callers.troubles() + 3 * CALLERS;
-        let all_told = || async { (callers.troubles() >= told).then_some(()) };
-        wait_until_async(all_told, "an end of the requests under way").await;
+        callers.all_troubled().await;
         give_back(&world.network);
         world.rotation_of(REPLICAS).await;
         callers.more(BETWEEN).await;
