@@ -4,10 +4,10 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
+use sea_orm::sqlx::ConnectOptions as _;
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, SqlxError};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use tokio::sync::Notify;
 
 use super::error::{StoreError, classify};
@@ -85,13 +85,9 @@ async fn postgres(url: &str, options: &StoreOptions) -> Result<Connections, Stor
     // The mapper's own answer to a URL that cannot be read is to quote it, password and all.
     PgConnectOptions::from_str(url).map_err(|error| classify(&error))?;
     let mut connect = quiet(url, options);
-    let limit = options.acquire_timeout;
     connect
         .max_connections(options.max_connections)
         .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
-        .map_sqlx_postgres_pool_opts(move |pool| {
-            pool.after_release(move |connection, _| Box::pin(answers(connection, limit)))
-        })
         .connect_lazy(true);
     let pool = Database::connect(connect).await?;
     Ok(Connections {
@@ -102,14 +98,6 @@ async fn postgres(url: &str, options: &StoreOptions) -> Result<Connections, Stor
         events: Notify::new(),
         deliveries: Notify::new(),
     })
-}
-
-/// Whether a connection that is given back answers within `limit`. One whose statement was given up may never: its server
-/// was lost without a word, and the system goes on hoping for a quarter of an hour. The driver would wait as long, and
-/// the connection would keep its place in the pool; as many as there are places, and nobody gets one.
-async fn answers(connection: &mut PgConnection, limit: Duration) -> Result<bool, SqlxError> {
-    tokio::time::timeout(limit, connection.ping()).await.map_err(|_| SqlxError::PoolTimedOut)??;
-    Ok(true)
 }
 
 /// Options under which no statement is logged or put into a trace.

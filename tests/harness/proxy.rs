@@ -1,4 +1,4 @@
-//! A network that can fail: what connects here is passed on until the proxy is cut, stands still, or forgets.
+//! A network that can fail: what connects here is passed on until the proxy is cut or stands still.
 
 use std::net::SocketAddr;
 
@@ -14,15 +14,8 @@ pub(crate) struct Proxy {
     address: SocketAddr,
     target: SocketAddr,
     up: Option<(CancellationToken, TaskTracker)>,
-    flow: watch::Sender<Flow>,
-}
-
-/// What is done with bytes that arrive.
-#[derive(Clone, Copy)]
-struct Flow {
-    stands_still: bool,
-    /// Connections of an earlier one stand still for good.
-    generation: u64,
+    /// Whether bytes are passed on.
+    flows: watch::Sender<bool>,
 }
 
 impl Proxy {
@@ -30,8 +23,8 @@ impl Proxy {
     pub(crate) async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let (flow, _) = watch::channel(Flow { stands_still: false, generation: 0 });
-        let mut proxy = Self { address, target, up: None, flow };
+        let (flows, _) = watch::channel(true);
+        let mut proxy = Self { address, target, up: None, flows };
         proxy.pass(listener);
         proxy
     }
@@ -63,66 +56,54 @@ impl Proxy {
 
     /// Passes nothing on from now on; connections stay open and can be made, as to a server that is paused.
     pub(crate) fn stand_still(&self) {
-        self.flow.send_modify(|flow| flow.stands_still = true);
+        self.flows.send_replace(false);
     }
 
     /// Passes on again, beginning with what has waited.
     pub(crate) fn go_on(&self) {
-        self.flow.send_modify(|flow| flow.stands_still = false);
-    }
-
-    /// Passes nothing on for connections that are there, and never tells them; new ones work, as after a server was lost
-    /// and another took its address.
-    pub(crate) fn forget(&self) {
-        self.flow.send_modify(|flow| flow.generation += 1);
+        self.flows.send_replace(true);
     }
 
     fn pass(&mut self, listener: TcpListener) {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         self.up = Some((stop.clone(), tasks.clone()));
-        let (target, flow) = (self.target, self.flow.subscribe());
+        let (target, flows) = (self.target, self.flows.subscribe());
         tasks.clone().spawn(async move {
             while let Some(Ok((inner, _))) = stop.run_until_cancelled(listener.accept()).await {
-                let (stop, flow) = (stop.clone(), flow.clone());
+                let (stop, flows) = (stop.clone(), flows.clone());
                 tasks.spawn(async move {
-                    let _ = stop.run_until_cancelled(connect(inner, target, flow)).await;
+                    let _ = stop.run_until_cancelled(connect(inner, target, flows)).await;
                 });
             }
         });
     }
 }
 
-async fn connect(inner: TcpStream, target: SocketAddr, mut flow: watch::Receiver<Flow>) {
-    let generation = flow.borrow().generation;
-    if !flows(&mut flow, generation).await {
+async fn connect(mut inner: TcpStream, target: SocketAddr, flows: watch::Receiver<bool>) {
+    if !flow(&mut flows.clone()).await {
         return;
     }
-    let Ok(outer) = TcpStream::connect(target).await else { return };
-    let ((inner_read, inner_write), (outer_read, outer_write)) = (inner.into_split(), outer.into_split());
+    let Ok(mut outer) = TcpStream::connect(target).await else { return };
+    let ((inner_read, inner_write), (outer_read, outer_write)) = (inner.split(), outer.split());
     // The end of one direction is the end of both: that is how databases and their clients part.
     tokio::select! {
-        () = copy(inner_read, outer_write, flow.clone(), generation) => {}
-        () = copy(outer_read, inner_write, flow.clone(), generation) => {}
+        () = copy(inner_read, outer_write, flows.clone()) => {}
+        () = copy(outer_read, inner_write, flows) => {}
     }
 }
 
-async fn copy(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    mut flow: watch::Receiver<Flow>,
-    generation: u64,
-) {
+async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut flows: watch::Receiver<bool>) {
     let mut buffer = vec![0; 16 << 10];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        if !flows(&mut flow, generation).await || to.write_all(&buffer[..count]).await.is_err() {
+        if !flow(&mut flows).await || to.write_all(&buffer[..count]).await.is_err() {
             return;
         }
     }
     // An end is passed on like anything else.
-    flows(&mut flow, generation).await;
+    flow(&mut flows).await;
 }
 
-/// Waits until bytes flow; false when the proxy is gone. A forgotten connection waits until then.
-async fn flows(flow: &mut watch::Receiver<Flow>, generation: u64) -> bool {
-    flow.wait_for(|flow| !flow.stands_still && flow.generation == generation).await.is_ok()
+/// Waits until bytes flow; false when the proxy is gone.
+async fn flow(flows: &mut watch::Receiver<bool>) -> bool {
+    flows.wait_for(|flows| *flows).await.is_ok()
 }

@@ -152,42 +152,23 @@ async fn the_death_of_a_replica_loses_no_user_and_doubles_none() {
 /// both the end of their time and "unavailable". A connection for each task in the background, and a few more.
 const IMPATIENT: [(&str, &str); 2] = [("KIRA_REQUEST_TIMEOUT", "7s"), ("KIRA_DATABASE_MAX_CONNECTIONS", "8")];
 
-/// Takes the database away as `take_away` does, and gives it back when every caller has been told; then all goes on by
-/// itself.
-async fn without_database(world: &World, take_away: fn(&Proxy), give_back: fn(&Proxy)) -> Done {
-    let callers = world.callers(Repeats::Breaks).await;
-    for _ in 0..rounds() {
-        callers.more(BETWEEN).await;
-        take_away(&world.network);
-        world.rotation_of(0).await;
-        callers.all_troubled().await;
-        give_back(&world.network);
-        world.rotation_of(REPLICAS).await;
-        callers.more(BETWEEN).await;
-    }
-    callers.end().await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_stands_still_for_a_while_hangs_no_request_and_needs_no_restart() {
     if engine() == Engine::Sqlite {
         return;
     }
     let world = World::new(&IMPATIENT).await;
-    let done = without_database(&world, Proxy::stand_still, Proxy::go_on).await;
-    world.assert_whole("pause of the database", &done).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_lost_without_a_word_is_found_again_where_another_takes_its_address() {
-    if engine() == Engine::Sqlite {
-        return;
+    let callers = world.callers(Repeats::Breaks).await;
+    for _ in 0..rounds() {
+        callers.more(BETWEEN).await;
+        world.network.stand_still();
+        world.rotation_of(0).await;
+        // Everybody gets an answer while it lasts, of whatever request was under way.
+        callers.all_troubled().await;
+        world.network.go_on();
+        world.rotation_of(REPLICAS).await;
+        callers.more(BETWEEN).await;
     }
-    let world = World::new(&IMPATIENT).await;
-    let done = without_database(&world, Proxy::stand_still, |network| {
-        network.forget();
-        network.go_on();
-    })
-    .await;
-    world.assert_whole("connections lost without a word", &done).await;
+    let done = callers.end().await;
+    world.assert_whole("pause of the database", &done).await;
 }
