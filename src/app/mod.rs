@@ -46,7 +46,8 @@ const REFRESH: Recurring =
 /// How often gRPC's health service learns what readiness says; each time costs one ping of the database.
 const HEALTH: Recurring =
     Recurring { name: "report of health", interval: Duration::from_secs(5), limit: Duration::from_secs(5) };
-/// How long a stop waits, at most, for the background work to end and its leases to be handed back.
+/// How long a stop waits at least for the background work to end and its leases to be handed back, also where requests
+/// have used the whole time up.
 const HAND_BACK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a stop waits, at most, for the database to end what the stop has cut off.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -222,13 +223,15 @@ impl Running {
     /// for what it is still doing.
     pub async fn stop(self, timeout: Duration) {
         self.part(Duration::ZERO).await;
+        let end = tokio::time::Instant::now() + timeout;
         self.doors.stop();
-        if tokio::time::timeout(timeout, self.doors.ended()).await.is_err() {
+        if tokio::time::timeout_at(end, self.doors.ended()).await.is_err() {
             tracing::warn!(?timeout, "some requests took too long and are dropped");
         }
         // Last, since it is what gives the events of the last requests their places and streams what they tell.
         self.background.stop();
-        if tokio::time::timeout(HAND_BACK_TIMEOUT, self.background.ended()).await.is_err() {
+        let end = end.max(tokio::time::Instant::now() + HAND_BACK_TIMEOUT);
+        if tokio::time::timeout_at(end, self.background.ended()).await.is_err() {
             tracing::warn!("work under way is dropped; its leases end by themselves");
         }
         if tokio::time::timeout(CLOSE_TIMEOUT, self.opened.store.close()).await.is_err() {
