@@ -24,26 +24,37 @@ const LOCK_TRIES: u32 = 30;
 const LOCK_PAUSE: Duration = Duration::from_secs(1);
 
 impl Store {
-    /// Applies the migrations that are missing, all or none, and returns their names. Two processes may call it at
-    /// once: the second waits and finds nothing to do. So may one whose version is older than the schema: what newer
-    /// versions have added stays.
+    /// Applies the migrations that are missing, and returns their names. Several processes may call it at once: each
+    /// migration is applied by one of them. So may one whose version is older than the schema: what newer versions have
+    /// added stays.
+    ///
+    /// On PostgreSQL each is a transaction of its own. Together they would hold the locks of several tables, and a request
+    /// that takes those in another order would be refused as a deadlock.
     ///
     /// # Errors
-    /// `Unavailable` without the database, or when the tables are in use for too long; `Internal` when a migration fails.
+    /// `Unavailable` without the database, or when a table is in use for too long; `Internal` when a migration fails.
+    /// Those before it may be applied then, which every version can live with.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        let mut applied = Vec::new();
         let mut tries = 1;
         loop {
             match self.migrate_once().await {
+                Ok(names) if names.is_empty() => return Ok(applied),
+                Ok(names) => {
+                    applied.extend(names);
+                    tries = 1;
+                }
                 Err(error) if tries < LOCK_TRIES && error.is_lock_trouble() => {
-                    tracing::info!(tries, "tables are in use; the migration waits for them");
+                    tracing::info!(tries, "a table is in use; the migration lets requests pass and tries again");
                     tries += 1;
                     tokio::time::sleep(LOCK_PAUSE).await;
                 }
-                outcome => return outcome,
+                Err(error) => return Err(error),
             }
         }
     }
 
+    /// Applies what one transaction may of the migrations that are missing, and gives their names; none: there are none.
     async fn migrate_once(&self) -> Result<Vec<String>, StoreError> {
         let transaction = self.begin().await?;
         self.exclude_others(&transaction, Exclusive::Migrate).await?;
@@ -51,10 +62,15 @@ impl Store {
             let limit = format!("SET LOCAL lock_timeout = {}", LOCK_TIMEOUT.as_millis());
             transaction.execute_unprepared(&limit).await?;
         }
-        let pending = migration::pending(&transaction).await?;
-        Migrator::up(&transaction, None).await?;
-        transaction.commit().await?;
-        Ok(pending)
+        let mut next = migration::pending(&transaction).await?;
+        if self.engine() == Engine::Postgres {
+            next.truncate(1);
+        }
+        if let Ok(steps @ 1..) = u32::try_from(next.len()) {
+            Migrator::up(&transaction, Some(steps)).await?;
+            transaction.commit().await?;
+        }
+        Ok(next)
     }
 
     /// The migrations that are missing; none: the schema is current, or newer than this version. Changes nothing, not
