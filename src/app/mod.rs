@@ -212,9 +212,11 @@ impl Running {
     /// Says that it is not ready any more, asks those who keep a connection to make the next one elsewhere, and goes on
     /// for as long as `delay`: whoever shares requests out needs a while to notice.
     pub async fn part(&self, delay: Duration) {
-        self.readiness.wait("stopping");
-        self.health.report(false).await;
-        self.parting.cancel();
+        if !self.parting.is_cancelled() {
+            self.readiness.wait("stopping");
+            self.health.report(false).await;
+            self.parting.cancel();
+        }
         tokio::time::sleep(delay).await;
     }
 
