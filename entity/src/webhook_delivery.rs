@@ -31,7 +31,7 @@ pub struct Model {
     pub attempts: i64,
     /// How many steps of the schedule are used up; a replay begins the schedule anew.
     pub schedule_step: i64,
-    /// Not to be tried before; under a lease, when that ends.
+    /// Not to be tried before; under a lease, when that ends; once it is delivered or given up, when that was.
     pub next_at: DateTimeUtc,
     /// Who holds it: a token made anew for each lease.
     pub lease_token: Option<Uuid>,
@@ -39,6 +39,9 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// When the endpoint took it.
     pub delivered_at: Option<DateTimeUtc>,
+    /// The trace that its event happened in, as a `traceparent`.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub trace_context: Option<String>,
 }
 
 /// Links to other tables.

@@ -5,6 +5,7 @@
 mod balancer;
 mod banner;
 mod clients;
+mod collector;
 mod configuration;
 mod crash;
 mod drain;
@@ -19,6 +20,8 @@ mod program;
 #[allow(dead_code, reason = "the receiver can do more than this binary asks of it")]
 mod receiver;
 mod rolling;
+mod telemetry;
+mod webhook_commands;
 mod webhook_crash;
 mod webhooks;
 mod worker;

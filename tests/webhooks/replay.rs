@@ -18,7 +18,7 @@ async fn what_was_given_up_is_sent_again_by_request() {
     }
     let path = format!("/v1/webhooks/endpoints/{id}:replay");
     let answer = world.send(Method::POST, &path, json!({})).await;
-    assert_eq!((answer.status, answer.json()["replayed"].clone()), (202, json!("2")), "{}", answer.text);
+    assert_eq!((answer.status, answer.json()["replayed"].clone()), (202, json!(2)), "{}", answer.text);
     world.drain().await;
     assert_eq!(receiver.count(), 5);
     assert!(world.deliveries("").await.iter().all(|delivery| delivery["status"] == "delivered"));
@@ -59,6 +59,21 @@ async fn one_delivery_is_sent_again_under_its_own_id() {
     assert_eq!((arrived.len(), &arrived[0].body), (2, &arrived[1].body));
     let shown = world.client.get(&format!("/v1/webhooks/deliveries/{id}")).await.json();
     assert_eq!(shown["attempts"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_again_to_an_endpoint_that_was_removed() {
+    let world = World::new().await;
+    let receiver = Receiver::new().await;
+    let endpoint = world.endpoint(&receiver, json!({})).await;
+    world.user().await;
+    world.drain().await;
+    let delivery = world.deliveries("").await[0]["id"].as_str().expect("an id").to_owned();
+    world.send(Method::DELETE, &format!("/v1/webhooks/endpoints/{endpoint}"), json!({})).await;
+    let answer = world.post(&format!("/v1/webhooks/deliveries/{delivery}:replay")).await;
+    assert_eq!(answer.status, 404, "{}", answer.text);
+    assert!(answer.text.contains(&format!("Webhook endpoint with ID {endpoint} not found")), "{}", answer.text);
+    assert_eq!(world.deliveries("").await[0]["status"], "delivered");
 }
 
 #[tokio::test]

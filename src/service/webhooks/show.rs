@@ -65,7 +65,11 @@ pub(super) fn delivery(vault: &Vault, record: DeliveryRecord) -> Result<v1::Webh
         event_id: record.event_id.to_string(),
         event: record.kind,
         user_id: record.user_id.map(|id| id.to_string()),
-        sequence: record.user_id.map(|_| record.sequence),
+        sequence: record
+            .user_id
+            .map(|_| u32::try_from(record.sequence))
+            .transpose()
+            .map_err(|_| corrupt("a stored sequence"))?,
         status: status.into(),
         created_at: Some(whole_seconds(record.created_at)),
         delivered_at: record.delivered_at.map(whole_seconds),

@@ -7,6 +7,7 @@
 mod claim;
 mod deliveries;
 mod endpoints;
+mod prune;
 mod relay;
 mod replay;
 mod settle;
@@ -18,7 +19,8 @@ use uuid::Uuid;
 
 pub use claim::{ClaimRoom, ClaimedDelivery};
 pub use deliveries::{AttemptReport, DeliveryPage, DeliveryRecord};
-pub use endpoints::{EndpointChange, NewEndpoint, Registration};
+pub use endpoints::{Alteration, EndpointChange, NewEndpoint, Registration};
+pub use prune::Pruned;
 pub use relay::OutboxEvent;
 pub use replay::Replay;
 pub use settle::{DeliverySettlement, Health, Sent, Settled};
@@ -115,6 +117,8 @@ pub struct NewDelivery {
     pub sequence: i64,
     /// The body, sealed.
     pub sealed_body: Vec<u8>,
+    /// The trace that it belongs to, as a `traceparent`.
+    pub trace_context: Option<String>,
 }
 
 impl NewDelivery {
@@ -135,6 +139,7 @@ impl NewDelivery {
             lease_token: Set(None),
             created_at: Set(now),
             delivered_at: Set(None),
+            trace_context: Set(self.trace_context),
         }
     }
 }

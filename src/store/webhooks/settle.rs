@@ -8,6 +8,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
 };
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::super::{Store, StoreError};
@@ -89,6 +90,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database; nothing is settled then, and what was sent is sent again when its lease ends.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn settle_deliveries(
         &self,
         ambient: &dyn Ambient,
@@ -130,8 +132,8 @@ impl Store {
             }
             attempts.extend(report.map(|report| report.into_row(delivery_id)));
         }
-        finish(&transaction, delivered, DELIVERED, Some(now)).await?;
-        finish(&transaction, dead, DEAD, None).await?;
+        finish(&transaction, delivered, DELIVERED, now).await?;
+        finish(&transaction, dead, DEAD, now).await?;
         hand_back(&transaction, handed_back, now).await?;
         if !attempts.is_empty() {
             webhook_attempt::Entity::insert_many(attempts).exec_without_returning(&transaction).await?;
@@ -171,7 +173,7 @@ async fn finish(
     transaction: &DatabaseTransaction,
     ids: Vec<Uuid>,
     state: &str,
-    delivered_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
@@ -179,7 +181,9 @@ async fn finish(
     let row = webhook_delivery::ActiveModel {
         state: Set(state.to_owned()),
         lease_token: Set(None),
-        delivered_at: Set(delivered_at),
+        // From here on its record is kept for a while.
+        next_at: Set(now),
+        delivered_at: Set((state == DELIVERED).then_some(now)),
         ..Default::default()
     };
     let filter = webhook_delivery::Column::Id.is_in(ids);
