@@ -50,6 +50,9 @@
 {{- if not (hasKey $secrets "master-keys") -}}
 {{- fail "mode=postgres needs master keys in a Secret: keyRing.existingSecret.name, or externalSecrets.keyRing.key with externalSecrets.enabled. The chart makes none: a key that nobody has kept elsewhere loses all personal data." -}}
 {{- end -}}
+{{- if and (hasKey $secrets "clients.json") (not $v.migration.enabled) -}}
+{{- fail "clients.existingSecret is made into clients by the migration's Job, and migration.enabled is false." -}}
+{{- end -}}
 {{- else if hasKey $secrets "database-url" -}}
 {{- fail "a database URL is given, but mode is sqlite; say mode=postgres." -}}
 {{- end -}}

@@ -6,6 +6,10 @@ component; `container`, the YAML of the container's own part.
 {{- define "kira-users.podMetadata" -}}
 labels:
   {{- include "kira-users.componentLabels" . | nindent 2 }}
+  {{- if has .component (list "api" "worker") }}
+  # What the scraping of metrics looks for.
+  kira-users/admin: "true"
+  {{- end }}
   {{- with .root.Values.podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -86,13 +90,37 @@ securityContext:
 {{- end }}
 {{- end -}}
 
+{{/* The Secrets of every pod. Those of the clients are for who makes them alone. */}}
 {{- define "kira-users.secretSources" -}}
-{{- $secrets := include "kira-users.secrets" . | fromYaml -}}
-{{- range $file, $secret := $secrets }}
+{{- range $file, $secret := omit (include "kira-users.secrets" . | fromYaml) "clients.json" }}
 - secret:
     name: {{ $secret.name }}
     items: [{key: {{ $secret.key | quote }}, path: {{ $file }}}]
 {{- end }}
+{{- end -}}
+
+{{/* Whether the pods of this component make the clients of the Secret: the Job, or where there is none, the one pod. */}}
+{{- define "kira-users.importsClients" -}}
+{{- $who := ternary "api" "migration" (eq .root.Values.mode "sqlite") -}}
+{{- if and (eq .component $who) (hasKey (include "kira-users.secrets" .root | fromYaml) "clients.json") -}}true{{- end -}}
+{{- end -}}
+
+{{/* The container that makes them; those that are there already it leaves as they are. */}}
+{{- define "kira-users.clientsContainer" -}}
+name: clients
+{{ include "kira-users.containerBase" .root }}
+args: [client, import, --file, /etc/kira/clients/clients.json]
+envFrom:
+  {{- include "kira-users.envFrom" .root | nindent 2 }}
+{{- with .root.Values.extraEnv }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+resources:
+  {{- toYaml .root.Values.migration.resources | nindent 2 }}
+volumeMounts:
+  {{- include "kira-users.volumeMounts" . | nindent 2 }}
+  - {name: clients, mountPath: /etc/kira/clients, readOnly: true}
 {{- end -}}
 
 {{- define "kira-users.volumes" -}}
@@ -104,7 +132,12 @@ securityContext:
   projected:
     defaultMode: 0440
     sources:
-      {{- . | nindent 6 }}
+      {{- . | trim | nindent 6 }}
+{{- end }}
+{{- if include "kira-users.importsClients" . }}
+{{- $clients := get (include "kira-users.secrets" .root | fromYaml) "clients.json" }}
+- name: clients
+  secret: {secretName: {{ $clients.name }}, defaultMode: 0440, items: [{key: {{ $clients.key | quote }}, path: clients.json}]}
 {{- end }}
 {{- if $v.products }}
 - name: config
@@ -133,9 +166,9 @@ securityContext:
   persistentVolumeClaim: {claimName: {{ include "kira-users.documentsClaim" .root }}}
 {{- end }}
 {{- if eq .component "api" }}
+{{- /* Whole folders, not single files: only so does a renewed certificate arrive in a running pod. */}}
 {{- range $door, $tls := $v.tls }}
 {{- if $tls.secretName }}
-# Whole folders, not single files: only so does a renewed certificate arrive in a running pod.
 - name: tls-{{ $door }}
   secret: {secretName: {{ $tls.secretName }}, defaultMode: 0440, items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]}
 {{- if $tls.clientCA.secretName }}
@@ -192,7 +225,7 @@ affinity:
 {{- if and .values.topologySpreadConstraints (eq .root.Values.mode "postgres") }}
 topologySpreadConstraints:
   {{- range .values.topologySpreadConstraints }}
-  - {{- toYaml (merge (dict "labelSelector" (dict "matchLabels" ($selector | fromYaml)) "matchLabelKeys" (list "pod-template-hash")) .) | nindent 4 }}
+  - {{ toYaml (merge (dict "labelSelector" (dict "matchLabels" ($selector | fromYaml)) "matchLabelKeys" (list "pod-template-hash")) .) | nindent 4 | trim }}
   {{- end }}
 {{- end }}
 {{- with .values.nodeSelector }}

@@ -1,6 +1,6 @@
 {{/*
 Which Secret holds what. Each secret is one of: given by name, made by the External Secrets Operator, or not there.
-`kira-users.secrets` gives a YAML map: file name in /etc/kira/secrets → {name, key} of the Secret.
+`kira-users.secrets` gives a YAML map: file name in the pod → {name, key} of the Secret.
 */}}
 
 {{- define "kira-users.externalSecretName" -}}
