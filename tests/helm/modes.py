@@ -37,7 +37,8 @@ EVERYTHING = postgres(
         "grpc": {"secretName": "grpc-tls", "clientCA": {"secretName": "callers-ca"}},
     },
     server={
-        "shutdownTimeoutSeconds": 40,
+        "shutdownDelaySeconds": 10,
+        "shutdownTimeoutSeconds": 45,
         "requestTimeout": "20s",
         "maxBodyBytes": 33554432,
         "rateLimitPerSecond": 50,

@@ -88,6 +88,16 @@ def test_where_webhooks_may_go_they_get_through():
     assert all("ports" in rule for rule in spec["egress"])
 
 
+def test_the_collector_is_reached_at_the_port_of_its_address():
+    def ports(endpoint):
+        spec = policy(render(postgres(telemetry={"otlp": {"endpoint": endpoint}}, auth={})), "worker")
+        return {port["port"] for rule in spec["egress"] for port in rule.get("ports", [])} - {53, 443, 5432}
+
+    assert ports("http://collector.observability:4318") == {4318}
+    assert ports("http://collector/v1") == {80}
+    assert ports("off") == ports("") == set()
+
+
 def test_the_migration_calls_the_database_alone():
     spec = policy(render(MODES["postgres with everything on"]), "migration")
     assert sorted({port["port"] for rule in spec["egress"] for port in rule["ports"]}) == [53, 6432]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import stat
 import subprocess
 import time
@@ -45,8 +46,7 @@ def test_the_notes_tell_what_is_dangerous():
 def test_the_notes_end_in_a_working_call(tmp_path):
     """The program runs with the ConfigMap of the chart; only folders and ports are this machine's."""
     [config] = of_kind(render(MODES["sqlite"]), "ConfigMap")
-    ports = {"KIRA_HTTP_ADDR": "18080", "KIRA_GRPC_ADDR": "18051", "KIRA_ADMIN_ADDR": "18090"}
-    local = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+    local = free_addresses("KIRA_HTTP_ADDR", "KIRA_GRPC_ADDR", "KIRA_ADMIN_ADDR")
     settings = {**config["data"], **local, "KIRA_DATA_DIR": str(tmp_path / "data")}
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PROGRAM": str(PROGRAM), **settings}
     kubectl = tmp_path / "kubectl"
@@ -61,6 +61,14 @@ def test_the_notes_end_in_a_working_call(tmp_path):
             program.terminate()
     assert done.stdout.startswith("HTTP/1.1 201 Created"), done.stdout + done.stderr + (tmp_path / "log").read_text()
     assert re.search(r'"email":"john@example.com"', done.stdout)
+
+
+def free_addresses(*names):
+    listeners = {name: socket.create_server(("127.0.0.1", 0)) for name in names}
+    found = {name: f"127.0.0.1:{listener.getsockname()[1]}" for name, listener in listeners.items()}
+    for listener in listeners.values():
+        listener.close()
+    return found
 
 
 def await_ready(environment, program):

@@ -109,6 +109,10 @@ CASES = {
         {"metrics": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}},
         "every pod would be scraped twice",
     ),
+    "a stop that is over before it begins": (
+        {"server": {"shutdownDelaySeconds": 50}},
+        "server.shutdownDelaySeconds is longer than the whole stop",
+    ),
     "an unknown value": ({"replicas": 3}, "replicas"),
     "an unknown value deep within": ({"api": {"autoscaling": {"enable": True}}}, "enable"),
     "a value of another type": ({"service": {"rest": {"port": "http"}}}, "port"),
@@ -127,8 +131,8 @@ def test_all_problems_are_told_at_once():
     assert told.count("\n* ") == 5
 
 
-def test_a_kubernetes_without_the_sleep_before_the_stop_is_refused():
-    assert "1.29" in refusal({}, kube="1.29.0")
+def test_a_kubernetes_that_is_too_old_is_refused():
+    assert "1.26" in refusal({}, kube="1.26.0")
 
 
 def test_every_setting_can_be_given_by_its_name():

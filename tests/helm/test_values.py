@@ -16,7 +16,7 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 # Secrets, and what follows from how the chart puts the pods together.
 NOT_BY_NAME = {
     "KIRA_DATABASE_URL", "KIRA_MASTER_KEYS", "KIRA_VENDOR_SECRET", "KIRA_DATA_DIR", "KIRA_DOCUMENTS_URL",
-    "KIRA_HTTP_ADDR", "KIRA_GRPC_ADDR", "KIRA_ADMIN_ADDR", "KIRA_SHUTDOWN_TIMEOUT", "KIRA_WORKER",
+    "KIRA_HTTP_ADDR", "KIRA_GRPC_ADDR", "KIRA_ADMIN_ADDR", "KIRA_SHUTDOWN_DELAY", "KIRA_SHUTDOWN_TIMEOUT", "KIRA_WORKER",
 }
 
 

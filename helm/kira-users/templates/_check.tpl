@@ -82,7 +82,7 @@ is sound. Each check gives a line for each problem.
 {{- if has (trimSuffix "_FILE" $name) (list "KIRA_DATABASE_URL" "KIRA_MASTER_KEYS" "KIRA_VENDOR_SECRET") -}}
 {{- printf "config.%s: secrets do not belong in values; give the name of a Secret in database.existingSecret, keyRing.existingSecret or verification.vendor.existingSecret." $name | printf "\n* %s" -}}
 {{- end -}}
-{{- if or (hasKey $fixed $name) (has $name (list "KIRA_WORKER" "KIRA_CONFIG" "KIRA_DOCUMENTS_URL")) (contains "_TLS_" $name) -}}
+{{- if or (hasKey $fixed $name) (has $name (list "KIRA_WORKER" "KIRA_SHUTDOWN_DELAY" "KIRA_CONFIG" "KIRA_DOCUMENTS_URL")) (contains "_TLS_" $name) -}}
 {{- printf "config.%s: the chart sets this itself; see server, worker, documents, products and tls in the values." $name | printf "\n* %s" -}}
 {{- end -}}
 {{- if hasKey $placed $name -}}
@@ -107,6 +107,9 @@ is sound. Each check gives a line for each problem.
 {{- end -}}
 
 {{- define "kira-users.checkOutside" -}}
+{{- if gt (int .Values.server.shutdownDelaySeconds) (int .Values.server.shutdownTimeoutSeconds) -}}
+{{- "server.shutdownDelaySeconds is longer than the whole stop, server.shutdownTimeoutSeconds." | printf "\n* %s" -}}
+{{- end -}}
 {{- range $name, $route := .Values.gateway -}}
 {{- if and $route.enabled (not $route.parentRefs) -}}
 {{- printf "gateway.%s.parentRefs must name a gateway." $name | printf "\n* %s" -}}

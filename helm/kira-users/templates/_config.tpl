@@ -51,6 +51,9 @@ KIRA_HTTP_ADDR: {{ printf "%s:8080" .Values.server.listenAddress | quote }}
 KIRA_GRPC_ADDR: {{ printf "%s:50051" .Values.server.listenAddress | quote }}
 KIRA_ADMIN_ADDR: {{ printf "%s:9090" .Values.server.listenAddress | quote }}
 KIRA_DATA_DIR: /var/lib/kira
+{{- if not (kindIs "invalid" .Values.server.shutdownDelaySeconds) }}
+KIRA_SHUTDOWN_DELAY: {{ printf "%ds" (int .Values.server.shutdownDelaySeconds) }}
+{{- end }}
 KIRA_SHUTDOWN_TIMEOUT: {{ printf "%ds" (int .Values.server.shutdownTimeoutSeconds) }}
 {{- if .Values.documents.url }}
 KIRA_DOCUMENTS_URL: {{ .Values.documents.url | quote }}
@@ -89,4 +92,14 @@ KIRA_CONFIG: /etc/kira/config/config.toml
 {{- end }}
 {{- end }}
 {{- end -}}
+{{- end -}}
+
+{{/* Which pod a trace or a metric that is sent comes from. */}}
+{{- define "kira-users.otlpEnv" -}}
+{{- if or .Values.telemetry.otlp.endpoint (hasKey .Values.config "KIRA_OTLP_ENDPOINT") }}
+- name: POD_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: OTEL_RESOURCE_ATTRIBUTES
+  value: service.instance.id=$(POD_NAME),k8s.pod.name=$(POD_NAME),k8s.namespace.name={{ .Release.Namespace }}
+{{- end }}
 {{- end -}}
