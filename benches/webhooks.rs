@@ -27,6 +27,7 @@ use kira_users::contract::v1;
 use kira_users::profile::{self, Profile};
 use kira_users::service::webhooks::WebhookDesk;
 use kira_users::store::{ClaimRoom, NewClaim, NewEvent, NewUser, Store, StoreOptions};
+use kira_users::telemetry::Metrics;
 use kira_users::vault::{KeyRing, Owner, Place, SEAL_OVERHEAD, Vault};
 use kira_users::webhook::guard::Guard;
 use kira_users::webhook::schedule::Schedule;
@@ -107,8 +108,14 @@ async fn measure(url: &str, receiver: &Receiver) -> (f64, Duration) {
     }
     let http = Client::new(guard, Arc::new(SystemLookup), Duration::from_secs(10)).expect("a client");
     let schedule = Schedule::new(vec![Duration::ZERO]);
-    let parts =
-        Parts { store: store.clone(), vault: vault.clone(), ambient: Arc::clone(&ambient), client: http, schedule };
+    let parts = Parts {
+        store: store.clone(),
+        vault: vault.clone(),
+        ambient: Arc::clone(&ambient),
+        client: http,
+        schedule,
+        metrics: Metrics::default(),
+    };
     let sender = Sender::new(parts);
     let (stop, start) = (CancellationToken::new(), Instant::now());
     let before = receiver.count();

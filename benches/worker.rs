@@ -16,6 +16,7 @@ use kira_users::ambient::{Ambient, SharedAmbient, System};
 use kira_users::contract::v1;
 use kira_users::profile::{self, Profile};
 use kira_users::store::{Creation, NewClaim, NewEvent, NewUser, NewVerification, Store, StoreOptions};
+use kira_users::telemetry::Metrics;
 use kira_users::vault::documents::DocumentStore;
 use kira_users::vault::{KeyRing, Owner, Place, SEAL_OVERHEAD, Vault};
 use kira_users::verification::{Parts, Sandbox, Worker};
@@ -94,7 +95,8 @@ async fn measure(url: &str, folder: &Path) -> (f64, Uuid) {
     }
     let documents =
         DocumentStore::open(&folder.join("documents").display().to_string(), Uuid::nil()).expect("a folder");
-    let parts = Parts { store: store.clone(), vault, documents, ambient, wanted: Arc::default() };
+    let parts =
+        Parts { store: store.clone(), vault, documents, ambient, wanted: Arc::default(), metrics: Metrics::default() };
     let worker = Worker::new(parts, Arc::new(Sandbox::new(Duration::ZERO)));
     let start = Instant::now();
     assert_eq!(worker.drain().await.expect("the database answers"), COUNT);

@@ -29,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("contract", &[]),
     ("domain", &[]),
     ("profile", &["ambient", "contract", "domain"]),
-    ("server", &["ambient", "auth", "store"]),
+    ("server", &["ambient", "auth", "store", "telemetry"]),
     (
         "service",
         &[
@@ -47,10 +47,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("signing", &[]),
-    ("store", &["ambient", "domain"]),
+    ("store", &["ambient", "domain", "telemetry"]),
     ("telemetry", &["config"]),
     ("vault", &["ambient"]),
-    ("webhook", &["ambient", "config", "domain", "profile", "signing", "store", "vault"]),
+    ("webhook", &["ambient", "config", "domain", "profile", "signing", "store", "telemetry", "vault"]),
     ("verification", &["ambient", "contract", "domain", "profile", "signing", "store", "telemetry", "vault"]),
 ];
 

@@ -27,6 +27,9 @@ pub struct Model {
     pub relayed_at: Option<DateTimeUtc>,
     /// Its place in the order in which events are handed out; none until it is given one, soon after the commit.
     pub position: Option<i64>,
+    /// The trace that it happened in, as a `traceparent`.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub trace_context: Option<String>,
 }
 
 /// Links to other tables.

@@ -39,6 +39,9 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// When the endpoint took it.
     pub delivered_at: Option<DateTimeUtc>,
+    /// The trace that its event happened in, as a `traceparent`.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub trace_context: Option<String>,
 }
 
 /// Links to other tables.

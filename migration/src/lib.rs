@@ -24,6 +24,7 @@ mod m20261123_000013_discarded_objects;
 mod m20261123_000014_webhook_endpoints;
 mod m20261123_000015_webhook_deliveries;
 mod m20261123_000016_event_positions;
+mod m20261123_000018_trace_contexts;
 
 /// Every migration there is, in order.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000014_webhook_endpoints::Migration),
             Box::new(m20261123_000015_webhook_deliveries::Migration),
             Box::new(m20261123_000016_event_positions::Migration),
+            Box::new(m20261123_000018_trace_contexts::Migration),
         ]
     }
 }

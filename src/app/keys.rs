@@ -29,7 +29,7 @@ pub(super) async fn registered(store: &Store) -> Result<Vec<String>, StoreError>
 /// # Errors
 /// A key is missing, or has other bytes than the key of its name once had.
 pub(super) async fn check(opened: &Opened) -> Result<(), AppError> {
-    let Opened { store, vault, ambient } = opened;
+    let Opened { store, vault, ambient, .. } = opened;
     for id in registered(store).await? {
         if !vault.key_ids().any(|known| known == id) {
             return Err(AppError::MasterKeyMissing { id });
@@ -77,7 +77,7 @@ pub(super) async fn installation(opened: &Opened) -> Result<Uuid, AppError> {
 
 /// The secret of this name; `new` where there is none yet.
 async fn made_once(opened: &Opened, name: &str, new: &[u8]) -> Result<Zeroizing<Vec<u8>>, AppError> {
-    let Opened { store, vault, ambient } = opened;
+    let Opened { store, vault, ambient, .. } = opened;
     let stored = store.ensure_secret(name, vault.seal_secret(name, new), ambient.now()).await?;
     vault.open_secret(name, &stored).map_err(AppError::start)
 }

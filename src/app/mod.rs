@@ -4,6 +4,7 @@ mod banner;
 mod events;
 mod keys;
 mod open;
+mod queues;
 mod services;
 mod tasks;
 mod verification;
@@ -30,6 +31,7 @@ use crate::config::Config;
 use crate::server::admin::Readiness;
 use crate::server::{self, RateLimits, Shared, admin, listener};
 use crate::service::orphans;
+use crate::telemetry::Metrics;
 use crate::verification::{Worker, overdue};
 use crate::webhook::Sender;
 
@@ -45,7 +47,7 @@ const REFRESH: Recurring =
 /// How often gRPC's health service learns what readiness says; each time costs one ping of the database.
 const HEALTH: Recurring =
     Recurring { name: "report of health", interval: Duration::from_secs(5), limit: Duration::from_secs(5) };
-/// How long a stop waits, at most, for the database to end what the stop has cut off.
+/// How long a stop waits, at most, for the database to end what the stop has cut off, and for the last metrics to leave.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a database that is not there yet, or has an old schema, is asked again.
 const WAIT_INTERVAL: Duration = Duration::from_secs(1);
@@ -103,9 +105,11 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     let admin_listener = bind(config.server.admin_addr).await?;
     let admin_addr = address(&admin_listener)?;
     tracing::info!(admin = %admin_addr, "starting");
-    admin.spawn(|stop| listener::serve(admin_listener, admin::service(readiness.clone()), stop));
+    let metrics = Metrics::new(&config.telemetry).map_err(AppError::start)?;
+    let admin_service = admin::service(readiness.clone(), metrics.clone());
+    admin.spawn(|stop| listener::serve(admin_listener, admin_service, stop));
 
-    let opened = open::ready(config, ambient, &readiness).await?;
+    let opened = open::ready(config, ambient, metrics, &readiness).await?;
     keys::check(&opened).await?;
     let directory = Arc::new(StoreDirectory::new(opened.store.clone(), opened.vault.clone()));
     let authenticator = Authenticator::open(&config.auth, directory, Arc::clone(&opened.ambient)).await;
@@ -119,6 +123,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
 
     let shared = Shared {
         ambient: Arc::clone(&opened.ambient),
+        metrics: opened.metrics.clone(),
         authenticator: Arc::clone(&authenticator),
         rate_limits: config
             .server
@@ -165,12 +170,13 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
         })
     });
     if config.verification.worker {
-        verification::run(&worker, &background, &readiness);
+        verification::run(&worker, &opened.metrics, &background, &readiness);
         webhooks::run(&sender, &background, &readiness);
     } else {
         verification::show(&worker, &readiness);
         webhooks::show(&sender, &readiness);
     }
+    queues::measure(&opened, &background);
     readiness.ready(opened.store.clone());
     let (ready, reported) = (readiness.clone(), health.clone());
     background.spawn(|stop| {
@@ -212,8 +218,15 @@ impl Running {
         if tokio::time::timeout(CLOSE_TIMEOUT, self.opened.store.close()).await.is_err() {
             tracing::warn!("the database is left before it has ended what it was doing");
         }
+        last_metrics(self.opened.metrics).await;
         self.admin.stop();
     }
+}
+
+/// Sends the last metrics, where they are sent.
+async fn last_metrics(metrics: Metrics) {
+    // Its only error is a panic, which is in the log.
+    let _ = tokio::task::spawn_blocking(move || metrics.shut_down(CLOSE_TIMEOUT)).await;
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {

@@ -12,6 +12,7 @@ use crate::ambient::{SharedAmbient, System};
 use crate::config::Config;
 use crate::server::admin::Readiness;
 use crate::store::{Store, StoreError, StoreOptions};
+use crate::telemetry::Metrics;
 use crate::vault::{KeyRing, KeyRingError, Vault};
 
 /// What the service and its commands stand on.
@@ -23,6 +24,8 @@ pub struct Opened {
     pub vault: Vault,
     /// Clock, identifiers, randomness.
     pub ambient: SharedAmbient,
+    /// What is measured; nothing, for a command.
+    pub metrics: Metrics,
 }
 
 /// Why the service, or a command, cannot start.
@@ -101,20 +104,24 @@ impl AppError {
 /// # Errors
 /// Which of them cannot be opened.
 pub async fn open(config: &Config) -> Result<Opened, AppError> {
-    open_with(config, Arc::new(System::default())).await
+    open_with(config, Arc::new(System::default()), Metrics::default()).await
 }
 
-async fn open_with(config: &Config, ambient: SharedAmbient) -> Result<Opened, AppError> {
+async fn open_with(config: &Config, ambient: SharedAmbient, metrics: Metrics) -> Result<Opened, AppError> {
     let folder = &config.data_dir;
     if config.is_embedded() || config.vault.master_keys.is_none() {
         // For its owner only: the key file is in it.
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|source| AppError::DataFolder { folder: folder.clone(), source })?;
     }
-    let options = StoreOptions { max_connections: config.database.max_connections, ..StoreOptions::default() };
+    let options = StoreOptions {
+        max_connections: config.database.max_connections,
+        metrics: metrics.clone(),
+        ..StoreOptions::default()
+    };
     let store = Store::connect(config.database.url.expose(), options).await?;
     let ring = key_ring(config, &store, &ambient).await?;
-    Ok(Opened { store, vault: Vault::new(ring, Arc::clone(&ambient)), ambient })
+    Ok(Opened { store, vault: Vault::new(ring, Arc::clone(&ambient)), ambient, metrics })
 }
 
 async fn key_ring(config: &Config, store: &Store, ambient: &SharedAmbient) -> Result<KeyRing, AppError> {
@@ -141,8 +148,13 @@ async fn key_ring(config: &Config, store: &Store, ambient: &SharedAmbient) -> Re
 
 /// Opens both and waits until the schema is current. The embedded database is brought there; a server's is the
 /// operator's to migrate, and may be away for a while.
-pub(super) async fn ready(config: &Config, ambient: SharedAmbient, readiness: &Readiness) -> Result<Opened, AppError> {
-    let opened = open_with(config, ambient).await?;
+pub(super) async fn ready(
+    config: &Config,
+    ambient: SharedAmbient,
+    metrics: Metrics,
+    readiness: &Readiness,
+) -> Result<Opened, AppError> {
+    let opened = open_with(config, ambient, metrics).await?;
     if config.is_embedded() {
         opened.store.migrate().await?;
         return Ok(opened);

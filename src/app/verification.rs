@@ -7,14 +7,16 @@ use tokio::sync::Notify;
 
 use super::open::{self, AppError, Opened};
 use super::tasks::Tasks;
-use super::{Signals, address, bind, events, keys, services, webhooks};
+use super::{Signals, address, bind, events, keys, last_metrics, queues, services, webhooks};
 use crate::ambient::{SharedAmbient, System};
 use crate::config::{Config, ProviderKind, VendorConfig};
 use crate::server::admin::Readiness;
 use crate::server::{admin, listener};
 use crate::service::events::Feed;
 use crate::signing::SigningSecret;
+use crate::telemetry::Metrics;
 use crate::vault::documents::DocumentStore;
+use crate::verification::circuit::Circuit;
 use crate::verification::rules::{self, Rules};
 use crate::verification::vendor::{MAX_FILE_BYTES, Vendor, VendorOptions};
 use crate::verification::{Parts, Provider, Sandbox, Worker};
@@ -30,9 +32,11 @@ pub async fn work(config: Config) -> Result<(), AppError> {
     let readiness = Readiness::waiting("starting");
     let admin_listener = bind(config.server.admin_addr).await?;
     tracing::info!(admin = %address(&admin_listener)?, "starting");
-    admin.spawn(|stop| listener::serve(admin_listener, admin::service(readiness.clone()), stop));
+    let metrics = Metrics::new(&config.telemetry).map_err(AppError::start)?;
+    let admin_service = admin::service(readiness.clone(), metrics.clone());
+    admin.spawn(|stop| listener::serve(admin_listener, admin_service, stop));
     let opened = tokio::select! {
-        opened = open::ready(&config, ambient, &readiness) => opened?,
+        opened = open::ready(&config, ambient, metrics, &readiness) => opened?,
         () = signals.told_to_stop() => return Ok(()),
     };
     keys::check(&opened).await?;
@@ -40,7 +44,8 @@ pub async fn work(config: Config) -> Result<(), AppError> {
     let worker = worker(&config, &opened, documents, Arc::default())?;
     let sender = webhooks::sender(&config, &opened)?;
     let background = Tasks::default();
-    run(&worker, &background, &readiness);
+    run(&worker, &opened.metrics, &background, &readiness);
+    queues::measure(&opened, &background);
     events::place(&Arc::new(Feed::new(opened.store.clone())), &background);
     webhooks::run(&sender, &background, &readiness);
     readiness.ready(opened.store.clone());
@@ -52,6 +57,7 @@ pub async fn work(config: Config) -> Result<(), AppError> {
         tracing::warn!("work under way is dropped; its leases end by themselves");
     }
     opened.store.close().await;
+    last_metrics(opened.metrics).await;
     Ok(())
 }
 
@@ -71,13 +77,18 @@ pub(super) fn worker(
         documents,
         ambient: Arc::clone(&opened.ambient),
         wanted,
+        metrics: opened.metrics.clone(),
     };
     Ok(Worker::new(parts, provider(config)?))
 }
 
-/// Lets the worker run, and shows at `/readyz` how it is.
-pub(super) fn run(worker: &Arc<Worker>, background: &Tasks, readiness: &Readiness) {
+/// Lets the worker run, and shows at `/readyz` and in metrics how it is.
+pub(super) fn run(worker: &Arc<Worker>, metrics: &Metrics, background: &Tasks, readiness: &Readiness) {
     show(worker, readiness);
+    let watched = Arc::downgrade(worker);
+    metrics.watch_circuit(worker.health().provider, move || {
+        watched.upgrade().is_some_and(|worker| worker.health().circuit != Circuit::CLOSED)
+    });
     let worker = Arc::clone(worker);
     background.spawn(|stop| worker.run(stop));
 }

@@ -37,6 +37,7 @@ pub(super) fn sender(config: &Config, opened: &Opened) -> Result<Arc<Sender>, Ap
         ambient: Arc::clone(&opened.ambient),
         client,
         schedule: Schedule::new(config.webhook.schedule.clone()),
+        metrics: opened.metrics.clone(),
     }))
 }
 

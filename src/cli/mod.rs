@@ -120,5 +120,5 @@ async fn open_current(config: &Config) -> Result<Opened, Failure> {
 /// Short commands log warnings alone, unless asked for more, and send no traces.
 fn quiet(config: &TelemetryConfig) -> TelemetryConfig {
     let log = if config.log == "info" { "warn".to_owned() } else { config.log.clone() };
-    TelemetryConfig { log, otlp_endpoint: None, ..config.clone() }
+    TelemetryConfig { log, otlp: None, ..config.clone() }
 }

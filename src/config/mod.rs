@@ -30,7 +30,7 @@ pub use self::secret::Secret;
 pub use self::server::ServerConfig;
 pub use self::storage::{DatabaseConfig, DocumentsConfig, VaultConfig};
 pub use self::table::{CONFIG_FILE_ENV, SETTINGS, Setting, help_table, reference_table};
-pub use self::telemetry::{LogFormat, TelemetryConfig};
+pub use self::telemetry::{LogFormat, OtlpConfig, OtlpProtocol, TelemetryConfig};
 pub use self::value::parse_duration;
 pub use self::verification::{ProviderKind, VendorConfig, VerificationConfig};
 pub use self::webhook::{IpRange, WebhookConfig};
@@ -61,7 +61,7 @@ pub struct Config {
     pub verification: VerificationConfig,
     /// Where webhooks go.
     pub webhook: WebhookConfig,
-    /// Logs and traces.
+    /// Logs, traces and metrics.
     pub telemetry: TelemetryConfig,
     /// The product catalogue, in the order in which it is shown.
     pub products: Vec<Product>,

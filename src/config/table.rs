@@ -30,7 +30,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("KIRA_DATA_DIR", "data_dir", "./data", "Folder of the embedded database, its key file and documents"),
     setting("KIRA_HTTP_ADDR", "server.http_addr", "127.0.0.1:8080", "Address of the REST door"),
     setting("KIRA_GRPC_ADDR", "server.grpc_addr", "127.0.0.1:50051", "Address of the gRPC door"),
-    setting("KIRA_ADMIN_ADDR", "server.admin_addr", "127.0.0.1:9090", "Address of /healthz and /readyz"),
+    setting("KIRA_ADMIN_ADDR", "server.admin_addr", "127.0.0.1:9090", "Address of health and /metrics"),
     setting("KIRA_MAX_BODY_BYTES", "server.max_body_bytes", "64MiB", "Largest request, over both doors"),
     setting(
         "KIRA_REQUEST_TIMEOUT",
@@ -155,8 +155,22 @@ pub const SETTINGS: &[Setting] = &[
         "KIRA_OTLP_ENDPOINT",
         "telemetry.otlp_endpoint",
         "off",
-        "Where traces go by OTLP over gRPC, http://host:4317",
+        "Where traces go by OTLP, such as http://collector:4317; https too",
     ),
+    setting(
+        "KIRA_OTLP_PROTOCOL",
+        "telemetry.otlp_protocol",
+        "grpc",
+        "How: grpc, or http (protobuf, as a rule port 4318)",
+    ),
+    setting("KIRA_OTLP_METRICS", "telemetry.otlp_metrics", "false", "Whether metrics go there too, every minute"),
+    setting(
+        "KIRA_TRACE_SAMPLE_RATIO",
+        "telemetry.trace_sample_ratio",
+        "1",
+        "Part of the traces that is kept, 0 to 1, where the caller has not decided",
+    ),
+    setting("KIRA_METRICS", "telemetry.metrics", "true", "Whether anything is measured and shown at /metrics"),
 ];
 
 /// The environment variable that names the configuration file; `--config` wins over it.

@@ -1,4 +1,4 @@
-//! `[telemetry]`: logs and traces.
+//! `[telemetry]`: logs, traces and metrics.
 
 use std::io::IsTerminal as _;
 
@@ -8,15 +8,59 @@ use url::Url;
 use super::reader::Reader;
 use super::value::{OrOff, Value};
 
-/// Logs and traces.
+/// Logs, traces and metrics.
 #[derive(Debug, Clone)]
 pub struct TelemetryConfig {
     /// What is logged, in the language of `tracing_subscriber::EnvFilter`; it parses.
     pub log: String,
     /// How it is written.
     pub log_format: LogFormat,
-    /// Where traces go by OTLP over gRPC.
-    pub otlp_endpoint: Option<Url>,
+    /// Whether anything is measured: shown at `/metrics`, and sent by OTLP where that is asked for.
+    pub metrics: bool,
+    /// Where traces, and metrics if asked for, are sent.
+    pub otlp: Option<OtlpConfig>,
+}
+
+/// Sending by OTLP.
+#[derive(Debug, Clone)]
+pub struct OtlpConfig {
+    /// The collector.
+    pub endpoint: Url,
+    /// How it is spoken to.
+    pub protocol: OtlpProtocol,
+    /// Whether metrics are sent too, not only shown at `/metrics`.
+    pub metrics: bool,
+    /// Which part of the traces is kept, from 0 to 1, where the caller has not decided.
+    pub sample_ratio: f64,
+}
+
+/// How a collector is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtlpProtocol {
+    /// gRPC, as a rule at port 4317.
+    Grpc,
+    /// Protobuf over HTTP, as a rule at port 4318.
+    Http,
+}
+
+impl Value for OtlpProtocol {
+    const ACCEPTED: &'static str = "grpc or http";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "grpc" => Ok(Self::Grpc),
+            "http" => Ok(Self::Http),
+            _ => Err("is neither".to_owned()),
+        }
+    }
+}
+
+impl Value for f64 {
+    const ACCEPTED: &'static str = "a number";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "is not a number".to_owned())
+    }
 }
 
 /// The form of a log line.
@@ -47,16 +91,24 @@ impl TelemetryConfig {
             let accepted = "accepted: error, warn, info, debug, trace, off, or target=level parts with commas between";
             reader.refuse("telemetry.log", format!("{log:?} is not a log filter ({error}); {accepted}"));
         }
-        let otlp_endpoint = reader.required::<OrOff<Url>>("telemetry.otlp_endpoint").0;
-        if otlp_endpoint.as_ref().is_some_and(|endpoint| endpoint.scheme() != "http") {
-            // The exporter is built without TLS: a collector belongs beside the service.
-            reader.refuse("telemetry.otlp_endpoint", "must be http: traces go to a collector in the same network");
-        }
+        let otlp = OtlpConfig::read(reader);
         Self {
             log,
             log_format: reader.optional("telemetry.log_format").unwrap_or_else(LogFormat::of_stderr),
-            otlp_endpoint,
+            metrics: reader.required("telemetry.metrics"),
+            otlp,
         }
+    }
+}
+
+impl OtlpConfig {
+    /// What is wrong in it is told even where nothing is sent.
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let endpoint = reader.required::<OrOff<Url>>("telemetry.otlp_endpoint").0;
+        let protocol = reader.required("telemetry.otlp_protocol");
+        let metrics = reader.required("telemetry.otlp_metrics");
+        let sample_ratio = reader.bounded("telemetry.trace_sample_ratio", 0.0, 1.0);
+        Some(Self { endpoint: endpoint?, protocol, metrics, sample_ratio })
     }
 }
 

@@ -1,15 +1,18 @@
-//! The operators' port: is the process alive, and may it get traffic.
+//! The operators' port: is the process alive, has it started, may it get traffic, and what does it measure.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::StatusCode;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::layer::HttpService;
 use super::listener::service_fn;
 use super::{HttpRequest, HttpResponse};
 use crate::store::Store;
+use crate::telemetry::Metrics;
 
 /// How long the database may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -18,6 +21,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Readiness {
     state: Arc<Mutex<State>>,
+    started: Arc<AtomicBool>,
     details: Arc<Mutex<Vec<Detail>>>,
 }
 
@@ -44,12 +48,28 @@ impl Readiness {
     /// Not ready: `reason`.
     #[must_use]
     pub fn waiting(reason: impl Into<String>) -> Self {
-        Self { state: Arc::new(Mutex::new(State::Waiting(reason.into()))), details: Arc::default() }
+        Self {
+            state: Arc::new(Mutex::new(State::Waiting(reason.into()))),
+            started: Arc::default(),
+            details: Arc::default(),
+        }
     }
 
     /// Makes it ready as long as `store` answers.
     pub fn ready(&self, store: Store) {
         self.set(State::Ready(store));
+        self.started.store(true, Ordering::Relaxed);
+    }
+
+    /// What the start waits for; none once it was ready, whatever came afterwards.
+    fn waits_to_start(&self) -> Option<String> {
+        if self.started.load(Ordering::Relaxed) {
+            return None;
+        }
+        match &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Waiting(reason) => Some(reason.clone()),
+            State::Ready(_) => None,
+        }
     }
 
     /// Makes it not ready: `reason`. True where that is news.
@@ -92,30 +112,57 @@ impl Readiness {
     }
 }
 
-/// `GET /healthz`: the process runs. `GET /readyz`: it may get traffic, or why not.
-pub fn service(readiness: Readiness) -> impl HttpService {
+/// `GET /healthz`: the process runs. `GET /startupz`: it has started, or what it waits for. `GET /readyz`: it may get
+/// traffic, or why not. `GET /metrics`: what it measures.
+pub fn service(readiness: Readiness, metrics: Metrics) -> impl HttpService {
     service_fn(move |request: HttpRequest| {
-        let readiness = readiness.clone();
+        let (readiness, metrics) = (readiness.clone(), metrics.clone());
         async move {
             match request.uri().path() {
                 "/healthz" => answer(StatusCode::OK, &json!({"status": "ok"})),
+                "/startupz" => match readiness.waits_to_start() {
+                    None => answer(StatusCode::OK, &json!({"status": "started"})),
+                    Some(reason) => unavailable(&json!({"status": "starting", "reason": reason})),
+                },
                 "/readyz" => match readiness.obstacle().await {
                     None => answer(StatusCode::OK, &readiness.with_details(json!({"status": "ready"}))),
                     Some(reason) => {
-                        let body = readiness.with_details(json!({"status": "not ready", "reason": reason}));
-                        answer(StatusCode::SERVICE_UNAVAILABLE, &body)
+                        unavailable(&readiness.with_details(json!({"status": "not ready", "reason": reason})))
                     }
                 },
-                _ => answer(StatusCode::NOT_FOUND, &json!({"code": "not_found", "message": "Route not found"})),
+                "/metrics" => match metrics.page(accepts_openmetrics(request.headers())) {
+                    Some(page) => with_type(StatusCode::OK, page.content_type, page.text),
+                    None => not_found("Metrics are switched off"),
+                },
+                _ => not_found("Route not found"),
             }
         }
     })
 }
 
+/// Whether the newer form is among those that the asker names; whoever names it knows it.
+fn accepts_openmetrics(headers: &HeaderMap) -> bool {
+    let accept = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    accept
+        .flat_map(|accept| accept.split(','))
+        .any(|kind| kind.trim_start().starts_with("application/openmetrics-text"))
+}
+
+fn unavailable(body: &serde_json::Value) -> HttpResponse {
+    answer(StatusCode::SERVICE_UNAVAILABLE, body)
+}
+
+fn not_found(message: &str) -> HttpResponse {
+    answer(StatusCode::NOT_FOUND, &json!({"code": "not_found", "message": message}))
+}
+
 fn answer(status: StatusCode, body: &serde_json::Value) -> HttpResponse {
-    let mut response = http::Response::new(tonic::body::Body::new(http_body_util::Full::from(body.to_string())));
+    with_type(status, "application/json", body.to_string())
+}
+
+fn with_type(status: StatusCode, content_type: &'static str, body: String) -> HttpResponse {
+    let mut response = http::Response::new(tonic::body::Body::new(http_body_util::Full::from(body)));
     *response.status_mut() = status;
-    let json = http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

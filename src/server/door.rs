@@ -22,11 +22,13 @@ use super::{HttpRequest, HttpResponse};
 /// of anybody. Whatever else the routes may hold is not reached without a policy in the contract.
 const GRPCS_OWN: &[&str] = &["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/"];
 
-/// The call that a request makes; an extension of the request.
-#[derive(Clone, Copy, Debug)]
+/// The call that a request makes; an extension of the request, and of its answer.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Call {
     /// Its policy; `None` for what is no call of the contract: gRPC's own health and reflection.
     pub method: Option<&'static Method>,
+    /// Over REST: the template of its path.
+    pub route: Option<&'static str>,
 }
 
 /// One of the doors.
@@ -72,7 +74,7 @@ impl Door for GrpcDoor {
             None if !GRPCS_OWN.iter().any(|service| path.starts_with(service)) => {
                 Err(error::because(ErrorReason::Unimplemented))
             }
-            method => Ok(Call { method }),
+            method => Ok(Call { method, route: None }),
         }
     }
 
@@ -116,9 +118,9 @@ impl Door for RestDoor {
 
     fn identify(&self, request: &mut HttpRequest) -> Result<Call, Status> {
         let matched = self.gateway.find(request.method(), request.uri())?;
-        let method = matched.method();
+        let call = Call { method: Some(matched.method()), route: Some(matched.template()) };
         request.extensions_mut().insert(matched);
-        Ok(Call { method: Some(method) })
+        Ok(call)
     }
 
     async fn call(&self, mut request: HttpRequest) -> HttpResponse {

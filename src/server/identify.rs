@@ -14,11 +14,11 @@ impl<D: Door> Wrap for Identify<D> {
     async fn wrap<S: HttpService>(&self, mut request: HttpRequest, next: S) -> HttpResponse {
         match self.door.identify(&mut request) {
             Ok(call) => {
-                if let Some(method) = call.method {
-                    tracing::Span::current().record("rpc", method.grpc_path);
-                }
                 request.extensions_mut().insert(call);
-                pass(request, next).await
+                let mut response = pass(request, next).await;
+                // For the outer layers, which came before the call was known.
+                response.extensions_mut().insert(call);
+                response
             }
             Err(status) => self.door.refuse(status),
         }

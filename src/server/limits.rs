@@ -53,7 +53,8 @@ impl<D: Door> Wrap for Limits<D> {
     }
 }
 
-fn content_length(headers: &HeaderMap) -> Option<u64> {
+/// The size of a body that tells it, in bytes.
+pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

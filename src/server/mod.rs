@@ -23,6 +23,7 @@ use tower::ServiceBuilder;
 
 use crate::ambient::SharedAmbient;
 use crate::auth::Authenticator;
+use crate::telemetry::Metrics;
 
 pub use self::door::{Call, Door, GrpcDoor, RestDoor};
 pub use self::layer::HttpService;
@@ -38,6 +39,8 @@ pub type HttpResponse = http::Response<tonic::body::Body>;
 pub struct Shared {
     /// Clock, identifiers, randomness.
     pub ambient: SharedAmbient,
+    /// What is measured.
+    pub metrics: Metrics,
     /// Knows who is calling.
     pub authenticator: Arc<Authenticator>,
     /// How often each client may call; counted over both doors.
@@ -51,7 +54,7 @@ pub struct Shared {
 /// A door behind its layers.
 pub fn service<D: Door>(door: D, shared: &Shared) -> impl HttpService {
     ServiceBuilder::new()
-        .layer(layer::Around(observe::Observe::new::<D>(shared.ambient.clone())))
+        .layer(layer::Around(observe::Observe::new::<D>(shared.ambient.clone(), shared.metrics.clone())))
         .layer(layer::Around(identify::Identify { door: door.clone() }))
         .layer(layer::Around(limits::Limits {
             door: door.clone(),

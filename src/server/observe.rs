@@ -1,43 +1,51 @@
-//! The outermost layer: a request's id, its span, its line in the log, and what becomes of a panic.
+//! The outermost layer: a request's id, its span, its line in the log, its metrics, and what becomes of a panic.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
-use opentelemetry::propagation::Extractor;
+use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
+use tonic::Code;
 use tracing::{Instrument, Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::door::Door;
+use super::door::{Call, Door};
 use super::layer::{HttpService, Wrap, pass};
+use super::limits::content_length;
 use super::{HttpRequest, HttpResponse};
 use crate::ambient::SharedAmbient;
+use crate::telemetry::metrics::{AnsweredRequest, Idempotent, RequestOutcome};
+use crate::telemetry::{self, Metrics};
 
 const REQUEST_ID: &str = "x-request-id";
+/// Marks an answer that repeats an earlier one (decisions, section 7).
+const REPLAYED: &str = "idempotent-replayed";
 
 #[derive(Clone)]
 pub(super) struct Observe {
     ambient: SharedAmbient,
+    metrics: Metrics,
     door: &'static str,
-    panicked: fn() -> HttpResponse,
+    is_grpc: bool,
 }
 
 impl Observe {
-    pub(super) fn new<D: Door>(ambient: SharedAmbient) -> Self {
-        let panicked = if D::NAME == "grpc" {
-            || error::because(ErrorReason::InternalError).into_http()
-        } else {
-            || error::rest_response(&error::because(ErrorReason::InternalError))
-        };
-        Self { ambient, door: D::NAME, panicked }
+    pub(super) fn new<D: Door>(ambient: SharedAmbient, metrics: Metrics) -> Self {
+        Self { ambient, metrics, door: D::NAME, is_grpc: D::NAME == "grpc" }
+    }
+
+    fn panicked(&self) -> HttpResponse {
+        let status = error::because(ErrorReason::InternalError);
+        if self.is_grpc { status.into_http() } else { error::rest_response(&status) }
     }
 }
 
 impl Wrap for Observe {
     async fn wrap<S: HttpService>(&self, mut request: HttpRequest, next: S) -> HttpResponse {
+        let _in_flight = self.metrics.request_begins(self.door);
         let id = request_id(request.headers(), &self.ambient);
         request.headers_mut().insert(REQUEST_ID, id.clone());
         let span = tracing::info_span!(
@@ -45,35 +53,195 @@ impl Wrap for Observe {
             otel.kind = "server",
             door = self.door,
             request_id = id.to_str().unwrap_or_default(),
-            rpc = field::Empty,
+            trace_id = field::Empty,
             client_id = field::Empty,
+            user_id = field::Empty,
         );
-        let parent = opentelemetry::global::get_text_map_propagator(|propagator| {
-            propagator.extract(&Headers(request.headers()))
-        });
-        // Where no traces are sent the span has no place for a parent; nothing is lost then.
-        let _ = span.set_parent(parent);
+        let trace = telemetry::join(&span, request.headers());
+        if trace.is_valid() {
+            span.record("trace_id", field::display(trace.trace_id()));
+        }
+        let (method, size) = (request.method().clone(), content_length(request.headers()));
         let started = Instant::now();
         let answered = AssertUnwindSafe(pass(request, next).instrument(span.clone())).catch_unwind().await;
-        let mut response = answered.unwrap_or_else(|_| (self.panicked)());
+        let mut response = answered.unwrap_or_else(|_| self.panicked());
         response.headers_mut().insert(REQUEST_ID, id);
-        log(&span, &response, started);
+        let answer = Answer::of(&response, self.is_grpc, started.elapsed());
+        answer.log(&span, &method, size);
+        answer.trace(&span, &method);
+        self.measure(&answer, &trace);
         response
     }
 }
 
-/// The request's one line.
-fn log(span: &Span, response: &HttpResponse, started: Instant) {
-    let _entered = span.enter();
-    let status = response.status();
-    // Of a gRPC call that fails at once the code is among the headers; of one that succeeds, behind the body.
-    let grpc_status = response.headers().get("grpc-status").and_then(|code| code.to_str().ok());
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let failed = status >= StatusCode::INTERNAL_SERVER_ERROR || matches!(grpc_status, Some("2" | "13" | "14" | "15"));
-    if failed {
-        tracing::warn!(status = status.as_u16(), grpc_status, micros, "answered");
-    } else {
-        tracing::info!(status = status.as_u16(), grpc_status, micros, "answered");
+impl Observe {
+    fn measure(&self, answer: &Answer, trace: &SpanContext) {
+        self.metrics.request_answered(AnsweredRequest {
+            door: self.door,
+            call: answer.name(),
+            code: answer.code().to_owned(),
+            outcome: answer.outcome(),
+            took: answer.took,
+            at: self.ambient.now(),
+            trace,
+        });
+        match answer.reason {
+            Some(ErrorReason::RateLimitExceeded) => self.metrics.rate_limited(self.door),
+            Some(ErrorReason::IdempotencyKeyReused) => self.metrics.idempotent(Idempotent::Conflict),
+            _ => {}
+        }
+        // Calls that take an idempotency key answer a repetition with another status.
+        let takes_key = answer.call.method.is_some_and(|method| method.replay_code != method.success_code);
+        if takes_key && answer.outcome() == RequestOutcome::Success {
+            let result = if answer.replayed { Idempotent::Replayed } else { Idempotent::Created };
+            self.metrics.idempotent(result);
+        }
+    }
+}
+
+/// What there is to tell of an answer.
+struct Answer {
+    call: Call,
+    status: StatusCode,
+    /// Over gRPC.
+    grpc_code: Option<Code>,
+    reason: Option<ErrorReason>,
+    replayed: bool,
+    took: Duration,
+}
+
+impl Answer {
+    fn of(response: &HttpResponse, is_grpc: bool, took: Duration) -> Self {
+        let (headers, extensions) = (response.headers(), response.extensions());
+        // Of a gRPC call that fails at once the code is among the headers; of one that succeeds, behind the body.
+        let failure = if is_grpc { tonic::Status::from_header_map(headers) } else { None };
+        let reason = failure.as_ref().and_then(error::details).map(|details| details.reason);
+        Self {
+            call: extensions.get::<Call>().copied().unwrap_or_default(),
+            status: response.status(),
+            grpc_code: is_grpc.then(|| failure.map_or(Code::Ok, |failure| failure.code())),
+            reason: reason.or_else(|| extensions.get::<ErrorReason>().copied()),
+            replayed: headers.contains_key(REPLAYED),
+            took,
+        }
+    }
+
+    /// The call, as `UsersService/CreateUser`.
+    fn name(&self) -> &'static str {
+        let path = self.call.method.map_or("other", |method| method.grpc_path);
+        path.rsplit_once('.').map_or(path, |(_, name)| name)
+    }
+
+    fn code(&self) -> &str {
+        match self.grpc_code {
+            Some(code) => code_name(code),
+            None => self.status.as_str(),
+        }
+    }
+
+    fn outcome(&self) -> RequestOutcome {
+        let ours = match self.grpc_code {
+            Some(Code::Unknown | Code::DeadlineExceeded | Code::Internal | Code::Unavailable | Code::DataLoss) => true,
+            Some(_) => false,
+            None => self.status.is_server_error() && self.status != StatusCode::NOT_IMPLEMENTED,
+        };
+        match self.grpc_code {
+            // The caller was too slow to send its request.
+            _ if self.reason == Some(ErrorReason::RequestTimeout) => RequestOutcome::Refused,
+            _ if ours => RequestOutcome::Failed,
+            Some(Code::Ok) => RequestOutcome::Success,
+            None if !self.status.is_client_error() && self.reason.is_none() => RequestOutcome::Success,
+            _ => RequestOutcome::Refused,
+        }
+    }
+
+    /// The request's one line.
+    fn log(&self, span: &Span, method: &Method, size: Option<u64>) {
+        let _entered = span.enter();
+        let micros = u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX);
+        let (status, reason) = (self.status.as_u16(), self.reason.map(ErrorReason::machine_code));
+        let (grpc, replayed) = (self.grpc_code.map(code_name), self.replayed.then_some(true));
+        // Over gRPC every request is a POST.
+        let (method, route) = (self.call.route.map(|_| method.as_str()), self.call.route);
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: telemetry::ACCESS,
+                    call = self.name(),
+                    method,
+                    route,
+                    status,
+                    grpc,
+                    reason,
+                    replayed,
+                    bytes = size,
+                    micros,
+                    "answered"
+                )
+            };
+        }
+        if self.outcome() == RequestOutcome::Failed { line!(warn) } else { line!(info) }
+    }
+
+    /// The span's name and attributes, as the semantic conventions of HTTP and RPC have them. Paths and queries are not
+    /// among them: they may hold anything.
+    fn trace(&self, span: &Span, method: &Method) {
+        let context = span.context();
+        let span = context.span();
+        if !span.is_recording() {
+            return;
+        }
+        let attribute = |key: &'static str, value: opentelemetry::Value| {
+            span.set_attribute(opentelemetry::KeyValue::new(key, value));
+        };
+        match self.grpc_code {
+            Some(code) => {
+                let path = self.call.method.map_or("other", |method| method.grpc_path.trim_start_matches('/'));
+                span.update_name(path);
+                attribute("rpc.system.name", "grpc".into());
+                attribute("rpc.method", path.into());
+                attribute("rpc.response.status_code", code_name(code).into());
+            }
+            None => {
+                let method = method.as_str().to_owned();
+                let route = self.call.route.unwrap_or_default();
+                span.update_name(format!("{method} {route}").trim_end().to_owned());
+                attribute("http.request.method", method.into());
+                if !route.is_empty() {
+                    attribute("http.route", route.into());
+                }
+                attribute("http.response.status_code", i64::from(self.status.as_u16()).into());
+            }
+        }
+        if let Some(reason) = self.reason {
+            attribute("error.type", reason.machine_code().into());
+        }
+        if self.outcome() == RequestOutcome::Failed {
+            span.set_status(Status::error(""));
+        }
+    }
+}
+
+/// A gRPC code as the field writes it.
+const fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }
 
@@ -88,16 +256,4 @@ fn request_id(headers: &HeaderMap, ambient: &SharedAmbient) -> HeaderValue {
         .filter(sane)
         .cloned()
         .unwrap_or_else(|| HeaderValue::from_str(&ambient.new_id().to_string()).expect("a UUID is a header value"))
-}
-
-struct Headers<'a>(&'a HeaderMap);
-
-impl Extractor for Headers<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(http::HeaderName::as_str).collect()
-    }
 }

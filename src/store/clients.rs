@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use entity::{client, client_credential};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::{Batch, Store, StoreError, WriteError};
@@ -72,6 +73,7 @@ impl Store {
     ///
     /// # Errors
     /// `Internal` if either exists; `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn insert_client(&self, client: &ClientRecord, credential: &CredentialRecord) -> Result<(), StoreError> {
         let client = client::Model {
             id: client.id,
@@ -90,6 +92,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn list_clients(&self) -> Result<Vec<ClientRecord>, StoreError> {
         let order = client::Entity::find().order_by_asc(client::Column::CreatedAt).order_by_asc(client::Column::Id);
         Ok(order.all(self.read()).await?.into_iter().map(ClientRecord::from).collect())
@@ -99,6 +102,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_client(&self, id: Uuid) -> Result<Option<ClientRecord>, StoreError> {
         Ok(client::Entity::find_by_id(id).one(self.read()).await?.map(ClientRecord::from))
     }
@@ -107,6 +111,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn client_by_api_key(&self, digest: &[u8; 32]) -> Result<Option<ApiKeyOwner>, StoreError> {
         type Row = (Uuid, String, Option<DateTime<Utc>>, Uuid, Option<DateTime<Utc>>);
         let row: Option<Row> = client_credential::Entity::find()
@@ -132,6 +137,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn credentials_of(&self, client_id: Uuid) -> Result<Vec<CredentialRecord>, StoreError> {
         client_credential::Entity::find()
             .filter(client_credential::Column::ClientId.eq(client_id))
@@ -149,6 +155,7 @@ impl Store {
     ///
     /// # Errors
     /// `Internal` if the credential exists; `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn rotate_client(
         &self,
         client_id: Uuid,
@@ -176,6 +183,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn disable_client(&self, id: Uuid, at: DateTime<Utc>) -> Result<bool, StoreError> {
         let disabled_at = Expr::col(client::Column::DisabledAt).if_null(Expr::value(at));
         let updated = client::Entity::update_many()

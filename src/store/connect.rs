@@ -11,7 +11,7 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use tokio::sync::Notify;
 
 use super::error::{StoreError, classify};
-use super::{Connections, Engine, StoreOptions, batch};
+use super::{Connections, Engine, StoreOptions, batch, measure};
 
 /// A PostgreSQL connection that lay idle this long is pinged before it is used. One in steady use is not: the ping
 /// would double the round trips. After a restart of the server each such connection costs one answer "unavailable".
@@ -42,8 +42,11 @@ async fn sqlite(url: &str, options: &StoreOptions) -> Result<Connections, StoreE
         .synchronous(SqliteSynchronous::Full)
         .disable_statement_logging();
     // The writer makes the file and switches it to the write-ahead log, which lasts; the readers find it so.
-    let write = pool(url, 1, options, file.clone().journal_mode(SqliteJournalMode::Wal)).await?;
-    let read = pool(url, options.sqlite_readers, options, file.pragma("query_only", "ON")).await?;
+    let mut write = pool(url, 1, options, file.clone().journal_mode(SqliteJournalMode::Wal)).await?;
+    let mut read = pool(url, options.sqlite_readers, options, file.pragma("query_only", "ON")).await?;
+    measure::statements(&mut write, &options.metrics);
+    measure::statements(&mut read, &options.metrics);
+    measure::sqlite_connections(&[&write, &read], &options.metrics);
     let writer = Some(batch::start_writer(write.clone()));
     Ok(Connections { engine: Engine::Sqlite, read, write, writer, events: Notify::new(), deliveries: Notify::new() })
 }
@@ -89,7 +92,9 @@ async fn postgres(url: &str, options: &StoreOptions) -> Result<Connections, Stor
         .max_connections(options.max_connections)
         .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
         .connect_lazy(true);
-    let pool = Database::connect(connect).await?;
+    let mut pool = Database::connect(connect).await?;
+    measure::statements(&mut pool, &options.metrics);
+    measure::postgres_connections(&pool, &options.metrics);
     Ok(Connections {
         engine: Engine::Postgres,
         read: pool.clone(),

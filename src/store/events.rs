@@ -14,6 +14,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
     Statement,
 };
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::error::classify;
@@ -67,6 +68,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn position_events(&self) -> Result<u64, StoreError> {
         let mut given = 0;
         for _ in 0..ROUNDS {
@@ -110,6 +112,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn last_position(&self) -> Result<i64, StoreError> {
         let counter = counter::Entity::find_by_id(COUNTER).one(self.read()).await?;
         Ok(counter.map(|counter| counter.last).unwrap_or_default())
@@ -119,6 +122,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_position(&self, client_id: Uuid, event_id: Uuid) -> Result<Option<Option<i64>>, StoreError> {
         let event = event::Entity::find_by_id(event_id).filter(event::Column::ClientId.eq(client_id));
         Ok(event.select_only().column(event::Column::Position).into_tuple().one(self.read()).await?)
@@ -128,6 +132,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn list_events(
         &self,
         client_id: Uuid,

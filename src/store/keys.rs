@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use entity::{secret, signing_key};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder};
+use tracing::instrument;
 
 use super::clients::expires_after;
 use super::schema::Exclusive;
@@ -43,6 +44,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, StoreError> {
         let order = signing_key::Entity::find()
             .order_by_asc(signing_key::Column::CreatedAt)
@@ -54,6 +56,7 @@ impl Store {
     ///
     /// # Errors
     /// `Internal` if the key id exists; `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn insert_signing_key(
         &self,
         key: &SigningKeyRecord,
@@ -75,6 +78,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn ensure_first_signing_key(&self, key: &SigningKeyRecord) -> Result<(), StoreError> {
         let transaction = self.begin().await?;
         self.exclude_others(&transaction, Exclusive::FirstSigningKey).await?;
@@ -89,6 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn ensure_secret(&self, name: &str, sealed: Vec<u8>, now: DateTime<Utc>) -> Result<Vec<u8>, StoreError> {
         let row = secret::Model { name: name.to_owned(), sealed, created_at: now }.into_active_model();
         secret::Entity::insert(row)
@@ -104,6 +109,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(secret::Entity::find_by_id(name).one(self.read()).await?.map(|row| row.sealed))
     }
@@ -112,6 +118,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn secret_names(&self) -> Result<Vec<String>, StoreError> {
         let rows = secret::Entity::find().order_by_asc(secret::Column::Name).all(self.read()).await?;
         Ok(rows.into_iter().map(|row| row.name).collect())

@@ -9,7 +9,9 @@ mod connect;
 mod error;
 mod events;
 mod keys;
+mod measure;
 mod queue;
+mod queues;
 mod reviews;
 mod schema;
 mod sweeps;
@@ -28,6 +30,7 @@ pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
 pub use error::{Cause, StoreError};
 pub use events::{EventFilter, EventListener, EventRecord};
 pub use keys::SigningKeyRecord;
+pub use queues::QueueState;
 pub use reviews::{ReviewPage, ReviewRecord, ReviewStepRecord, ReviewView, Reviewed};
 pub use updates::{Update, UserUpdate, VerificationChange};
 pub use users::{
@@ -42,6 +45,8 @@ pub use webhooks::{
 
 use batch::{Batch, Writer};
 use error::WriteError;
+
+use crate::telemetry::Metrics;
 
 /// Which database it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +68,8 @@ pub struct StoreOptions {
     pub acquire_timeout: Duration,
     /// SQLite: how long a write waits for another process that holds the file.
     pub busy_timeout: Duration,
+    /// Measures statements and connections.
+    pub metrics: Metrics,
 }
 
 impl Default for StoreOptions {
@@ -72,6 +79,7 @@ impl Default for StoreOptions {
             sqlite_readers: 4,
             acquire_timeout: Duration::from_secs(5),
             busy_timeout: Duration::from_secs(5),
+            metrics: Metrics::default(),
         }
     }
 }
@@ -121,6 +129,14 @@ impl Store {
     #[must_use]
     pub fn engine(&self) -> Engine {
         self.connections.engine
+    }
+
+    /// Its name in traces.
+    fn system(&self) -> &'static str {
+        match self.engine() {
+            Engine::Sqlite => "sqlite",
+            Engine::Postgres => "postgresql",
+        }
     }
 
     /// Asks the database for a sign of life. The driver answers a ping of SQLite by itself, so the write lock is taken

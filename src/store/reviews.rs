@@ -9,6 +9,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, Select,
 };
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::verification::Changes;
@@ -114,6 +115,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn waiting_reviews(&self, page: ReviewPage) -> Result<(Vec<ReviewRecord>, u64), StoreError> {
         let mut waiting = verification_attempt::Entity::find().filter(verification_attempt::Column::State.eq(REVIEW));
         if let Some(client_id) = page.client_id {
@@ -135,6 +137,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_review(&self, attempt_id: Uuid) -> Result<Option<ReviewRecord>, StoreError> {
         let attempt = verification_attempt::Entity::find_by_id(attempt_id);
         let row = with_names(attempt).into_model::<Row>().one(self.read()).await?;
@@ -147,6 +150,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn take_review_step<E, J>(
         &self,
         ambient: &dyn Ambient,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use entity::{discarded_object, document, watermark};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use tracing::instrument;
 
 use super::{Store, StoreError};
 
@@ -17,6 +18,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn referenced_object_keys(&self, keys: &[String]) -> Result<HashSet<String>, StoreError> {
         let mut referenced = HashSet::new();
         for keys in keys.chunks(AT_ONCE) {
@@ -36,6 +38,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn discarded_objects(&self, limit: u64) -> Result<Vec<String>, StoreError> {
         let found = discarded_object::Entity::find()
             .select_only()
@@ -50,6 +53,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn forget_discarded_objects(&self, keys: &[String]) -> Result<(), StoreError> {
         for keys in keys.chunks(AT_ONCE) {
             let gone = discarded_object::Column::ObjectKey.is_in(keys);
@@ -62,6 +66,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn watermark(&self, name: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
         Ok(watermark::Entity::find_by_id(name).one(self.read()).await?.map(|row| row.reached))
     }
@@ -70,6 +75,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn advance_watermark(&self, name: &str, reached: DateTime<Utc>) -> Result<(), StoreError> {
         let farther = OnConflict::column(watermark::Column::Name)
             .update_column(watermark::Column::Reached)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use entity::{discarded_object, document, event, job, user, verification_attempt};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QuerySelect, Set};
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::{NewDocument, NewEvent, NewVerification, Store, StoreError, UserRecord};
@@ -64,6 +65,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database; then the outcome may be unknown.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn update_user(&self, read: &UserRecord, update: UserUpdate) -> Result<Update, StoreError> {
         let transaction = self.begin().await?;
         let first_sequence = read.version + 1;

@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 use entity::{document, event, idempotency_key, job, user, verification_attempt};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::{Batch, Store, StoreError, WriteError};
+use crate::telemetry;
 
 /// The job that verifies a user.
 pub(super) const VERIFICATION: &str = "verification";
@@ -171,6 +173,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_claim(&self, scope: &ClaimScope) -> Result<Option<Claim>, StoreError> {
         let key = (scope.client_id, scope.operation.to_owned(), scope.key);
         let Some(row) = idempotency_key::Entity::find_by_id(key).one(self.read()).await? else { return Ok(None) };
@@ -183,6 +186,7 @@ impl Store {
     /// # Errors
     /// `Unavailable` without the database; then the outcome may be unknown, and a retry with the same key finds it out.
     /// `Internal` for an unknown client or an identifier that exists.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn create_user(&self, new: NewUser) -> Result<Creation, StoreError> {
         let scope = ClaimScope { client_id: new.client_id, operation: new.claim.operation, key: new.claim.key };
         match self.write_batch(rows_of(new)).await {
@@ -203,6 +207,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_user(&self, client_id: Uuid, user_id: Uuid) -> Result<Option<UserRecord>, StoreError> {
         let row = user::Entity::find_by_id(user_id).filter(user::Column::ClientId.eq(client_id)).one(self.read());
         Ok(row.await?.map(UserRecord::from))
@@ -212,6 +217,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_object_key(
         &self,
         client_id: Uuid,
@@ -327,6 +333,7 @@ impl NewEvent {
             created_at: Set(now),
             relayed_at: Set(None),
             position: Set(None),
+            trace_context: Set(telemetry::trace_context()),
         }
     }
 }

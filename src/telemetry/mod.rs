@@ -1,31 +1,44 @@
-//! Logs to standard error, and traces by OTLP where an endpoint is set.
+//! Logs to standard error, metrics, and traces by OTLP where an endpoint is set.
 
-use std::collections::HashMap;
+mod export;
+pub mod metrics;
+mod propagation;
+
 use std::panic::PanicHookInfo;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use opentelemetry::global;
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry::{KeyValue, global};
-use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig as _};
-use opentelemetry_sdk::Resource;
+use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::Subscriber;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tracing::level_filters::LevelFilter;
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-use tracing_subscriber::filter::{ParseError, Targets};
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt as _, ParseError, Targets, dynamic_filter_fn, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt};
 
-use crate::config::{LogFormat, TelemetryConfig};
+pub use self::metrics::Metrics;
+pub use self::propagation::{continue_trace, inject, join, trace_context};
+use crate::config::{LogFormat, OtlpConfig, TelemetryConfig};
 
 /// How long a stop waits for the last traces to leave.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The libraries that carry the traces out; traces of their own work would never end.
-const CARRIERS: [&str; 5] = ["h2", "hyper", "opentelemetry", "tonic", "tower"];
+const CARRIERS: [&str; 6] = ["h2", "hyper", "opentelemetry", "reqwest", "tonic", "tower"];
+
+/// The target of the one line that each request leaves in the log, so that it can be switched off by itself.
+pub const ACCESS: &str = concat!(env!("CARGO_CRATE_NAME"), "::access");
+
+/// Where the spans of calls to the database come from.
+const STORE: &str = concat!(env!("CARGO_CRATE_NAME"), "::store");
+
+/// Panics of this process.
+static PANICS: AtomicU64 = AtomicU64::new(0);
 
 /// Why telemetry could not start.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +46,15 @@ pub enum TelemetryError {
     /// The log filter does not parse.
     #[error("the log filter is not valid")]
     Filter(#[from] ParseError),
-    /// The endpoint for traces cannot be used.
-    #[error("the endpoint for traces cannot be used")]
+    /// The endpoint for traces and metrics cannot be used.
+    #[error("the endpoint for traces and metrics cannot be used")]
     Exporter(#[from] ExporterBuildError),
+    /// The client for that endpoint cannot be made.
+    #[error("the client for the endpoint of traces and metrics cannot be made")]
+    Client(#[from] reqwest::Error),
+    /// The metrics cannot be shown.
+    #[error("the metrics cannot be shown")]
+    Metrics(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Something else in the process has set a logger already.
     #[error("the process has a logger already")]
     AlreadySet(#[from] TryInitError),
@@ -68,7 +87,7 @@ impl Drop for Guard {
 pub fn init(config: &TelemetryConfig) -> Result<Guard, TelemetryError> {
     // W3C trace context in and out, also where this process itself sends no traces.
     global::set_text_map_propagator(TraceContextPropagator::new());
-    let traces = config.otlp_endpoint.as_ref().map(|endpoint| provider(endpoint.as_str())).transpose()?;
+    let traces = config.otlp.as_ref().map(provider).transpose()?;
     if let Some(traces) = &traces {
         global::set_tracer_provider(traces.clone());
     }
@@ -77,38 +96,27 @@ pub fn init(config: &TelemetryConfig) -> Result<Guard, TelemetryError> {
     Ok(Guard { traces })
 }
 
-/// The trace that the caller is in, as a W3C `traceparent`: what work that is done later continues. `None` where nothing
-/// is traced.
-#[must_use]
-pub fn trace_context() -> Option<String> {
-    let context = tracing::Span::current().context();
-    let mut carrier = HashMap::new();
-    global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut carrier));
-    carrier.remove("traceparent")
-}
-
 /// Logs where a panic was, in the span of the request that it ends. What it said may hold personal data.
 fn log_panic(info: &PanicHookInfo<'_>) {
+    PANICS.fetch_add(1, Ordering::Relaxed);
     let location = info.location().map(|location| format!("{}:{}", location.file(), location.line()));
     tracing::error!(location, "panicked");
 }
 
-/// Makes `span` part of the trace that a `traceparent` of [`trace_context`] names.
-pub fn continue_trace(span: &tracing::Span, traceparent: Option<&str>) {
-    let Some(traceparent) = traceparent else { return };
-    let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
-    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&carrier));
-    // Where no traces are sent the span has no place for a parent; nothing is lost then.
-    let _ = span.set_parent(parent);
+/// How many times something has panicked in this process.
+#[must_use]
+pub fn panics() -> u64 {
+    PANICS.load(Ordering::Relaxed)
 }
 
-fn provider(endpoint: &str) -> Result<SdkTracerProvider, ExporterBuildError> {
-    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
-    let resource = Resource::builder()
-        .with_service_name(env!("CARGO_PKG_NAME"))
-        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-        .build();
-    Ok(SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build())
+fn provider(otlp: &OtlpConfig) -> Result<SdkTracerProvider, TelemetryError> {
+    // The caller's decision stands; where there is none, so many of the traces are kept.
+    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(otlp.sample_ratio)));
+    Ok(SdkTracerProvider::builder()
+        .with_resource(export::resource())
+        .with_sampler(sampler)
+        .with_batch_exporter(export::spans(otlp)?)
+        .build())
 }
 
 fn subscriber<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(
@@ -116,22 +124,37 @@ fn subscriber<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(
     traces: Option<&SdkTracerProvider>,
     writer: W,
 ) -> Result<impl Subscriber + Send + Sync + use<W>, ParseError> {
-    // The migrator tells about every step; the command `migrate` says what was applied.
-    let filter = EnvFilter::try_new(format!("sea_orm_migration=warn,{}", config.log))?;
+    // The migrator tells about every step, the command `migrate` says what was applied; the SDK tells of its start.
+    let filter = EnvFilter::try_new(format!("sea_orm_migration=warn,opentelemetry=warn,{}", config.log))?;
+    // A line of the log shows the span that it stands in: the request or the job, not the call to the database.
+    let filter = filter.and(filter_fn(|metadata| !is_span_of_store(metadata)));
     let log = fmt::layer().with_writer(writer);
     let log = match config.log_format {
         LogFormat::Pretty => log.boxed(),
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).boxed(),
     };
     // What is traced does not depend on what is logged: a quiet log must not cut traces short.
-    let traced = CARRIERS.iter().fold(Targets::new().with_default(LevelFilter::INFO), |targets, carrier| {
-        targets.with_target(*carrier, LevelFilter::OFF)
-    });
+    // A request's line says what its span says.
+    let untraced = CARRIERS.into_iter().chain([ACCESS]).map(|target| (target, LevelFilter::OFF));
+    let traced = Targets::new().with_default(LevelFilter::INFO).with_targets(untraced);
     let spans = traces.map(|traces| {
         let tracer = traces.tracer(env!("CARGO_PKG_NAME"));
-        tracing_opentelemetry::layer().with_tracer(tracer).with_filter(traced)
+        // An idle worker asks the database four times a second; each would be a trace of its own.
+        let within =
+            dynamic_filter_fn(|metadata, context| !is_span_of_store(metadata) || context.lookup_current().is_some());
+        // Threads and places in the source would be on every span; they are in the log.
+        let layer = tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_threads(false)
+            .with_location(false)
+            .with_target(false);
+        layer.with_tracked_inactivity(false).with_filter(traced.and(within))
     });
     Ok(Registry::default().with(spans).with(log.with_filter(filter)))
+}
+
+fn is_span_of_store(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && metadata.target().starts_with(STORE)
 }
 
 #[cfg(test)]

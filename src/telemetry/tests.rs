@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::config::OtlpProtocol;
 
 /// What was written, for the test to read.
 #[derive(Clone, Default)]
@@ -31,7 +32,7 @@ impl Written {
 }
 
 fn config(log: &str, log_format: LogFormat) -> TelemetryConfig {
-    TelemetryConfig { log: log.to_owned(), log_format, otlp_endpoint: None }
+    TelemetryConfig { log: log.to_owned(), log_format, metrics: false, otlp: None }
 }
 
 #[test]
@@ -88,7 +89,9 @@ async fn spans_reach_the_endpoint_before_the_guard_is_gone_whatever_is_logged() 
         }
     });
 
-    let traces = provider(&endpoint).expect("is an endpoint");
+    let endpoint = endpoint.parse().expect("is a URL");
+    let otlp = OtlpConfig { endpoint, protocol: OtlpProtocol::Grpc, metrics: false, sample_ratio: 1.0 };
+    let traces = provider(&otlp).expect("is an endpoint");
     let log = subscriber(&config("off", LogFormat::Json), Some(&traces), std::io::sink).expect("is valid");
     tracing::subscriber::with_default(log, || tracing::info_span!("the work").in_scope(|| ()));
     let guard = Guard { traces: Some(traces) };

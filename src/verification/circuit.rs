@@ -47,6 +47,9 @@ impl Drop for Trial {
 }
 
 impl Circuit {
+    /// How a circuit stands whose provider works.
+    pub const CLOSED: &'static str = "closed";
+
     /// How many jobs may be taken up now.
     #[must_use]
     pub fn permit(&self, now: DateTime<Utc>) -> Permit {
@@ -65,7 +68,7 @@ impl Circuit {
     #[must_use]
     pub fn word(&self, now: DateTime<Utc>) -> &'static str {
         match self.state().open_until {
-            None => "closed",
+            None => Self::CLOSED,
             Some(until) if until <= now => "half-open",
             Some(_) => "open",
         }

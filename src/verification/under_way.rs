@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field};
 
 use super::worker::{TakenUp, Worker};
 use crate::store::{Found, ProviderAnswer, Settlement};
@@ -19,8 +19,15 @@ pub(super) struct UnderWay {
 
 impl UnderWay {
     pub(super) fn start(&mut self, worker: &Arc<Worker>, TakenUp { claimed, trial }: TakenUp) {
-        let span = tracing::info_span!("verification", attempt = %claimed.attempt.id, user = %claimed.user.id);
-        telemetry::continue_trace(&span, claimed.trace_context.as_deref());
+        let span = tracing::info_span!(
+            "verification",
+            otel.kind = "consumer",
+            attempt = %claimed.attempt.id,
+            user_id = %claimed.user.id,
+            outcome = field::Empty,
+        );
+        let age = worker.age(&claimed);
+        telemetry::continue_trace(&span, claimed.trace_context.as_deref(), age);
         let settlement = Settlement {
             job_id: claimed.job_id,
             lease: claimed.lease,
@@ -28,13 +35,16 @@ impl UnderWay {
             attempt_id: claimed.attempt.id,
             found: Found::HandedBack,
             answer: ProviderAnswer::default(),
+            trace_context: claimed.trace_context.clone(),
         };
         self.claimed.push(settlement.clone());
         let worker = Arc::clone(worker);
         let work = async move {
             let (found, answer) = worker.verify(&claimed).await;
             drop(trial);
-            Settlement { found, answer, ..settlement }
+            worker.measure(&claimed, &found);
+            let trace_context = telemetry::trace_context();
+            Settlement { found, answer, trace_context, ..settlement }
         };
         self.tasks.spawn(work.instrument(span));
     }

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::case::Case;
 use super::circuit::{Circuit, Permit, Trial};
@@ -17,8 +18,9 @@ use super::overdue;
 use super::provider::{Answer, Blame, Provider, ProviderError, Verdict};
 use super::under_way::UnderWay;
 use crate::ambient::SharedAmbient;
-use crate::domain::verification::{Assurance, Outcome, Reason};
+use crate::domain::verification::{Assurance, Decision, Outcome, Reason};
 use crate::store::{ClaimedVerification, Found, ProviderAnswer, Settlement, Store, StoreError};
+use crate::telemetry::Metrics;
 use crate::vault::Vault;
 use crate::vault::documents::DocumentStore;
 
@@ -78,6 +80,8 @@ pub struct Parts {
     pub ambient: SharedAmbient,
     /// Told when a call of this process has made a job.
     pub wanted: Arc<Notify>,
+    /// What is measured.
+    pub metrics: Metrics,
 }
 
 /// Verifies users. Any number of them, in any number of processes, share the work.
@@ -234,6 +238,31 @@ impl Worker {
                 (self.failed(claimed, &ProviderError::Panicked), ProviderAnswer::default())
             }
         }
+    }
+
+    /// How long ago it was asked for.
+    pub(super) fn age(&self, claimed: &ClaimedVerification) -> TimeDelta {
+        self.parts.ambient.now() - claimed.attempt.created_at
+    }
+
+    /// Counts what came of a job, and tells it to its span.
+    pub(super) fn measure(&self, claimed: &ClaimedVerification, found: &Found) {
+        let (outcome, is_the_end) = match found {
+            Found::Outcome { outcome, again_at } => {
+                let word = match outcome.decision {
+                    Decision::Verified => "verified",
+                    Decision::Rejected => "rejected",
+                    Decision::Review => "review",
+                };
+                (word, again_at.is_none())
+            }
+            Found::Pending { .. } => ("pending", false),
+            Found::Failed { .. } => ("failed", false),
+            Found::HandedBack => ("handed_back", false),
+        };
+        Span::current().record("outcome", outcome);
+        let took = is_the_end.then(|| self.age(claimed).to_std().unwrap_or_default());
+        self.parts.metrics.verification(self.provider.name(), outcome, took);
     }
 
     async fn ask(&self, claimed: &ClaimedVerification) -> (Found, ProviderAnswer) {

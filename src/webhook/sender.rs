@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span, field};
 use uuid::Uuid;
 
 use super::client::{Client, Reply};
@@ -21,6 +22,7 @@ use crate::store::{
     AttemptReport, ClaimRoom, ClaimedDelivery, DeliverySettlement, EndpointHealth, EndpointRecord, NewDelivery, Sent,
     Store, StoreError,
 };
+use crate::telemetry::{self, Metrics};
 use crate::vault::{Vault, VaultError};
 
 /// Deliveries that one sender has under way at most.
@@ -56,6 +58,8 @@ pub struct Parts {
     pub client: Client,
     /// When what failed is tried again.
     pub schedule: Schedule,
+    /// What is measured.
+    pub metrics: Metrics,
 }
 
 /// Sends webhooks. Any number of them, in any number of processes, share the work.
@@ -199,6 +203,7 @@ impl Sender {
         for EndpointRecord { id, client_id, disabled, .. } in &settled.disabled {
             let reason = disabled.as_ref().map(|(_, reason)| reason.as_str());
             tracing::warn!(endpoint = %id, client = %client_id, reason, "a webhook endpoint is disabled");
+            self.parts.metrics.endpoint_disabled();
         }
         Ok(settled.held)
     }
@@ -216,6 +221,7 @@ impl Sender {
             kind: ENDPOINT_DISABLED.to_owned(),
             sequence: 0,
             sealed_body: sealing::seal_body(vault, id, &message::of_disabled(event_id, disabled, ambient.now())),
+            trace_context: None,
         }
     }
 
@@ -224,7 +230,10 @@ impl Sender {
         let Parts { vault, ambient, client, schedule, .. } = &self.parts;
         let started_at = ambient.now();
         let reply = match self.signed(&claimed) {
-            Ok((headers, body)) => client.post(&claimed.endpoint.url, headers, body).await,
+            Ok((mut headers, body)) => {
+                telemetry::inject(&mut headers);
+                client.post(&claimed.endpoint.url, headers, body).await
+            }
             Err(error) => {
                 tracing::error!(%error, delivery = %claimed.id, "a webhook does not open");
                 Reply { error: Some("unreadable"), ..Reply::default() }
@@ -241,7 +250,17 @@ impl Sender {
                 pause_until: wish.map(|wish| Schedule::pause_until(now, wish)),
             },
         };
-        tracing::debug!(delivery = %claimed.id, event = %claimed.event_id, status, error, ?duration, "webhook sent");
+        let outcome = match sent {
+            Sent::Delivered => "delivered",
+            Sent::Failed { again_at: Some(_), .. } | Sent::HandedBack => "failed",
+            Sent::Failed { again_at: None, .. } => "dead_letter",
+            Sent::Gone => "gone",
+        };
+        self.parts.metrics.webhook_attempt(outcome, duration);
+        let span = Span::current();
+        status.map(|status| span.record("http.response.status_code", status));
+        error.map(|error| span.record("error.type", error));
+        tracing::debug!(event = %claimed.event_id, status, error, outcome, ?duration, "webhook sent");
         let report = AttemptReport {
             number: claimed.number,
             started_at,
@@ -304,11 +323,24 @@ impl UnderWay {
             report: None,
         };
         self.claimed.insert(claimed.id, settlement.clone());
+        let span = tracing::info_span!(
+            "webhook",
+            otel.kind = "client",
+            delivery = %claimed.id,
+            endpoint = %claimed.endpoint.id,
+            attempt = claimed.number,
+            http.request.method = "POST",
+            http.response.status_code = field::Empty,
+            error.type = field::Empty,
+        );
+        let age = sender.parts.ambient.now() - claimed.created_at;
+        telemetry::continue_trace(&span, claimed.trace_context.as_deref(), age);
         let sender = Arc::clone(sender);
-        self.tasks.spawn(async move {
+        let sending = async move {
             let (sent, report) = sender.send(claimed).await;
             DeliverySettlement { sent, report, ..settlement }
-        });
+        };
+        self.tasks.spawn(sending.instrument(span));
     }
 
     fn by_endpoint(&self) -> HashMap<Uuid, usize> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use kira_users::domain::verification::{Assurance, Outcome};
+use kira_users::telemetry::Metrics;
 use kira_users::vault::documents::DocumentStore;
 use kira_users::verification::{Answer, Case, Parts, Provider, ProviderError, Verdict, Worker};
 use sea_orm::{ConnectionTrait, Statement};
@@ -78,7 +79,10 @@ impl World {
         // It only reads, by keys that the database holds.
         let documents = DocumentStore::open(&documents.display().to_string(), Uuid::nil()).expect("a folder");
         let (store, vault, ambient) = (opened.store.clone(), opened.vault.clone(), opened.ambient.clone());
-        Worker::new(Parts { store, vault, documents, ambient, wanted: Arc::default() }, provider)
+        Worker::new(
+            Parts { store, vault, documents, ambient, wanted: Arc::default(), metrics: Metrics::default() },
+            provider,
+        )
     }
 
     /// The kinds of the events of all users, in their order.

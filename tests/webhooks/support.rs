@@ -103,6 +103,7 @@ impl World {
             ambient: opened.ambient.clone(),
             client: http,
             schedule: Schedule::new(vec![Duration::ZERO, Duration::from_secs(5), Duration::from_secs(300)]),
+            metrics: opened.metrics.clone(),
         })
     }
 

@@ -24,12 +24,13 @@ struct Violation<'a> {
     code: &'a str,
 }
 
-/// The REST answer to a call that failed: a pure function of its status.
+/// The REST answer to a call that failed: a pure function of its status. The reason is an extension of it.
 #[must_use]
 pub fn rest_response(status: &Status) -> Response<Body> {
     let (reason, body, details) = shape(status);
     let mut response = Response::new(crate::rest::full_body(body));
     *response.status_mut() = StatusCode::from_u16(reason.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.extensions_mut().insert(reason);
     let headers = response.headers_mut();
     secure(headers);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -76,6 +76,12 @@ impl Matched {
     pub fn method(&self) -> &'static Method {
         self.route.method()
     }
+
+    /// The template of the path, such as `/v1/users/{id}`.
+    #[must_use]
+    pub fn template(&self) -> &'static str {
+        self.route.template()
+    }
 }
 
 impl Gateway {

@@ -14,6 +14,7 @@ use crate::service::failure::of_store;
 use crate::store::{
     DeliveryPage, EndpointChange, EndpointRecord, NewDelivery, NewEndpoint, Registration, Replay, Store,
 };
+use crate::telemetry;
 use crate::vault::Vault;
 use crate::webhook::guard::Guard;
 use crate::webhook::signature::EndpointSecret;
@@ -160,6 +161,7 @@ impl WebhookDesk {
             kind: TEST.to_owned(),
             sequence: 0,
             sealed_body: sealing::seal_body(&self.vault, id, &message::of_test(event_id, endpoint_id, now)),
+            trace_context: telemetry::trace_context(),
         };
         self.store.add_delivery(delivery, now).await.map_err(of_store)?;
         Ok((id, event_id))

@@ -15,6 +15,7 @@ use super::Transaction;
 use crate::ambient::Ambient;
 use crate::domain::status::Status;
 use crate::domain::verification::{AttemptState, Input, Reason, Standing, Transition, transition};
+use crate::telemetry;
 
 /// What receivers are told in place of a reviewer's words.
 const BY_REVIEWER: &str = "A reviewer has decided; the user's status_reasons say why";
@@ -92,6 +93,8 @@ pub(in crate::store) struct Changes<'a> {
     unreadable: HashSet<Uuid>,
     /// The reviews that are out of their provider's hands.
     attended: HashSet<Uuid>,
+    /// The traces that attempts are verified in, as a `traceparent`; of others it is that of the caller.
+    traces: HashMap<Uuid, String>,
     user_changes: HashMap<UserChange, Vec<Uuid>>,
     attempt_changes: HashMap<AttemptChange, Vec<Uuid>>,
     events: Vec<event::ActiveModel>,
@@ -137,10 +140,16 @@ impl<'a> Changes<'a> {
             users: readable,
             attempts,
             unreadable,
+            traces: HashMap::new(),
             user_changes: HashMap::new(),
             attempt_changes: HashMap::new(),
             events: Vec::new(),
         })
+    }
+
+    /// What happens to this attempt belongs to this trace. For a batch, which has none of its own.
+    pub(super) fn within(&mut self, attempt_id: Uuid, trace: Option<String>) {
+        self.traces.extend(trace.map(|trace| (attempt_id, trace)));
     }
 
     /// Whether an attempt is the user's current one and has not ended, so that what is said of it still counts.
@@ -205,7 +214,8 @@ impl<'a> Changes<'a> {
                 // A reviewer's own words are for the client that owns the user, not for every receiver.
                 told.iter_mut().for_each(|reason| reason.message = BY_REVIEWER.to_owned());
             }
-            let events = events(self.ambient, self.now, user, &next, &told);
+            let trace = self.traces.get(&attempt_id).cloned().or_else(telemetry::trace_context);
+            let events = events(self.ambient, self.now, user, &next, &told, trace);
             self.events.extend(events);
             user.version += rise;
             user.status = next.status;
@@ -290,13 +300,15 @@ pub(super) fn rise(next: &Transition) -> i64 {
     i64::try_from(next.events.len()).map_or(i64::MAX, |count| Ord::max(count, 1))
 }
 
-/// What receivers are told of a transition (decisions, section 8); nothing personal. The user's row is as before it.
+/// What receivers are told of a transition (decisions, section 8), which happened in `trace`; nothing personal. The
+/// user's row is as before it.
 pub(super) fn events(
     ambient: &dyn Ambient,
     now: DateTime<Utc>,
     user: &Row,
     next: &Transition,
     reasons: &[Reason],
+    trace: Option<String>,
 ) -> Vec<event::ActiveModel> {
     let mut payload = json!({
         "type": user.kind,
@@ -317,6 +329,7 @@ pub(super) fn events(
         created_at: Set(now),
         relayed_at: Set(None),
         position: Set(None),
+        trace_context: Set(trace.clone()),
     };
     (user.version + 1..).zip(next.events).map(event).collect()
 }

@@ -8,6 +8,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select, Set,
 };
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::super::users::{QUEUED, UserRecord, VERIFICATION};
@@ -46,6 +47,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database; nothing is claimed then.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn claim_verifications(
         &self,
         ambient: &dyn Ambient,
@@ -89,6 +91,7 @@ impl Store {
                 done.push(job.id);
                 continue;
             }
+            changes.within(attempt.id, job.trace_context.clone());
             if changes.apply(job.user_id, attempt.id, Input::Begun)?.is_none() {
                 done.push(job.id);
                 continue;

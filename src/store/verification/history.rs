@@ -2,6 +2,7 @@
 
 use entity::{user, verification_attempt};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::super::{Store, StoreError};
@@ -12,6 +13,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn list_attempts(
         &self,
         client_id: Uuid,
@@ -38,6 +40,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_any_attempt(&self, attempt_id: Uuid) -> Result<Option<AttemptRecord>, StoreError> {
         let attempt = verification_attempt::Entity::find_by_id(attempt_id).one(self.read()).await?;
         Ok(attempt.map(AttemptRecord::from))
@@ -47,6 +50,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_attempt(&self, client_id: Uuid, attempt_id: Uuid) -> Result<Option<AttemptRecord>, StoreError> {
         let attempt = verification_attempt::Entity::find_by_id(attempt_id);
         let attempt = attempt.filter(verification_attempt::Column::ClientId.eq(client_id));

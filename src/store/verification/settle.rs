@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use entity::{job, verification_attempt};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::super::{Store, StoreError};
@@ -64,6 +65,8 @@ pub struct Settlement {
     pub found: Found,
     /// What the provider said besides.
     pub answer: ProviderAnswer,
+    /// The trace that it was done in, as a `traceparent`.
+    pub trace_context: Option<String>,
 }
 
 /// How jobs are put back.
@@ -88,6 +91,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database; nothing is settled then, and the jobs come back when their leases end.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn settle_verifications(
         &self,
         ambient: &dyn Ambient,
@@ -106,7 +110,8 @@ impl Store {
         let mut done = Vec::new();
         let mut releases: HashMap<Release, Vec<Uuid>> = HashMap::new();
         let (mut answers, mut settled) = (Vec::new(), 0);
-        for Settlement { job_id, user_id, attempt_id, found, answer, .. } in settlements {
+        for Settlement { job_id, user_id, attempt_id, found, answer, trace_context, .. } in settlements {
+            changes.within(attempt_id, trace_context);
             // What comes late must not replace what the decision rests on.
             let mut counts = changes.is_open(user_id, attempt_id);
             let release = match found {
@@ -155,6 +160,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn decide_verification(
         &self,
         ambient: &dyn Ambient,
@@ -179,6 +185,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn review_overdue_verifications(&self, ambient: &dyn Ambient, limit: u64) -> Result<usize, StoreError> {
         use verification_attempt::Column::{DeadlineAt, Id, State, UserId};
         let unended = [AttemptState::Pending, AttemptState::Running].map(AttemptState::as_str);

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use entity::{event, idempotency_key, job, user, verification_attempt};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::super::{Claim, ClaimScope, NewClaim, NewVerification, Store, StoreError, WriteError};
@@ -12,6 +13,7 @@ use super::{AttemptRecord, Row, Transaction, word};
 use crate::ambient::Ambient;
 use crate::domain::status::Status;
 use crate::domain::verification::{AttemptState, Input, Standing, transition};
+use crate::telemetry;
 
 /// How a request to verify a user ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +36,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database; then the outcome may be unknown, and a retry with the same key finds it out.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn start_verification(
         &self,
         ambient: &dyn Ambient,
@@ -126,7 +129,7 @@ pub(in crate::store) async fn start_attempt(
         let filter = verification_attempt::Column::Id.eq(current.id);
         verification_attempt::Entity::update_many().set(row).filter(filter).exec(transaction).await?;
     }
-    let events = events(ambient, now, user, &next, &[]);
+    let events = events(ambient, now, user, &next, &[], telemetry::trace_context());
     let rise = rise(&next);
     let row = user::ActiveModel {
         status: Set(next.status.as_str().to_owned()),

@@ -8,6 +8,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Func, LockBehavior, LockType, Query, S
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, Iden, Order, QueryFilter, QueryOrder, QuerySelect, Set,
 };
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::super::{Store, StoreError};
@@ -45,6 +46,10 @@ pub struct ClaimedDelivery {
     pub kind: String,
     /// The body, sealed.
     pub sealed_body: Vec<u8>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// The trace that its event happened in, as a `traceparent`.
+    pub trace_context: Option<String>,
     /// Where it goes.
     pub endpoint: EndpointRecord,
 }
@@ -59,6 +64,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database; nothing is claimed then.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn claim_deliveries(
         &self,
         ambient: &dyn Ambient,
@@ -120,6 +126,8 @@ impl Store {
                 event_id: row.event_id,
                 kind: row.kind,
                 sealed_body: row.sealed_body,
+                created_at: row.created_at,
+                trace_context: row.trace_context,
                 endpoint: endpoints.get(&row.endpoint_id)?.clone(),
             })
         });

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{webhook_attempt, webhook_delivery};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::super::{Store, StoreError};
@@ -73,6 +74,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn list_deliveries(&self, page: DeliveryPage) -> Result<(Vec<DeliveryRecord>, u64), StoreError> {
         use webhook_delivery::Column::{ClientId, CreatedAt, EndpointId, Id, State};
         let mut found = webhook_delivery::Entity::find();
@@ -94,6 +96,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_delivery(&self, client_id: Uuid, id: Uuid) -> Result<Option<DeliveryRecord>, StoreError> {
         let found = webhook_delivery::Entity::find_by_id(id).filter(webhook_delivery::Column::ClientId.eq(client_id));
         Ok(self.read_deliveries(found).await?.pop())

@@ -6,6 +6,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     Select, Set,
 };
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::super::{Store, StoreError};
@@ -62,6 +63,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn register_endpoint(
         &self,
         new: NewEndpoint,
@@ -106,6 +108,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn list_endpoints(&self, client_id: Option<Uuid>) -> Result<Vec<EndpointRecord>, StoreError> {
         let rows = client_id.map_or_else(present, of_client);
         let rows = rows.order_by_asc(webhook_endpoint::Column::CreatedAt).order_by_asc(webhook_endpoint::Column::Id);
@@ -116,6 +119,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_endpoint(&self, client_id: Uuid, id: Uuid) -> Result<Option<EndpointRecord>, StoreError> {
         let row = of_client(client_id).filter(webhook_endpoint::Column::Id.eq(id)).one(self.read()).await?;
         row.map(EndpointRecord::read).transpose()
@@ -125,6 +129,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn change_endpoint(
         &self,
         client_id: Uuid,
@@ -176,6 +181,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn delete_endpoint(&self, client_id: Uuid, id: Uuid, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let gone = webhook_endpoint::ActiveModel {
             deleted_at: Set(Some(now)),

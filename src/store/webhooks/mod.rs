@@ -115,6 +115,8 @@ pub struct NewDelivery {
     pub sequence: i64,
     /// The body, sealed.
     pub sealed_body: Vec<u8>,
+    /// The trace that it belongs to, as a `traceparent`.
+    pub trace_context: Option<String>,
 }
 
 impl NewDelivery {
@@ -135,6 +137,7 @@ impl NewDelivery {
             lease_token: Set(None),
             created_at: Set(now),
             delivered_at: Set(None),
+            trace_context: Set(self.trace_context),
         }
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use entity::{event, user, webhook_delivery, webhook_endpoint};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::super::events::lock_events;
@@ -37,6 +38,8 @@ pub struct OutboxEvent {
     pub wrapped_key: Vec<u8>,
     /// The user's profile, sealed.
     pub profile: Vec<u8>,
+    /// The trace that it happened in, as a `traceparent`.
+    pub trace_context: Option<String>,
 }
 
 impl Store {
@@ -46,6 +49,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database; nothing is taken then.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn relay_events(
         &self,
         ambient: &dyn Ambient,
@@ -86,6 +90,7 @@ impl Store {
                     kind: event.kind.clone(),
                     sequence: event.sequence,
                     sealed_body: seal(&event, id),
+                    trace_context: event.trace_context.clone(),
                 };
                 rows.push(delivery.into_row(now));
             }
@@ -106,6 +111,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn add_delivery(&self, new: NewDelivery, now: DateTime<Utc>) -> Result<(), StoreError> {
         webhook_delivery::Entity::insert(new.into_row(now)).exec_without_returning(self.write()).await?;
         // It is sent by who sends events.
@@ -177,6 +183,7 @@ async fn with_users(
             created_at: event.created_at,
             wrapped_key,
             profile,
+            trace_context: event.trace_context,
         }
     });
     Ok(joined.collect())

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use entity::webhook_delivery;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::super::{Store, StoreError};
@@ -31,6 +32,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn replay_deliveries(&self, replay: &Replay, now: DateTime<Utc>) -> Result<u64, StoreError> {
         use webhook_delivery::Column::{ClientId, CreatedAt, EndpointId, Id, State};
         let states: &[&str] = if replay.failed_only { &[DEAD] } else { &[DEAD, DELIVERED] };

@@ -8,6 +8,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
 };
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::super::{Store, StoreError};
@@ -89,6 +90,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` without the database; nothing is settled then, and what was sent is sent again when its lease ends.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn settle_deliveries(
         &self,
         ambient: &dyn Ambient,

@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kira_gateway::json::to_vec_whole;
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::value::RawValue;
+use tracing::{Instrument as _, field};
 use uuid::Uuid;
 
 use self::message::{BodyWriter, Report, VerifyRequest};
@@ -23,6 +25,7 @@ use crate::contract::v1;
 use crate::domain::verification::Outcome;
 use crate::profile::{self, Profile};
 use crate::signing::{self, SigningSecret};
+use crate::telemetry;
 
 /// The name that is kept with attempts.
 pub const NAME: &str = "http";
@@ -99,17 +102,29 @@ impl Vendor {
     async fn ask(&self, case: &Case, method: Method, url: Url, body: Vec<u8>) -> Result<Option<Answer>, ProviderError> {
         let id = case.attempt_id.to_string();
         let asked_again = method == Method::GET;
+        let span = tracing::info_span!(
+            "provider",
+            otel.kind = "client",
+            http.request.method = method.as_str(),
+            server.address = url.host_str(),
+            http.response.status_code = field::Empty,
+        );
+        let mut headers = HeaderMap::new();
+        span.in_scope(|| telemetry::inject(&mut headers));
         let request = self
             .http
             .request(method, url)
+            .headers(headers)
             .header(signing::ID, &id)
             .header(signing::TIMESTAMP, case.now.timestamp())
             .header(signing::SIGNATURE, self.options.secret.sign(&id, case.now, &body))
             .header("idempotency-key", &id)
             .header("content-type", "application/json")
             .body(body);
-        let response = request.send().await.map_err(|error| unreachable_provider(&error))?;
+        let sending = request.send().instrument(span.clone());
+        let response = sending.await.map_err(|error| unreachable_provider(&error))?;
         let status = response.status();
+        span.record("http.response.status_code", status.as_u16());
         let answer = read(response).await?;
         if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) && asked_again {
             return Ok(None);
