@@ -25,13 +25,13 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     host=$(rustc -vV | sed -n 's/^host: //p'); \
     cargo build --locked --release --features cloud --bin kira-users --target "$host"; \
     cargo cyclonedx --format json --features cloud --target "$host" --override-filename kira-users.cdx; \
-    mkdir -p /image/usr/local/bin /image/usr/share/sbom /image/etc/ssl/certs /image/var/lib/kira /image/tmp; \
+    mkdir -p /image/usr/local/bin /image/usr/share/sbom /image/etc/ssl/certs /image/tmp /data; \
     cp "target/$host/release/kira-users" /image/usr/local/bin/; \
     cp kira-users.cdx.json /image/usr/share/sbom/; \
     cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/; \
     echo 'kira:x:65532:65532::/var/lib/kira:/sbin/nologin' > /image/etc/passwd; \
     echo 'kira:x:65532:' > /image/etc/group; \
-    chmod 1777 /image/tmp; chmod 0700 /image/var/lib/kira; chown 65532:65532 /image/var/lib/kira
+    chmod 1777 /image/tmp
 
 FROM scratch
 ARG VERSION=0.1.0
@@ -46,6 +46,7 @@ LABEL org.opencontainers.image.title="kira-users" \
       kira-users.sbom.path="/usr/share/sbom/kira-users.cdx.json" \
       kira-users.sbom.format="CycloneDX JSON"
 COPY --from=build /image/ /
+COPY --from=build --chown=65532:65532 /data/ /var/lib/kira/
 # Loopback, the program's own default, would be the container's alone.
 ENV PATH=/usr/local/bin \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \

@@ -33,8 +33,8 @@ struct Entry {
     client_id: Uuid,
     name: String,
     role: Option<String>,
-    password: Zeroizing<String>,
-    api_key: Zeroizing<String>,
+    password: String,
+    api_key: String,
 }
 
 /// The clients of the file.
@@ -69,6 +69,8 @@ fn parse(text: &str) -> Result<Vec<ClientEntry>, String> {
 fn entry(value: serde_json::Value) -> Result<ClientEntry, Vec<String>> {
     const SHAPE: &str = "must have client_id (a UUID), name, password and api_key, may have role, and nothing else";
     let entry: Entry = serde_json::from_value(value).map_err(|_| vec![SHAPE.to_owned()])?;
+    let Entry { client_id, password, api_key, .. } = entry;
+    let credentials = Credentials { client_id, password, api_key };
     let mut problems = Vec::new();
     let name = client_name(&entry.name).unwrap_or_else(|problem| {
         problems.push(problem);
@@ -78,18 +80,14 @@ fn entry(value: serde_json::Value) -> Result<ClientEntry, Vec<String>> {
         problems.push(format!("role is {error}"));
         Role::Client
     });
-    for (field, secret) in [("password", &entry.password), ("api_key", &entry.api_key)] {
+    for (field, secret) in [("password", &credentials.password), ("api_key", &credentials.api_key)] {
         if !(SHORTEST_SECRET..=LONGEST_SECRET).contains(&secret.len()) {
             problems.push(format!("{field} must have {SHORTEST_SECRET} to {LONGEST_SECRET} characters"));
         } else if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
             problems.push(format!("{field} must be of visible ASCII characters"));
         }
     }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let (password, api_key) = (entry.password.to_string(), entry.api_key.to_string());
-    Ok(ClientEntry { name, role, credentials: Credentials { client_id: entry.client_id, password, api_key } })
+    if problems.is_empty() { Ok(ClientEntry { name, role, credentials }) } else { Err(problems) }
 }
 
 #[cfg(test)]
