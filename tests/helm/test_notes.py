@@ -1,11 +1,13 @@
 """The notes end in a call that works: they are run, with the real program behind a stand-in for kubectl."""
 
 import os
+import pathlib
 import re
 import socket
 import stat
 import subprocess
 import time
+import urllib.request
 
 import pytest
 
@@ -45,24 +47,64 @@ def test_the_notes_tell_what_is_dangerous():
     assert "networkPolicy.ingress.grpc.from" in notes(MODES["Gateway API"])
 
 
-def test_the_notes_end_in_a_working_call(tmp_path):
-    """The program runs with the ConfigMap of the chart; only folders and ports are this machine's."""
+@pytest.fixture(scope="module")
+def pod(tmp_path_factory):
+    """The program with the ConfigMap of the chart; only folders and ports are this machine's."""
+    folder = tmp_path_factory.mktemp("pod")
     [config] = of_kind(render(MODES["sqlite"]), "ConfigMap")
     local = free_addresses("KIRA_HTTP_ADDR", "KIRA_GRPC_ADDR", "KIRA_ADMIN_ADDR")
-    settings = {**config["data"], **local, "KIRA_DATA_DIR": str(tmp_path / "data")}
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PROGRAM": str(PROGRAM), **settings}
-    kubectl = tmp_path / "kubectl"
+    settings = {**config["data"], **local, "KIRA_DATA_DIR": str(folder / "data")}
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}", "PROGRAM": str(PROGRAM), **settings}
+    kubectl = folder / "kubectl"
     kubectl.write_text(KUBECTL)
     kubectl.chmod(kubectl.stat().st_mode | stat.S_IXUSR)
-    script = commands(notes(MODES["sqlite"])).replace("127.0.0.1:8080", local["KIRA_HTTP_ADDR"])
-    with open(tmp_path / "log", "w") as log, subprocess.Popen([PROGRAM], env=environment, stdout=log, stderr=log) as program:
+    with open(folder / "log", "w") as log, subprocess.Popen([PROGRAM], env=environment, stdout=log, stderr=log) as program:
         try:
             await_ready(environment, program)
-            done = subprocess.run(["bash", "-eu"], input=script, env=environment, text=True, capture_output=True, timeout=60)
+            yield environment
         finally:
             program.terminate()
-    assert done.stdout.startswith("HTTP/1.1 201 Created"), done.stdout + done.stderr + (tmp_path / "log").read_text()
+
+
+def test_the_notes_end_in_a_working_call(pod):
+    script = commands(notes(MODES["sqlite"])).replace("127.0.0.1:8080", pod["KIRA_HTTP_ADDR"])
+    done = subprocess.run(["bash", "-eu"], input=script, env=pod, text=True, capture_output=True, timeout=60, check=False)
+    assert done.stdout.startswith("HTTP/1.1 201 Created"), done.stdout + done.stderr
     assert re.search(r'"email":"john@example.com"', done.stdout)
+
+
+def test_the_call_of_helm_test_is_answered(pod):
+    [test] = of_kind(render(MODES["sqlite"]), "Pod")
+    *words, url = test["spec"]["containers"][0]["args"]
+    path = url.split("/", 3)[3]
+    done = subprocess.run([PROGRAM, *words, f"http://{pod['KIRA_HTTP_ADDR']}/{path}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_probes_are_answered(pod):
+    [api] = of_kind(render(MODES["sqlite"]), "Deployment")
+    [container] = api["spec"]["template"]["spec"]["containers"]
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        with urllib.request.urlopen(f"http://{pod['KIRA_ADMIN_ADDR']}{container[probe]['httpGet']['path']}") as answer:
+            assert answer.status == 200
+
+
+def test_the_program_shows_the_metrics_of_the_list_and_no_others(pod):
+    """So alerts and dashboard, which are held against the list, ask for what there is."""
+    listed = {}
+    for line in (pathlib.Path(__file__).parent / "metrics.txt").read_text().splitlines():
+        if not line.startswith("#"):
+            kind, name, *labels = line.split()
+            listed[name] = (kind, set(labels))
+    with urllib.request.urlopen(f"http://{pod['KIRA_ADMIN_ADDR']}/metrics") as answer:
+        page = answer.read().decode()
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE))
+    ours = {name: kind for name, kind in kinds.items() if name.startswith(("kira_", "db_")) or name in listed}
+    assert len(ours) > 10 and ours == {name: listed.get(name, ("unlisted",))[0] for name in ours}
+    for name, labels in re.findall(r"^(\w+)\{(.*)\} \S+$", page, re.MULTILINE):
+        base = name if name in listed else re.sub(r"_(bucket|sum|count)$", "", name)
+        if base in listed:
+            assert set(re.findall(r'(\w+)="', labels)) <= listed[base][1] | {"le"}, name
 
 
 def free_addresses(*names):
