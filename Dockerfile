@@ -24,7 +24,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=kira-users-${TARGETARCH},target=/src/target,sharing=locked \
     host=$(rustc -vV | sed -n 's/^host: //p'); \
     cargo build --locked --release --features cloud --bin kira-users --target "$host"; \
-    cargo cyclonedx --format json --features cloud --target "$host" --override-filename kira-users.cdx; \
+    cargo cyclonedx --format json --spec-version 1.5 --features cloud --target "$host" --override-filename kira-users.cdx; \
     mkdir -p /image/usr/local/bin /image/usr/share/sbom /image/etc/ssl/certs /image/tmp /data; \
     cp "target/$host/release/kira-users" /image/usr/local/bin/; \
     cp kira-users.cdx.json /image/usr/share/sbom/; \
