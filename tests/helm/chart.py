@@ -13,6 +13,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "kira-users"
 TOOLS = ROOT / "target" / "ci-tools"
+PROGRAM = ROOT / "target" / "debug" / "kira-users"
 HELM = TOOLS / "node_modules" / ".bin" / "helm"
 NAMESPACE = "onboarding"
 RELEASE = "users"
@@ -90,6 +91,14 @@ def matches(selector, labels):
 
 def component(workload):
     return labels_of(workload)["app.kubernetes.io/component"]
+
+
+# Settings of this release that the table gets by other changes than the chart's.
+COMING = {
+    "KIRA_CORS_ORIGINS", "KIRA_GRPC_TLS_CERT", "KIRA_GRPC_TLS_CLIENT_CA", "KIRA_GRPC_TLS_KEY", "KIRA_HTTP_TLS_CERT",
+    "KIRA_HTTP_TLS_CLIENT_CA", "KIRA_HTTP_TLS_KEY", "KIRA_MAX_CONCURRENT_REQUESTS", "KIRA_MAX_CONNECTIONS",
+    "KIRA_SHUTDOWN_DELAY", "KIRA_WEBHOOK_RETENTION",
+}
 
 
 def settings():

@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 
 from chart import (
-    CHART, HELM, component, containers, labels_of, matches, of_kind, render, run, settings, template_of, workloads,
+    CHART, COMING, HELM, PROGRAM, component, containers, labels_of, matches, of_kind, render, run, settings, template_of, workloads,
 )
 from modes import MODES
 
@@ -116,7 +116,7 @@ def environment(objects, container):
 
 
 def test_the_program_knows_every_setting(objects):
-    known = settings() | {"KIRA_CONFIG"}
+    known = settings() | COMING | {"KIRA_CONFIG"}
     for workload in workloads(objects):
         for container in containers(workload):
             names = {name.removesuffix("_FILE") for name in environment(objects, container)}
@@ -230,3 +230,31 @@ def test_somebody_verifies_and_sends_webhooks(objects):
     api = [it for it in deployments if component(it) == "api"][0]
     works = environment(objects, template_of(api)["spec"]["containers"][0])["KIRA_WORKER"]
     assert (works == "true") != any(component(it) == "worker" for it in deployments)
+
+
+SECRETS = {
+    "database-url": "postgres://kira:secret@127.0.0.1:1/kira",
+    "master-keys": "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+    "vendor-secret": "a text of twenty-four bytes",
+}
+
+
+def test_the_program_accepts_its_configuration(objects, tmp_path):
+    """It is asked for the health of a service that does not run: 2 would be a configuration that it refuses."""
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "config").mkdir()
+    for name, text in SECRETS.items():
+        (tmp_path / "secrets" / name).write_text(text)
+    for config in of_kind(objects, "ConfigMap"):
+        if "config.toml" in config["data"]:
+            (tmp_path / "config" / "config.toml").write_text(config["data"]["config.toml"])
+    known = settings() | {"KIRA_CONFIG"}
+    for workload in of_kind(objects, "Deployment", "Job"):
+        for container in containers(workload):
+            given = {
+                name: value.replace("/etc/kira/", f"{tmp_path}/")
+                for name, value in environment(objects, container).items() if name.removesuffix("_FILE") in known
+            }
+            given["KIRA_ADMIN_ADDR"] = "127.0.0.1:1"
+            done = run(PROGRAM, "healthcheck", env=given)
+            assert done.returncode == 1 and "does not answer" in done.stderr, done.stderr

@@ -11,10 +11,9 @@ import urllib.request
 
 import pytest
 
-from chart import ROOT, NAMESPACE, notes, of_kind, render
+from chart import NAMESPACE, PROGRAM, notes, of_kind, render
 from modes import MODES
 
-PROGRAM = ROOT / "target" / "debug" / "kira-users"
 # `exec` runs the program with the pod's settings, `port-forward` has nothing to do: the program listens where it would.
 KUBECTL = """#!/bin/sh
 case "$*" in
