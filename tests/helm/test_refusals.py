@@ -105,6 +105,10 @@ CASES = {
         postgres(gateway={"grpcRoute": {"enabled": True}}),
         "gateway.grpcRoute.parentRefs must name a gateway",
     ),
+    "pods behind a port that they have not": (
+        {"service": {"grpc": {"headless": True, "port": 80}}},
+        "service.grpc.port must be theirs, 50051",
+    ),
     "two monitors": (
         {"metrics": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}},
         "every pod would be scraped twice",

@@ -115,6 +115,9 @@ is sound. Each check gives a line for each problem.
 {{- printf "gateway.%s.parentRefs must name a gateway." $name | printf "\n* %s" -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.service.grpc.headless (ne (int .Values.service.grpc.port) 50051) -}}
+{{- "service.grpc.headless leads to the pods themselves, so service.grpc.port must be theirs, 50051." | printf "\n* %s" -}}
+{{- end -}}
 {{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled -}}
 {{- "metrics.serviceMonitor and metrics.podMonitor are both enabled: every pod would be scraped twice; enable one." | printf "\n* %s" -}}
 {{- end -}}
