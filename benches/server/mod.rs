@@ -33,7 +33,8 @@ pub(crate) struct Program {
 impl Program {
     /// Starts the program with its data in `folder`, and waits until it is ready.
     pub(crate) async fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
-        let child = command(folder, settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let log = std::fs::File::create(folder.join("log")).expect("a file for the log");
+        let child = command(folder, settings).stdout(Stdio::null()).stderr(log).spawn();
         let child = child.expect("the program starts");
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let mut settings: Vec<_> = settings.iter().map(own).collect();

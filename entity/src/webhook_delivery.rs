@@ -31,7 +31,7 @@ pub struct Model {
     pub attempts: i64,
     /// How many steps of the schedule are used up; a replay begins the schedule anew.
     pub schedule_step: i64,
-    /// Not to be tried before; under a lease, when that ends.
+    /// Not to be tried before; under a lease, when that ends; once it is delivered or given up, when that was.
     pub next_at: DateTimeUtc,
     /// Who holds it: a token made anew for each lease.
     pub lease_token: Option<Uuid>,

@@ -453,6 +453,17 @@ async fn a_silent_stream_of_events_shows_that_it_lives() {
     assert!(next(&mut response).await.starts_with("id: 7\ndata: {"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_silent_stream_of_lines_shows_that_it_lives() {
+    let (sender, gateway) = waiting_stream();
+    let mut response = begin(&gateway, "*/*").await;
+    let begun = tokio::time::Instant::now();
+    assert_eq!((next(&mut response).await.as_str(), next(&mut response).await.as_str()), ("\n", "\n"));
+    assert_eq!(begun.elapsed().as_secs(), 30);
+    sender.send(Ok(Note::default())).await.expect("a listener");
+    assert_eq!(next(&mut response).await, "{\"id\":\"\",\"tags\":[],\"text\":\"\"}\n");
+}
+
 #[test]
 fn a_stream_that_is_cut_off_says_why_in_its_own_form() {
     let last = |media_type: &'static str| {

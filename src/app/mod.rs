@@ -169,6 +169,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
             async move { overdue::review(&store, ambient.as_ref()).await }
         })
     });
+    webhooks::forget(config, &opened, &background);
     if config.verification.worker {
         verification::run(&worker, &opened.metrics, &background, &readiness);
         webhooks::run(&sender, &background, &readiness);

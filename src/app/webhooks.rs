@@ -1,17 +1,22 @@
 //! The sender of webhooks, beside the verification worker, and what manages endpoints.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::open::{AppError, Opened};
-use super::tasks::Tasks;
+use super::tasks::{Recurring, Tasks};
 use crate::config::Config;
 use crate::server::admin::Readiness;
 use crate::service::webhooks::WebhookDesk;
 use crate::webhook::guard::Guard;
 use crate::webhook::schedule::Schedule;
-use crate::webhook::{Client, Parts, Sender, SystemLookup};
+use crate::webhook::{Client, Parts, Sender, SystemLookup, retention};
+
+/// How often the records of deliveries that are kept no longer are looked for.
+const RETENTION: Recurring =
+    Recurring { name: "retention of webhooks", interval: Duration::from_secs(600), limit: Duration::from_secs(600) };
 
 /// The webhooks of an opened installation, for the service and the command line.
 #[must_use]
@@ -54,5 +59,23 @@ pub(super) fn show(sender: &Arc<Sender>, readiness: &Readiness) {
     readiness.show("webhooks", move || {
         let health = sender.health();
         json!({"sender": health.running, "sending": health.sending})
+    });
+}
+
+/// Removes the records of deliveries that are kept no longer, if any ever are.
+pub(super) fn forget(config: &Config, opened: &Opened, background: &Tasks) {
+    let Some(keep) = config.webhook.retention else { return };
+    let (store, ambient) = (opened.store.clone(), Arc::clone(&opened.ambient));
+    background.spawn(move |stop| {
+        RETENTION.run(stop, move || {
+            let (store, ambient) = (store.clone(), Arc::clone(&ambient));
+            async move {
+                match retention::sweep(&store, ambient.now(), keep).await {
+                    Ok(0) => {}
+                    Ok(removed) => tracing::info!(removed, "removed the records of old webhooks"),
+                    Err(error) => tracing::warn!(%error, "the records of old webhooks are removed later"),
+                }
+            }
+        })
     });
 }

@@ -72,7 +72,7 @@ pub(super) async fn execute(command: ClientCommand, opened: Opened) -> Result<()
     Ok(())
 }
 
-fn unknown(id: Uuid) -> Failure {
+pub(super) fn unknown(id: Uuid) -> Failure {
     format!("there is no client {id}; `kira-users client list` shows all").into()
 }
 

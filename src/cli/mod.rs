@@ -18,6 +18,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
+use kira_gateway::error::details;
+use tonic::Status;
 
 use self::arguments::{Cli, Command};
 use self::output::{complain, say};
@@ -31,6 +33,15 @@ const BLOCKING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Whatever made a command fail; its chain of causes is shown.
 type Failure = Box<dyn Error + Send + Sync>;
+
+/// A refusal in the words of the API, with every problem of the request.
+fn failure(status: Status) -> Failure {
+    let mut text = status.message().to_owned();
+    for problem in details(&status).into_iter().flat_map(|details| details.violations) {
+        text.push_str(&format!("\n  {}: {}", problem.field, problem.description));
+    }
+    text.into()
+}
 
 /// Runs the program as the command line says.
 #[must_use]

@@ -2,12 +2,11 @@
 
 use kira_gateway::json::to_vec;
 use serde_json::Value;
-use tonic::Status;
 use uuid::Uuid;
 
-use super::Failure;
 use super::arguments::{Decision, ReviewCommand};
 use super::output::{say, table, time};
+use super::{Failure, failure};
 use crate::contract::v1;
 use crate::domain::review::Action;
 use crate::service::reviews::{Act, ReviewDesk, Reviewer};
@@ -51,10 +50,6 @@ async fn act(desk: &ReviewDesk, id: Uuid, name: String, act: Act) -> Result<(), 
         (_, None, None) => "The review waits.".to_owned(),
     })?;
     Ok(())
-}
-
-fn failure(status: Status) -> Failure {
-    status.message().to_owned().into()
 }
 
 fn list_json(reviews: &[v1::Review]) -> Result<Value, serde_json::Error> {

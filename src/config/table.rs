@@ -140,6 +140,12 @@ pub const SETTINGS: &[Setting] = &[
         "How long an endpoint may take to answer a webhook; at most 60s",
     ),
     setting(
+        "KIRA_WEBHOOK_RETENTION",
+        "webhook.retention",
+        "30d",
+        "How long the record of a webhook is kept once it is delivered or given up, from 1h to 3650d, or off: for ever",
+    ),
+    setting(
         "KIRA_LOG",
         "telemetry.log",
         "info",

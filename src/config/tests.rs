@@ -173,6 +173,17 @@ fn a_request_ends_long_before_the_sweep_takes_its_files() {
 }
 
 #[test]
+fn records_of_webhooks_are_kept_for_a_while_or_for_ever() {
+    let kept = |text: &str| load("", &[("KIRA_WEBHOOK_RETENTION", text)]).expect("is valid").webhook.retention;
+    assert_eq!(kept(""), Some(Duration::from_secs(30 * 86_400)));
+    assert_eq!((kept("1h"), kept("off")), (Some(Duration::from_secs(3_600)), None));
+    for text in ["59m", "3651d"] {
+        let told = problems("", &[("KIRA_WEBHOOK_RETENTION", text)]);
+        assert!(told[0].ends_with("is out of range; accepted: 1h to 3650d, or off"), "{told:?}");
+    }
+}
+
+#[test]
 fn an_outside_issuer_needs_its_name_and_an_audience() {
     let found = problems("", &[("KIRA_JWKS_URL", "https://id.example.com/keys")]);
     assert_eq!(

@@ -96,6 +96,14 @@ impl Value for OrOff<url::Url> {
     }
 }
 
+impl Value for OrOff<Duration> {
+    const ACCEPTED: &'static str = "a number with a unit of ms, s, m, h or d, such as 30d or 1h30m, or off";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "off" { Ok(Self(None)) } else { Duration::parse(text).map(|duration| Self(Some(duration))) }
+    }
+}
+
 impl Value for Duration {
     const ACCEPTED: &'static str = "a number with a unit of ms, s, m, h or d, such as 500ms, 30s or 1h30m";
 
@@ -198,6 +206,9 @@ mod tests {
         assert_eq!(OrOff::<u32>::parse("off"), Ok(OrOff(None)));
         assert_eq!(OrOff::<u32>::parse("10"), Ok(OrOff(Some(10))));
         assert!(OrOff::<u32>::parse("0").is_err());
+        assert_eq!(OrOff::<Duration>::parse("off"), Ok(OrOff(None)));
+        assert_eq!(OrOff::<Duration>::parse("1m"), Ok(OrOff(Some(Duration::from_secs(60)))));
+        assert!(OrOff::<Duration>::parse("0").is_err());
         assert!(OrOff::<url::Url>::parse("ftp://host/").is_err());
     }
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use super::storage::DatabaseConfig;
-use super::value::Value;
+use super::value::{OrOff, Value};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// How webhooks are sent.
 #[derive(Debug, Clone)]
@@ -17,6 +20,8 @@ pub struct WebhookConfig {
     pub schedule: Vec<Duration>,
     /// How long an endpoint may take to answer, and again to send the answer's body.
     pub timeout: Duration,
+    /// How long a delivery is kept once it is delivered or given up; none: for ever.
+    pub retention: Option<Duration>,
 }
 
 impl WebhookConfig {
@@ -30,7 +35,18 @@ impl WebhookConfig {
             allow,
             schedule: reader.required::<Schedule>("webhook.schedule").0,
             timeout: reader.bounded("webhook.timeout", Duration::from_millis(100), Duration::from_secs(60)),
+            retention: Self::retention(reader),
         }
+    }
+
+    fn retention(reader: &mut Reader) -> Option<Duration> {
+        // Somebody must have the time to look at what failed, and to replay it.
+        const RANGE: std::ops::RangeInclusive<Duration> = HOUR..=DAY.saturating_mul(3_650);
+        let OrOff(retention) = reader.required::<OrOff<Duration>>("webhook.retention");
+        if let Some(wrong) = retention.filter(|retention| !RANGE.contains(retention)) {
+            reader.refuse("webhook.retention", format!("{wrong:?} is out of range; accepted: 1h to 3650d, or off"));
+        }
+        retention
     }
 }
 
@@ -104,7 +120,7 @@ impl Value for Schedule {
     const ACCEPTED: &'static str = "from 1 to 32 durations, such as 0s,5s,5m,2h";
 
     fn parse(text: &str) -> Result<Self, String> {
-        const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+        const LONGEST: Duration = DAY.saturating_mul(30);
         let step = |step: &str| match step.trim() {
             "" => Err("has an empty step".to_owned()),
             step => Duration::parse(step),

@@ -1,6 +1,7 @@
 //! What every call needs of its request, once the layers and the rules have let it through.
 
 use tonic::{Request, Status};
+use tracing::{Span, field};
 use uuid::Uuid;
 
 use super::failure::corrupt;
@@ -9,6 +10,11 @@ use crate::auth::Caller;
 /// The client that makes the call.
 pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     request.extensions().get::<Caller>().copied().ok_or_else(|| corrupt("a request that was not authenticated"))
+}
+
+/// The user that the call is about, for the request's line in the log and its trace.
+pub(super) fn note_user(id: Uuid) {
+    Span::current().record("user_id", field::display(id));
 }
 
 /// An identifier that the rules of the contract have checked.

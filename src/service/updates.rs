@@ -8,7 +8,7 @@ use serde_json::json;
 use tonic::{Request, Response, Status};
 
 use super::failure::{corrupt, of_store};
-use super::request::{caller, checked_id};
+use super::request::{caller, checked_id, note_user};
 use super::response::{Record, parts_of_individual, to_user};
 use super::users::{MAX_DOCUMENTS, Users, kind, open_profile, record, user_not_found};
 use super::{discarded, etag};
@@ -51,6 +51,7 @@ impl Users {
         let late = Late::of(&mut request);
         let v1::UpdateUserRequest { user, user_id, if_match } = request.into_inner();
         let id = checked_id(user_id)?;
+        note_user(id);
         let mut row = self.store.find_user(client_id, id).await.map_err(of_store)?.ok_or_else(|| user_not_found(id))?;
         let (change, problems, unrecognized) = read(late, user, &row).await?;
         let prepared = Prepared::new(change, self.ambient.as_ref());

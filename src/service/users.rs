@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::etag;
 use super::failure::{corrupt, of_documents, of_store, of_vault};
-use super::request::{caller, checked_id};
+use super::request::{caller, checked_id, note_user};
 use super::response::{Numbers, Record, to_user};
 use crate::ambient::{Ambient, SharedAmbient};
 use crate::contract::v1;
@@ -160,6 +160,7 @@ impl Users {
         // An error leaves open whether the user was stored, so that the files stay: the sweep knows later.
         match self.store.create_user(new).await.map_err(of_store)? {
             Creation::Inserted => {
+                note_user(id);
                 if triggers {
                     self.verification_wanted.notify_one();
                 }
@@ -198,6 +199,7 @@ impl Users {
 
     /// A user as it is now, and its version.
     pub(super) async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<(v1::User, i64)>, Status> {
+        note_user(id);
         let Some(mut row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
         let (_, profile) = open_profile(&self.vault, &mut row)?;
         let status = row.status.parse().map_err(|_| corrupt("a stored status"))?;

@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::failure::{corrupt, of_store};
-use super::request::{caller, checked_id};
+use super::request::{caller, checked_id, note_user};
 use super::response::{status_reason, whole_seconds};
 use super::users::{new_verification, open_profile, user_not_found};
 use crate::ambient::SharedAmbient;
@@ -56,6 +56,7 @@ impl VerificationsService for Verifications {
     ) -> Result<Response<v1::ListVerificationsResponse>, Status> {
         let client_id = caller(&request)?.client_id;
         let user_id = checked_id(request.into_inner().user_id)?;
+        note_user(user_id);
         let attempts = self.store.list_attempts(client_id, user_id, LISTED).await.map_err(of_store)?;
         let attempts = attempts.ok_or_else(|| user_not_found(user_id))?;
         let data = attempts.into_iter().map(verification).collect::<Result<_, _>>()?;
@@ -74,6 +75,7 @@ impl VerificationsService for Verifications {
             return Err(error::invalid_request(problems));
         }
         let (key, user_id) = (checked_id(request.idempotency_key)?, checked_id(request.user_id)?);
+        note_user(user_id);
         let scope = ClaimScope { client_id, operation: CREATE_VERIFICATION, key };
         let fingerprint = self.fingerprints.digest(&[b"api".as_slice(), user_id.as_bytes()].concat());
         if let Some(claim) = self.store.find_claim(&scope).await.map_err(of_store)? {

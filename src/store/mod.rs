@@ -38,9 +38,9 @@ pub use users::{
 };
 pub use verification::{AttemptRecord, ClaimedVerification, Found, ProviderAnswer, Settlement, Start};
 pub use webhooks::{
-    AttemptReport, ClaimRoom, ClaimedDelivery, DEAD, DELIVERED, DeliveryPage, DeliveryRecord, DeliverySettlement,
-    EndpointChange, EndpointRecord, Health as EndpointHealth, NewDelivery, NewEndpoint, OutboxEvent, PENDING,
-    Registration, Replay, Sent, Settled,
+    Alteration, AttemptReport, ClaimRoom, ClaimedDelivery, DEAD, DELIVERED, DeliveryPage, DeliveryRecord,
+    DeliverySettlement, EndpointChange, EndpointRecord, Health as EndpointHealth, NewDelivery, NewEndpoint,
+    OutboxEvent, PENDING, Pruned, Registration, Replay, Sent, Settled,
 };
 
 use batch::{Batch, Writer};

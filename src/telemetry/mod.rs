@@ -79,8 +79,8 @@ impl Drop for Guard {
     }
 }
 
-/// Starts logging and tracing for the whole process; panics are logged from then on, by their place. With an endpoint for traces it needs the context of a Tokio
-/// runtime.
+/// Starts logging and tracing for the whole process; panics are logged from then on, by their place. With an endpoint for
+/// traces it needs the context of a Tokio runtime.
 ///
 /// # Errors
 /// When the filter or the endpoint is unusable, or telemetry was started before.

@@ -1,11 +1,13 @@
 //! Webhooks: from the outbox to the endpoints of clients (decisions, section 8).
 //!
 //! The [`Sender`] relays events to deliveries and sends those that are due; the [`guard`] decides where they may go, the
-//! [`signature`] proves where they come from. What is sent is in [`message`], when it is sent again in [`schedule`].
+//! [`signature`] proves where they come from. What is sent is in [`message`], when it is sent again in [`schedule`], how
+//! long a record of it stays in [`retention`].
 
 mod client;
 pub mod guard;
 pub mod message;
+pub mod retention;
 pub mod schedule;
 pub mod sealing;
 mod sender;

@@ -50,9 +50,14 @@ impl Records {
         }
     }
 
-    /// The next line as JSON.
+    /// The next line as JSON, past the empty ones of a silence.
     pub(crate) async fn json(&mut self) -> Value {
-        serde_json::from_str(&self.next().await.expect("no end")).expect("JSON")
+        loop {
+            let line = self.next().await.expect("no end");
+            if !line.is_empty() {
+                return serde_json::from_str(&line).expect("JSON");
+            }
+        }
     }
 
     /// The id and the JSON of the next event.

@@ -4,6 +4,7 @@
 
 mod banner;
 mod clients;
+mod collector;
 mod configuration;
 mod crash;
 mod drain;
@@ -16,6 +17,8 @@ mod program;
 #[path = "../webhooks/receiver.rs"]
 #[allow(dead_code, reason = "the receiver can do more than this binary asks of it")]
 mod receiver;
+mod telemetry;
+mod webhook_commands;
 mod webhook_crash;
 mod webhooks;
 mod worker;

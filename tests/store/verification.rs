@@ -52,6 +52,7 @@ impl World {
             attempt_id: claimed.attempt.id,
             found,
             answer: ProviderAnswer::default(),
+            trace_context: None,
         };
         self.store.settle_verifications(&self.clock, vec![settlement]).await.expect("a settlement")
     }

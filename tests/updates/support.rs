@@ -95,6 +95,7 @@ pub(crate) async fn settle(service: &Service, claimed: &ClaimedVerification, dec
         attempt_id: claimed.attempt.id,
         found: Found::Outcome { outcome, again_at: None },
         answer: ProviderAnswer::default(),
+        trace_context: None,
     };
     let store = &service.running.opened.store;
     store.settle_verifications(service.clock.as_ref(), vec![settlement]).await.expect("a settlement");

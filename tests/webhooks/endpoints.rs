@@ -121,6 +121,20 @@ async fn what_is_not_sent_of_an_endpoint_stays() {
 }
 
 #[tokio::test]
+async fn no_two_endpoints_of_a_client_have_the_same_url() {
+    let world = World::new().await;
+    let (one, other) = (Receiver::new().await, Receiver::new().await);
+    let id = world.endpoint(&one, json!({})).await;
+    world.endpoint(&other, json!({})).await;
+    let path = format!("/v1/webhooks/endpoints/{id}");
+    let taken = world.send(Method::PATCH, &path, json!({"url": other.url(), "ordered": true})).await;
+    let problem = json!({"path": "url", "message": "An endpoint with this URL exists already", "code": "custom"});
+    assert_eq!((taken.status, &taken.json()["details"][0]), (400, &problem), "{}", taken.text);
+    assert_eq!(world.shown(&id).await["ordered"], false);
+    assert_eq!(world.send(Method::PATCH, &path, json!({"url": one.url()})).await.status, 200, "its own is not taken");
+}
+
+#[tokio::test]
 async fn a_test_arrives_whatever_the_filter() {
     let world = World::new().await;
     let receiver = Receiver::new().await;

@@ -7,6 +7,8 @@ mod guard;
 mod harness;
 mod kills;
 mod order;
+mod queues;
 mod receiver;
 mod replay;
+mod retention;
 mod support;

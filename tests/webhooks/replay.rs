@@ -62,6 +62,21 @@ async fn one_delivery_is_sent_again_under_its_own_id() {
 }
 
 #[tokio::test]
+async fn nothing_is_sent_again_to_an_endpoint_that_was_removed() {
+    let world = World::new().await;
+    let receiver = Receiver::new().await;
+    let endpoint = world.endpoint(&receiver, json!({})).await;
+    world.user().await;
+    world.drain().await;
+    let delivery = world.deliveries("").await[0]["id"].as_str().expect("an id").to_owned();
+    world.send(Method::DELETE, &format!("/v1/webhooks/endpoints/{endpoint}"), json!({})).await;
+    let answer = world.post(&format!("/v1/webhooks/deliveries/{delivery}:replay")).await;
+    assert_eq!(answer.status, 404, "{}", answer.text);
+    assert!(answer.text.contains(&format!("Webhook endpoint with ID {endpoint} not found")), "{}", answer.text);
+    assert_eq!(world.deliveries("").await[0]["status"], "delivered");
+}
+
+#[tokio::test]
 async fn nothing_of_another_client_is_sent_again() {
     let world = World::new().await;
     let receiver = Receiver::new().await;

@@ -20,7 +20,7 @@ use super::route::Binding;
 use super::{headers, respond as unary};
 use crate::error::{error_json, rest_response};
 
-/// How long a stream of events may be silent. Shorter than what proxies bear, which is rarely less than half a minute.
+/// How long a stream may be silent. Shorter than what proxies bear, which is rarely less than half a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How the items of a stream are told apart.
@@ -56,9 +56,13 @@ impl Format {
         }
     }
 
-    /// What says nothing but that the connection lives. Readers of lines need not know of any such thing.
-    fn heartbeat(self) -> Option<Bytes> {
-        (self == Self::Events).then_some(Bytes::from_static(b":\n\n"))
+    /// What says nothing but that the connection lives: a comment, or an empty line. The form of lines leaves it to each
+    /// service to have those, if it says so.
+    fn heartbeat(self) -> Bytes {
+        Bytes::from_static(match self {
+            Self::Lines => b"\n",
+            Self::Events => b":\n\n",
+        })
     }
 
     fn error(self, status: &Status) -> Bytes {
@@ -185,9 +189,8 @@ impl<R> Stream for Records<R> {
                 self.format.error(&status)
             }
             Poll::Pending => {
-                let Some(comment) = self.format.heartbeat() else { return Poll::Pending };
                 ready!(self.silence.as_mut().poll(cx));
-                comment
+                self.format.heartbeat()
             }
         };
         self.silence.as_mut().reset(Instant::now() + HEARTBEAT);

@@ -1,19 +1,21 @@
-//! `webhook list|deliveries|replay|listen|verify`.
+//! `webhook list|deliveries|replay|create|update|rotate|test|delete|listen|verify`.
 
 mod arguments;
 mod captured;
 mod listen;
+mod manage;
+
+use std::path::Path;
 
 use kira_gateway::json::to_vec;
 use serde_json::{Value, json};
-use tonic::Status;
 
 pub(super) use self::arguments::{Trial, WebhookCommand};
 
 use self::arguments::Secret;
 use self::captured::Captured;
-use super::Failure;
 use super::output::{say, table, time};
+use super::{Failure, failure};
 use crate::ambient::{Ambient as _, System};
 use crate::contract::v1;
 use crate::service::webhooks::WebhookDesk;
@@ -46,8 +48,13 @@ pub(super) async fn execute(command: WebhookCommand, desk: WebhookDesk) -> Resul
                 failed_only: delivery.is_none() && !delivered_too,
             };
             let replayed = desk.replay(&replay).await.map_err(failure)?;
-            say(format_args!("{replayed} deliveries are sent again."))?;
+            say(match (delivery, replayed) {
+                (Some(_), 0) => "The delivery is on its way already.".to_owned(),
+                (_, 1) => "1 delivery is sent again.".to_owned(),
+                (_, count) => format!("{count} deliveries are sent again."),
+            })?;
         }
+        WebhookCommand::Manage(command) => manage::execute(command, desk).await?,
         WebhookCommand::Trial(trial) => try_out(trial).await?,
     }
     Ok(())
@@ -59,7 +66,8 @@ pub(super) async fn try_out(trial: Trial) -> Result<(), Failure> {
         Trial::Listen { address, secret } => listen::listen(address, secret.read()?).await,
         Trial::Verify { file, secret } => {
             let secret = secret.read()?.ok_or("the secret is needed: --secret-file or --secret")?;
-            let captured = Captured::parse(&std::fs::read(file)?)?;
+            let read = std::fs::read(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+            let captured = Captured::parse(&read)?;
             let verdict = captured.judge(&secret, System::default().now());
             say(&verdict)?;
             if verdict.is_good() { Ok(()) } else { Err("the request is not to be believed".into()) }
@@ -71,14 +79,16 @@ impl Secret {
     fn read(self) -> Result<Option<EndpointSecret>, Failure> {
         match (self.secret, self.secret_file) {
             (Some(secret), _) => Ok(Some(EndpointSecret::new(secret))),
-            (None, Some(file)) => Ok(Some(EndpointSecret::new(std::fs::read_to_string(file)?.trim_end()))),
+            (None, Some(file)) => Ok(Some(EndpointSecret::new(read_secret(&file)?))),
             (None, None) => Ok(None),
         }
     }
 }
 
-fn failure(status: Status) -> Failure {
-    status.message().to_owned().into()
+/// The secret in a file; the line's end behind it is none of it.
+fn read_secret(file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    Ok(text.trim_end().to_owned())
 }
 
 fn endpoints_json(endpoints: &[EndpointRecord]) -> Value {

@@ -12,7 +12,8 @@ use crate::ambient::SharedAmbient;
 use crate::contract::v1;
 use crate::service::failure::of_store;
 use crate::store::{
-    DeliveryPage, EndpointChange, EndpointRecord, NewDelivery, NewEndpoint, Registration, Replay, Store,
+    Alteration, DeliveryPage, DeliveryRecord, EndpointChange, EndpointRecord, NewDelivery, NewEndpoint, Registration,
+    Replay, Store,
 };
 use crate::telemetry;
 use crate::vault::Vault;
@@ -83,7 +84,7 @@ impl WebhookDesk {
         match self.add(client_id, url, secret, events, ordered).await? {
             Registration::Made(endpoint) => Ok(endpoint),
             Registration::TooMany => Err(too_many("url")),
-            Registration::Exists(_) => Err(invalid("url", "custom", "An endpoint with this URL exists already")),
+            Registration::Exists(_) => Err(url_taken()),
         }
     }
 
@@ -100,20 +101,25 @@ impl WebhookDesk {
     /// # Errors
     /// NOT_FOUND, or UNAVAILABLE without the database.
     pub async fn endpoint(&self, client_id: Uuid, id: Uuid) -> Result<EndpointRecord, Status> {
-        let found = self.store.find_endpoint(client_id, id).await.map_err(of_store)?;
+        let found = self.store.find_endpoint(Some(client_id), id).await.map_err(of_store)?;
         found.ok_or_else(|| no_endpoint(id))
     }
 
     /// Changes an endpoint.
     ///
     /// # Errors
-    /// NOT_FOUND; `INVALID_REQUEST` for a URL that nothing may be sent to; UNAVAILABLE without the database.
+    /// NOT_FOUND; `INVALID_REQUEST` for a URL that nothing may be sent to or that has an endpoint; UNAVAILABLE without
+    /// the database.
     pub async fn change(&self, client_id: Uuid, id: Uuid, change: EndpointChange) -> Result<EndpointRecord, Status> {
         if let Some(url) = &change.url {
             self.judge("url", url)?;
         }
         let changed = self.store.change_endpoint(client_id, id, change, self.now()).await.map_err(of_store)?;
-        changed.ok_or_else(|| no_endpoint(id))
+        match changed {
+            Alteration::Made(endpoint) => Ok(*endpoint),
+            Alteration::UrlTaken => Err(url_taken()),
+            Alteration::NoEndpoint => Err(no_endpoint(id)),
+        }
     }
 
     /// Gives an endpoint another secret; the one before signs beside it for `overlap` seconds.
@@ -183,18 +189,28 @@ impl WebhookDesk {
     /// # Errors
     /// NOT_FOUND, or UNAVAILABLE without the database.
     pub async fn delivery(&self, client_id: Uuid, id: Uuid) -> Result<v1::WebhookDelivery, Status> {
-        let found = self.store.find_delivery(client_id, id).await.map_err(of_store)?;
-        let found = found
-            .ok_or_else(|| error::status(ErrorReason::NotFound, format!("Webhook delivery with ID {id} not found")))?;
-        show::delivery(&self.vault, found)
+        show::delivery(&self.vault, self.record(Some(client_id), id).await?)
     }
 
-    /// Sends again; how many.
+    /// Sends again; how many. What is still on its way is not among them.
     ///
     /// # Errors
-    /// UNAVAILABLE without the database.
+    /// NOT_FOUND for a delivery that is not there, or an endpoint that is not or no more; UNAVAILABLE without the database.
     pub async fn replay(&self, replay: &Replay) -> Result<u64, Status> {
+        let of_delivery = match replay.delivery_id {
+            Some(id) => Some(self.record(replay.client_id, id).await?.endpoint_id),
+            None => None,
+        };
+        if let Some(id) = replay.endpoint_id.or(of_delivery) {
+            let found = self.store.find_endpoint(replay.client_id, id).await.map_err(of_store)?;
+            found.ok_or_else(|| no_endpoint(id))?;
+        }
         self.store.replay_deliveries(replay, self.now()).await.map_err(of_store)
+    }
+
+    async fn record(&self, client_id: Option<Uuid>, id: Uuid) -> Result<DeliveryRecord, Status> {
+        let found = self.store.find_delivery(client_id, id).await.map_err(of_store)?;
+        found.ok_or_else(|| error::status(ErrorReason::NotFound, format!("Webhook delivery with ID {id} not found")))
     }
 
     async fn add(
@@ -216,6 +232,10 @@ impl WebhookDesk {
         let Ok(parsed) = Url::parse(url) else { return Err(invalid(field, "invalid_string", "Invalid url")) };
         self.guard.judge_url(&parsed).map_err(|refused| invalid(field, "custom", refused.to_string()))
     }
+}
+
+fn url_taken() -> Status {
+    invalid("url", "custom", "An endpoint with this URL exists already")
 }
 
 fn too_many(field: &'static str) -> Status {

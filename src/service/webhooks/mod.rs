@@ -127,7 +127,6 @@ impl WebhooksService for Webhooks {
         let client_id = caller(&request)?.client_id;
         let request = request.into_inner();
         let endpoint_id = checked_id(request.endpoint_id)?;
-        self.desk.endpoint(client_id, endpoint_id).await?;
         let replay = Replay {
             client_id: Some(client_id),
             endpoint_id: Some(endpoint_id),

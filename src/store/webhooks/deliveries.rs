@@ -92,13 +92,16 @@ impl Store {
         Ok((self.read_deliveries(found).await?, total))
     }
 
-    /// One delivery of this client.
+    /// One delivery of this client, or of any.
     ///
     /// # Errors
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
-    pub async fn find_delivery(&self, client_id: Uuid, id: Uuid) -> Result<Option<DeliveryRecord>, StoreError> {
-        let found = webhook_delivery::Entity::find_by_id(id).filter(webhook_delivery::Column::ClientId.eq(client_id));
+    pub async fn find_delivery(&self, client_id: Option<Uuid>, id: Uuid) -> Result<Option<DeliveryRecord>, StoreError> {
+        let mut found = webhook_delivery::Entity::find_by_id(id);
+        if let Some(client_id) = client_id {
+            found = found.filter(webhook_delivery::Column::ClientId.eq(client_id));
+        }
         Ok(self.read_deliveries(found).await?.pop())
     }
 

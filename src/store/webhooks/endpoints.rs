@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use entity::{client, webhook_endpoint};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select, Set,
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select, Set,
 };
 use tracing::instrument;
 use uuid::Uuid;
@@ -40,6 +40,17 @@ pub enum Registration {
     TooMany,
 }
 
+/// How a change ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alteration {
+    /// The endpoint is so now.
+    Made(Box<EndpointRecord>),
+    /// The client has another endpoint with this URL; nothing was written.
+    UrlTaken,
+    /// The client has no such endpoint.
+    NoEndpoint,
+}
+
 /// What changes of an endpoint; what is None stays.
 #[derive(Clone, Default)]
 pub struct EndpointChange {
@@ -71,8 +82,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Registration, StoreError> {
         let transaction = self.begin().await?;
-        // Registrations of one client pass one after another.
-        client::Entity::find_by_id(new.client_id).lock_exclusive().one(&transaction).await?;
+        lock(&transaction, new.client_id).await?;
         let there = of_client(new.client_id);
         let same = there.clone().filter(webhook_endpoint::Column::Url.eq(new.url.as_str())).one(&transaction).await?;
         if let Some(row) = same {
@@ -115,17 +125,21 @@ impl Store {
         rows.all(self.read()).await?.into_iter().map(EndpointRecord::read).collect()
     }
 
-    /// An endpoint of this client.
+    /// An endpoint of this client, or of any.
     ///
     /// # Errors
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
-    pub async fn find_endpoint(&self, client_id: Uuid, id: Uuid) -> Result<Option<EndpointRecord>, StoreError> {
-        let row = of_client(client_id).filter(webhook_endpoint::Column::Id.eq(id)).one(self.read()).await?;
+    pub async fn find_endpoint(&self, client_id: Option<Uuid>, id: Uuid) -> Result<Option<EndpointRecord>, StoreError> {
+        let row = client_id
+            .map_or_else(present, of_client)
+            .filter(webhook_endpoint::Column::Id.eq(id))
+            .one(self.read())
+            .await?;
         row.map(EndpointRecord::read).transpose()
     }
 
-    /// Changes an endpoint; None: the client has no such endpoint.
+    /// Changes an endpoint, unless its new URL is that of another one of the client's.
     ///
     /// # Errors
     /// `Unavailable` without the database.
@@ -136,10 +150,17 @@ impl Store {
         id: Uuid,
         change: EndpointChange,
         now: DateTime<Utc>,
-    ) -> Result<Option<EndpointRecord>, StoreError> {
+    ) -> Result<Alteration, StoreError> {
         let transaction = self.begin().await?;
+        if let Some(url) = &change.url {
+            lock(&transaction, client_id).await?;
+            let same = of_client(client_id).filter(webhook_endpoint::Column::Url.eq(url.as_str()));
+            if same.filter(webhook_endpoint::Column::Id.ne(id)).count(&transaction).await? > 0 {
+                return Ok(Alteration::UrlTaken);
+            }
+        }
         let found = of_client(client_id).filter(webhook_endpoint::Column::Id.eq(id)).lock_exclusive();
-        let Some(found) = found.one(&transaction).await? else { return Ok(None) };
+        let Some(found) = found.one(&transaction).await? else { return Ok(Alteration::NoEndpoint) };
         let secret_before = found.sealed_secret.clone();
         let is_disabled = found.disabled_at.is_some();
         let mut row = found.into_active_model();
@@ -174,7 +195,7 @@ impl Store {
         row.updated_at = Set(now);
         let row = row.update(&transaction).await?;
         transaction.commit().await?;
-        EndpointRecord::read(row).map(Some)
+        Ok(Alteration::Made(EndpointRecord::read(row)?.into()))
     }
 
     /// Removes an endpoint: nothing is sent to it any more, and its secrets are gone. False: there is none.
@@ -199,6 +220,12 @@ impl Store {
             .await?;
         Ok(updated.rows_affected > 0)
     }
+}
+
+/// What gives a client's endpoints their URLs passes one after another.
+async fn lock(transaction: &DatabaseTransaction, client_id: Uuid) -> Result<(), StoreError> {
+    client::Entity::find_by_id(client_id).lock_exclusive().one(transaction).await?;
+    Ok(())
 }
 
 fn present() -> Select<webhook_endpoint::Entity> {

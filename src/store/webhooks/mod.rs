@@ -7,6 +7,7 @@
 mod claim;
 mod deliveries;
 mod endpoints;
+mod prune;
 mod relay;
 mod replay;
 mod settle;
@@ -18,7 +19,8 @@ use uuid::Uuid;
 
 pub use claim::{ClaimRoom, ClaimedDelivery};
 pub use deliveries::{AttemptReport, DeliveryPage, DeliveryRecord};
-pub use endpoints::{EndpointChange, NewEndpoint, Registration};
+pub use endpoints::{Alteration, EndpointChange, NewEndpoint, Registration};
+pub use prune::Pruned;
 pub use relay::OutboxEvent;
 pub use replay::Replay;
 pub use settle::{DeliverySettlement, Health, Sent, Settled};

@@ -132,8 +132,8 @@ impl Store {
             }
             attempts.extend(report.map(|report| report.into_row(delivery_id)));
         }
-        finish(&transaction, delivered, DELIVERED, Some(now)).await?;
-        finish(&transaction, dead, DEAD, None).await?;
+        finish(&transaction, delivered, DELIVERED, now).await?;
+        finish(&transaction, dead, DEAD, now).await?;
         hand_back(&transaction, handed_back, now).await?;
         if !attempts.is_empty() {
             webhook_attempt::Entity::insert_many(attempts).exec_without_returning(&transaction).await?;
@@ -173,7 +173,7 @@ async fn finish(
     transaction: &DatabaseTransaction,
     ids: Vec<Uuid>,
     state: &str,
-    delivered_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
@@ -181,7 +181,9 @@ async fn finish(
     let row = webhook_delivery::ActiveModel {
         state: Set(state.to_owned()),
         lease_token: Set(None),
-        delivered_at: Set(delivered_at),
+        // From here on its record is kept for a while.
+        next_at: Set(now),
+        delivered_at: Set((state == DELIVERED).then_some(now)),
         ..Default::default()
     };
     let filter = webhook_delivery::Column::Id.is_in(ids);
