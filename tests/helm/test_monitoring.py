@@ -129,6 +129,15 @@ def test_promtool_takes_the_queries_of_the_dashboard(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_readme_and_the_list_of_metrics_say_the_same():
+    text = (ROOT / "README.md").read_text()
+    table = text[text.index("**Metrics**, by"):].split("\n## ")[0]
+    series = known()
+    for name, labels in re.findall(r"`((?:kira|db_client)_\w+)(?:\{([^}]*)\})?`", table):
+        found = series.get(name, series.get(name + "_count"))
+        assert found == set(filter(None, labels.split(","))), name
+
+
 def test_the_dashboard_shows_every_metric():
     shown = {name for _, query in queries() for name, _ in asked_for(query)}
     for line in (HERE / "metrics.txt").read_text().splitlines():
