@@ -3,9 +3,14 @@
 //! Conventions: identifiers are UUIDs; closed lists are plain text (the proto owns them, a new value needs no
 //! migration); sealed and hashed values are bytes; times are in UTC with microseconds. SQLite keeps times as RFC 3339
 //! text, always with the offset `+00:00`, so that comparing texts compares times.
+//!
+//! A migration runs while the version before it serves, and that version may come back: what the rule of
+//! `migration/README.md` says of it is checked by `tests/upgrades`.
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm_migration::seaql_migrations;
 
 mod columns;
 mod m20261123_000001_clients;
@@ -30,6 +35,7 @@ mod m20261123_000018_trace_contexts;
 #[derive(Debug)]
 pub struct Migrator;
 
+#[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
@@ -52,4 +58,29 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000018_trace_contexts::Migration),
         ]
     }
+
+    /// Those of the applied migrations that this version knows. The library's own reading refuses a database with any
+    /// other: but that is how an upgrade looks to the previous version, and a rollback to the one that it returns to.
+    async fn get_migration_models<C: ConnectionTrait>(db: &C) -> Result<Vec<seaql_migrations::Model>, DbErr> {
+        let migrations = Self::migrations();
+        let known = migrations.iter().map(|migration| migration.name());
+        seaql_migrations::Entity::find().filter(seaql_migrations::Column::Version.is_in(known)).all(db).await
+    }
+}
+
+/// The names of the migrations that are missing, in order. It only reads; an empty database lacks them all.
+///
+/// # Errors
+/// The database.
+pub async fn pending<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Vec<String>, DbErr> {
+    let manager = SchemaManager::new(db);
+    let applied = if manager.has_table(Migrator::migration_table_name().to_string()).await? {
+        Migrator::get_migration_models(manager.get_connection()).await?
+    } else {
+        Vec::new()
+    };
+    let is_applied = |name: &str| applied.iter().any(|model| model.version == name);
+    let migrations = Migrator::migrations();
+    let pending = migrations.iter().map(|migration| migration.name()).filter(|name| !is_applied(name));
+    Ok(pending.map(str::to_owned).collect())
 }

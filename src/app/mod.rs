@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 pub use self::open::{AppError, Opened, open};
 pub use self::services::review_desk;
@@ -50,6 +51,9 @@ const REFRESH: Recurring =
 /// How often gRPC's health service learns what readiness says; each time costs one ping of the database.
 const HEALTH: Recurring =
     Recurring { name: "report of health", interval: Duration::from_secs(5), limit: Duration::from_secs(5) };
+/// How long a stop waits at least for the background work to end and its leases to be handed back, also where requests
+/// have used the whole time up.
+const HAND_BACK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a stop waits, at most, for the database to end what the stop has cut off, and for the last metrics to leave.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a database that is not there yet, or has an old schema, is asked again.
@@ -69,9 +73,14 @@ pub async fn serve(config: Config) -> Result<(), AppError> {
     };
     banner::show(&config, &running).await?;
     signals.told_to_stop().await;
-    tracing::info!("stopping: accepted requests are answered first");
+    let (delay, timeout) = (config.server.shutdown_delay, config.server.shutdown_timeout);
+    tracing::info!(?delay, "stopping: accepted requests are answered first");
+    let stop = async {
+        running.part(delay).await;
+        running.stop(timeout.saturating_sub(delay)).await;
+    };
     tokio::select! {
-        () = running.stop(config.server.shutdown_timeout) => {}
+        () = stop => {}
         () = signals.told_to_stop() => tracing::warn!("told to stop twice: requests under way are dropped"),
     }
     Ok(())
@@ -93,6 +102,7 @@ pub struct Running {
     pub sender: Arc<Sender>,
     readiness: Readiness,
     health: Health,
+    parting: CancellationToken,
     doors: Tasks,
     background: Tasks,
     admin: Tasks,
@@ -147,8 +157,11 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     let max_connections = config.server.max_connections;
     let http_listener = Listener { socket: http_listener, tls: tls.rest.clone(), max_connections };
     let grpc_listener = Listener { socket: grpc_listener, tls: tls.grpc.clone(), max_connections };
-    doors.spawn(|stop| listener::serve(http_listener, server::service(rest, &shared), stop));
-    doors.spawn(|stop| listener::serve(grpc_listener, server::service(grpc, &shared), stop));
+    let parting = CancellationToken::new();
+    let rest = server::parting(server::service(rest, &shared), parting.clone());
+    let grpc = server::parting(server::service(grpc, &shared), parting.clone());
+    doors.spawn(|stop| listener::serve(http_listener, rest, stop));
+    doors.spawn(|stop| listener::serve(grpc_listener, grpc, stop));
 
     let background = Tasks::default();
     background.spawn(|stop| {
@@ -205,6 +218,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
         sender,
         readiness,
         health,
+        parting,
         doors,
         background,
         admin,
@@ -212,19 +226,32 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
 }
 
 impl Running {
+    /// Says that it is not ready any more, asks those who keep a connection to make the next one elsewhere, and goes on
+    /// for as long as `delay`: whoever shares requests out needs a while to notice.
+    pub async fn part(&self, delay: Duration) {
+        if !self.parting.is_cancelled() {
+            self.readiness.wait("stopping");
+            self.health.report(false).await;
+            self.parting.cancel();
+        }
+        tokio::time::sleep(delay).await;
+    }
+
     /// Stops: first readiness drops, then the doors take nothing new and answer what they have, for as long as
-    /// `timeout`; then the database is closed, without waiting long for what it is still doing.
+    /// `timeout`; then the workers hand back what they have not done, and the database is closed, without waiting long
+    /// for what it is still doing.
     pub async fn stop(self, timeout: Duration) {
-        self.readiness.wait("stopping");
-        self.background.stop();
-        self.health.report(false).await;
+        self.part(Duration::ZERO).await;
+        let end = tokio::time::Instant::now() + timeout;
         self.doors.stop();
-        let drained = async {
-            self.doors.ended().await;
-            self.background.ended().await;
-        };
-        if tokio::time::timeout(timeout, drained).await.is_err() {
+        if tokio::time::timeout_at(end, self.doors.ended()).await.is_err() {
             tracing::warn!(?timeout, "some requests took too long and are dropped");
+        }
+        // Last, since it is what gives the events of the last requests their places and streams what they tell.
+        self.background.stop();
+        let end = end.max(tokio::time::Instant::now() + HAND_BACK_TIMEOUT);
+        if tokio::time::timeout_at(end, self.background.ended()).await.is_err() {
+            tracing::warn!("work under way is dropped; its leases end by themselves");
         }
         if tokio::time::timeout(CLOSE_TIMEOUT, self.opened.store.close()).await.is_err() {
             tracing::warn!("the database is left before it has ended what it was doing");

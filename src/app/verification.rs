@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::open::{self, AppError, Opened};
 use super::tasks::Tasks;
-use super::{Signals, address, bind, events, keys, last_metrics, queues, services, webhooks};
+use super::{CLOSE_TIMEOUT, Signals, address, bind, events, keys, last_metrics, queues, services, webhooks};
 use crate::ambient::{SharedAmbient, System};
 use crate::config::{Config, ProviderKind, VendorConfig};
 use crate::server::admin::Readiness;
@@ -56,7 +56,9 @@ pub async fn work(config: Config) -> Result<(), AppError> {
     if tokio::time::timeout(config.server.shutdown_timeout, background.ended()).await.is_err() {
         tracing::warn!("work under way is dropped; its leases end by themselves");
     }
-    opened.store.close().await;
+    if tokio::time::timeout(CLOSE_TIMEOUT, opened.store.close()).await.is_err() {
+        tracing::warn!("the database is left before it has ended what it was doing");
+    }
     last_metrics(opened.metrics).await;
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong.
 
 mod arguments;
+mod client_file;
 mod clients;
 mod health;
 mod keys;

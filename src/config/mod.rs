@@ -91,8 +91,8 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(Source::read(file, environment));
         let data_dir: PathBuf = reader.required("data_dir");
-        let server = ServerConfig::read(&mut reader);
         let database = DatabaseConfig::read(&mut reader, &data_dir);
+        let server = ServerConfig::read(&mut reader, &database);
         let documents = DocumentsConfig::read(&mut reader, &data_dir, &database);
         let vault = VaultConfig::read(&mut reader, &database);
         let auth = AuthConfig::read(&mut reader);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::cors::CorsOrigins;
 use super::reader::Reader;
+use super::storage::DatabaseConfig;
 use super::tls::{TlsConfig, TlsSettings};
 use super::value::{ByteSize, OrOff};
 
@@ -31,7 +32,10 @@ pub struct ServerConfig {
     pub max_body_bytes: u64,
     /// Within this a request is answered or given up (decisions, section 1: never a hang).
     pub request_timeout: Duration,
-    /// How long a stop waits for accepted requests.
+    /// How long a service that is told to stop still takes requests, although it is not ready any more: until
+    /// everybody who sends it some has noticed.
+    pub shutdown_delay: Duration,
+    /// How long a stop may take, the delay included, before requests are dropped.
     pub shutdown_timeout: Duration,
     /// Requests per second of one client; `None` is no limit.
     pub rate_limit_per_second: Option<u32>,
@@ -40,7 +44,8 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn read(reader: &mut Reader, database: &DatabaseConfig) -> Self {
+        let shutdown_timeout = reader.bounded("server.shutdown_timeout", Duration::ZERO, HOUR);
         let config = Self {
             http_addr: reader.required("server.http_addr"),
             grpc_addr: reader.required("server.grpc_addr"),
@@ -52,7 +57,8 @@ impl ServerConfig {
             max_concurrent_requests: reader.bounded("server.max_concurrent_requests", 1, 1_000_000),
             max_body_bytes: reader.bounded("server.max_body_bytes", ByteSize(1 << 10), ByteSize(1 << 30)).0,
             request_timeout: reader.bounded("server.request_timeout", Duration::from_millis(1), LONGEST_REQUEST),
-            shutdown_timeout: reader.bounded("server.shutdown_timeout", Duration::ZERO, HOUR),
+            shutdown_delay: shutdown_delay(reader, database, shutdown_timeout),
+            shutdown_timeout,
             rate_limit_per_second: reader.required::<OrOff<u32>>("server.rate_limit_per_second").0,
             event_streams_per_client: reader.bounded("server.event_streams_per_client", 1, 10_000),
         };
@@ -77,6 +83,22 @@ impl ServerConfig {
     }
 }
 
+/// Where there is a server for a database there may be other replicas, and somebody who shares requests out.
+fn shutdown_delay(reader: &mut Reader, database: &DatabaseConfig, timeout: Duration) -> Duration {
+    let path = "server.shutdown_delay";
+    match reader.optional(path) {
+        None if database.is_sqlite() => Duration::ZERO,
+        None => Ord::min(DELAY_OF_A_REPLICA, timeout),
+        Some(delay) => {
+            if delay > timeout {
+                let whole = reader.key("server.shutdown_timeout");
+                reader.refuse(path, format!("{delay:?} is longer than the whole stop, {whole}: {timeout:?}"));
+            }
+            delay
+        }
+    }
+}
+
 fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() == b.port() && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
 }
@@ -85,6 +107,9 @@ const HTTP_TLS: TlsSettings =
     TlsSettings { cert: "server.http_tls_cert", key: "server.http_tls_key", client_ca: "server.http_tls_client_ca" };
 const GRPC_TLS: TlsSettings =
     TlsSettings { cert: "server.grpc_tls_cert", key: "server.grpc_tls_key", client_ca: "server.grpc_tls_client_ca" };
+/// What Kubernetes and most balancers need until nobody sends requests to a pod that ends; well below the 30 seconds
+/// after which Kubernetes kills it.
+const DELAY_OF_A_REPLICA: Duration = Duration::from_secs(5);
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Far below the hour after which the sweep of documents takes an upload without a row for one of a request that failed.
 const LONGEST_REQUEST: Duration = Duration::from_secs(600);

@@ -72,7 +72,18 @@ pub const SETTINGS: &[Setting] = &[
         "30s",
         "A request is answered or given up within this; at most 10m",
     ),
-    setting("KIRA_SHUTDOWN_TIMEOUT", "server.shutdown_timeout", "25s", "How long a stop waits for accepted requests"),
+    setting(
+        "KIRA_SHUTDOWN_DELAY",
+        "server.shutdown_delay",
+        "(0s with SQLite, else 5s)",
+        "How long a stop goes on taking requests, no longer ready, until balancers have noticed",
+    ),
+    setting(
+        "KIRA_SHUTDOWN_TIMEOUT",
+        "server.shutdown_timeout",
+        "25s",
+        "How long a stop waits for accepted requests, the delay included",
+    ),
     setting("KIRA_RATE_LIMIT_PER_SECOND", "server.rate_limit_per_second", "off", "Requests per second of one client"),
     setting(
         "KIRA_EVENT_STREAMS_PER_CLIENT",

@@ -32,6 +32,25 @@ fn nothing_given_is_the_embedded_default() {
 }
 
 #[test]
+fn a_stop_is_delayed_where_there_may_be_other_replicas_and_never_beyond_its_end() {
+    let server = [
+        ("KIRA_DATABASE_URL", "postgres://h/x"),
+        ("KIRA_DOCUMENTS_URL", "/documents"),
+        ("KIRA_MASTER_KEYS", "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+        ("KIRA_VERIFICATION_PROVIDER", "rules"),
+    ];
+    let delay = |variables: &[(&str, &str)]| load("", variables).expect("is valid").server.shutdown_delay;
+    assert_eq!(delay(&[]), Duration::ZERO);
+    assert_eq!(delay(&server), Duration::from_secs(5));
+    assert_eq!(delay(&[&server[..], &[("KIRA_SHUTDOWN_TIMEOUT", "2s")]].concat()), Duration::from_secs(2));
+    assert_eq!(delay(&[("KIRA_SHUTDOWN_DELAY", "7s")]), Duration::from_secs(7));
+    assert_eq!(
+        problems("", &[("KIRA_SHUTDOWN_DELAY", "30s")]),
+        ["KIRA_SHUTDOWN_DELAY: 30s is longer than the whole stop, KIRA_SHUTDOWN_TIMEOUT: 25s"]
+    );
+}
+
+#[test]
 fn the_environment_wins_over_the_file() {
     let toml = "[server]\nhttp_addr = \"127.0.0.1:1\"\ngrpc_addr = \"127.0.0.1:2\"";
     let config = load(toml, &[("KIRA_HTTP_ADDR", "127.0.0.1:3")]).expect("is valid");
@@ -67,11 +86,11 @@ fn all_wrong_values_are_reported_at_once() {
     assert_eq!(
         found,
         [
+            "KIRA_DATABASE_MAX_CONNECTIONS: 0 is out of range; accepted: 1 to 10000",
             "KIRA_HTTP_ADDR: \"everywhere\" is not an address; accepted: an IP address and a port, such as \
              127.0.0.1:8080 or [::]:8080",
             "server.request_timeout: \"30\" has no unit; accepted: a number with a unit of ms, s, m, h or d, such as \
              500ms, 30s or 1h30m",
-            "KIRA_DATABASE_MAX_CONNECTIONS: 0 is out of range; accepted: 1 to 10000",
             "KIRA_LOG_FORMAT: \"xml\" is neither; accepted: pretty or json",
         ]
     );

@@ -17,6 +17,7 @@ mod layer;
 mod limits;
 pub mod listener;
 mod observe;
+mod parting;
 mod patience;
 mod rate_limit;
 mod shed;
@@ -35,6 +36,7 @@ use crate::telemetry::Metrics;
 pub use self::cors::cors;
 pub use self::door::{Call, Door, GrpcDoor, RestDoor};
 pub use self::layer::HttpService;
+pub use self::parting::parting;
 pub use self::rate_limit::RateLimits;
 pub use self::shed::Places;
 

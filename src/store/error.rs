@@ -1,6 +1,8 @@
 //! What can go wrong in the store, sorted by what a caller can do about it.
 
 use sea_orm::sqlx::error::DatabaseError;
+use std::time::Duration;
+
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr, SqlxError};
 
 /// An error of the store.
@@ -35,6 +37,12 @@ impl Cause {
 }
 
 impl StoreError {
+    /// Whether a lock was not to be had in time, or two transactions waited for each other: nothing was done.
+    pub(super) fn is_lock_trouble(&self) -> bool {
+        let (Self::Unavailable(cause) | Self::Internal(cause)) = self else { return false };
+        matches!(cause.code.as_deref(), Some("55P03" | "40P01"))
+    }
+
     /// A row holds what this program never writes.
     pub(super) fn corrupt(what: &'static str) -> Self {
         Self::Internal(Cause::text(format!("{what} is corrupt")))
@@ -44,6 +52,21 @@ impl StoreError {
     pub(super) fn writer_gone() -> Self {
         Self::Unavailable(Cause::text("the writer has stopped"))
     }
+}
+
+/// How long the database may take for one step of work in the background, which no caller waits for. Far more than any
+/// step takes; without it one connection that was lost without a word would hold the work up until the system gives it
+/// up, after a quarter of an hour.
+const STEP_LIMIT: Duration = Duration::from_secs(30);
+
+/// The outcome of one step of work in the background; `Unavailable` after [`STEP_LIMIT`]. Whether it took effect then is
+/// not known, as after any break.
+///
+/// # Errors
+/// Those of `step`.
+pub async fn in_time<T>(step: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let out_of_time = |_| StoreError::Unavailable(Cause::text("the database took too long"));
+    tokio::time::timeout(STEP_LIMIT, step).await.map_err(out_of_time)?
 }
 
 /// The outcome of a write that may meet a row that is there already.

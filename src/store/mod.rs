@@ -27,7 +27,7 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction};
 use tokio::sync::Notify;
 
 pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
-pub use error::{Cause, StoreError};
+pub use error::{Cause, StoreError, in_time};
 pub use events::{EventFilter, EventListener, EventRecord};
 pub use keys::SigningKeyRecord;
 pub use queues::QueueState;

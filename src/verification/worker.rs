@@ -19,7 +19,7 @@ use super::provider::{Answer, Blame, Provider, ProviderError, Verdict};
 use super::under_way::UnderWay;
 use crate::ambient::SharedAmbient;
 use crate::domain::verification::{Assurance, Decision, Outcome, Reason};
-use crate::store::{ClaimedVerification, Found, ProviderAnswer, Settlement, Store, StoreError};
+use crate::store::{ClaimedVerification, Found, ProviderAnswer, Settlement, Store, StoreError, in_time};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
 use crate::vault::documents::DocumentStore;
@@ -153,7 +153,7 @@ impl Worker {
         while !stop.is_cancelled() {
             let room = AT_ONCE - under_way.len();
             // A handful of free places is not worth a transaction.
-            let taken = if room * 2 >= AT_ONCE { self.take_up(room).await } else { Ok(Vec::new()) };
+            let taken = if room * 2 >= AT_ONCE { in_time(self.take_up(room)).await } else { Ok(Vec::new()) };
             let found_all = match taken {
                 Ok(taken) => {
                     let found_all = taken.len() < room;
@@ -221,7 +221,7 @@ impl Worker {
 
     async fn settle(&self, settlements: Vec<Settlement>) {
         let count = settlements.len();
-        match self.parts.store.settle_verifications(self.parts.ambient.as_ref(), settlements).await {
+        match in_time(self.parts.store.settle_verifications(self.parts.ambient.as_ref(), settlements)).await {
             Ok(settled) if settled < count => tracing::warn!(lost = count - settled, "leases ended before the work"),
             Ok(_) => {}
             // The leases end and the provider is asked again.

@@ -20,7 +20,7 @@ use crate::ambient::SharedAmbient;
 use crate::signing;
 use crate::store::{
     AttemptReport, ClaimRoom, ClaimedDelivery, DeliverySettlement, EndpointHealth, EndpointRecord, NewDelivery, Sent,
-    Store, StoreError,
+    Store, StoreError, in_time,
 };
 use crate::telemetry::{self, Metrics};
 use crate::vault::{Vault, VaultError};
@@ -102,7 +102,7 @@ impl Sender {
         self.running.store(true, Ordering::Relaxed);
         let mut under_way = UnderWay::default();
         while !stop.is_cancelled() {
-            let found = self.find_work(&mut under_way).await.unwrap_or_else(|error| {
+            let found = in_time(self.find_work(&mut under_way)).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "no webhooks can be taken up");
                 false
             });
@@ -188,7 +188,7 @@ impl Sender {
 
     async fn settle_or_log(&self, settlements: Vec<DeliverySettlement>) {
         let count = settlements.len();
-        match self.settle(settlements).await {
+        match in_time(self.settle(settlements)).await {
             Ok(held) if held < count => tracing::warn!(lost = count - held, "leases of webhooks ended before the work"),
             Ok(_) => {}
             // The leases end and the deliveries are sent again; receivers know them by their event's id.

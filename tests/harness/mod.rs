@@ -4,5 +4,6 @@
 #![allow(clippy::disallowed_methods, reason = "the rule is for the service: a test draws keys as callers do")]
 
 pub(crate) mod database;
+pub(crate) mod proxy;
 pub(crate) mod requests;
 pub(crate) mod service;

@@ -42,6 +42,36 @@ fn assert_ended_well(mut program: Program) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn during_the_delay_of_a_stop_the_doors_serve_and_ask_for_connections_elsewhere() {
+    let mut setup = Setup::on(TestDatabase::migrated().await);
+    // Far longer than the test: what ends it is the second signal.
+    setup.set("KIRA_SHUTDOWN_DELAY", "10m");
+    setup.set("KIRA_SHUTDOWN_TIMEOUT", "10m");
+    let (mut program, client) = (setup.serve(), setup.client());
+    let token = program.token(&client).await;
+    let http = crate::harness::service::http_client();
+    let get = || {
+        let request = http.get(format!("http://{}/v1/users/{}", program.rest(), Uuid::nil())).bearer_auth(&token);
+        request.header("x-api-key", api_key(&client)).send()
+    };
+    assert_eq!(get().await.expect("an answer").headers().get("connection"), None);
+    program.terminate();
+    let stopping = || async { (program.readiness().await.status == 503).then_some(()) };
+    wait_until_async(stopping, "the readiness to drop").await;
+    let asked = || async {
+        let answer = get().await.expect("an answer, also over a new connection");
+        assert_eq!(answer.status(), 404);
+        answer.headers().get("connection").is_some_and(|value| value == "close").then_some(())
+    };
+    wait_until_async(asked, "the end of the connection to be told").await;
+    let mut health = HealthClient::new(program.channel().await);
+    let answer = health.check(HealthCheckRequest::default()).await.expect("an answer").into_inner();
+    assert_eq!(answer.status(), ServingStatus::NotServing);
+    program.terminate();
+    assert!(program.ended().success(), "the second signal ends it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rest_request_that_is_half_sent_is_answered() {
     let (setup, program, client, token) = setup().await;
     let body = with_files().to_string();

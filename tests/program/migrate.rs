@@ -1,9 +1,12 @@
 //! `migrate`, and the service before it ran.
 
 use kira_users::store::Engine;
+use sea_orm::ConnectionTrait as _;
 use tokio::net::TcpStream;
 
 use crate::harness::database::{TestDatabase, engine};
+use crate::harness::requests::minimal;
+use crate::harness::service::http_client;
 use crate::program::{Setup, wait_until_async};
 
 /// An address that nobody else on this machine uses: the loopback network is large.
@@ -50,6 +53,28 @@ async fn a_service_on_a_server_keeps_its_doors_closed_until_the_schema_is_curren
     for door in &doors {
         assert!(TcpStream::connect(door).await.is_ok(), "{door} is open");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_starts_and_serves_on_a_schema_that_a_newer_version_has_migrated() {
+    let setup = Setup::on(TestDatabase::migrated().await);
+    let connection = setup.database.as_ref().expect("a database").look().await;
+    for later in [
+        "ALTER TABLE users ADD COLUMN later text",
+        "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_later', 0)",
+    ] {
+        connection.execute_unprepared(later).await.expect("a migration of the future");
+    }
+    let client = setup.client();
+    let mut program = setup.serve();
+    let token = program.token(&client).await;
+    let request = http_client().post(format!("http://{}/v1/users", program.rest())).bearer_auth(token);
+    let request = request.header("x-api-key", client["api_key"].as_str().expect("an API key"));
+    let request = request.header("idempotency-key", uuid::Uuid::new_v4().to_string()).json(&minimal());
+    assert_eq!(request.send().await.expect("an answer").status(), 201);
+    assert_eq!(setup.printed(&["migrate"]), "The schema is current; there was nothing to do.\n");
+    program.terminate();
+    assert!(program.ended().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,6 +38,7 @@ impl Setup {
             ("KIRA_GRPC_ADDR", "127.0.0.1:0".to_owned()),
             ("KIRA_ADMIN_ADDR", "127.0.0.1:0".to_owned()),
             ("KIRA_LOG_FORMAT", "json".to_owned()),
+            ("KIRA_SHUTDOWN_DELAY", "0s".to_owned()),
         ]);
         Self { folder, environment, database: None }
     }

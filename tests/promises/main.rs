@@ -14,7 +14,6 @@ mod issuer;
 mod keys;
 mod log;
 mod outage;
-mod proxy;
 mod sealing;
 mod signing_keys;
 mod stop;

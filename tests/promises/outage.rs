@@ -7,12 +7,11 @@ use kira_users::app;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::json;
 use tonic::Code;
-use url::Url;
 use uuid::Uuid;
 
+use crate::harness::proxy::Proxy;
 use crate::harness::requests::{message, minimal};
 use crate::harness::service::{Answer, Client, Service, config};
-use crate::proxy::Proxy;
 use crate::support::{refusal, rows};
 
 /// A service whose database can be taken away.
@@ -38,13 +37,8 @@ impl Setup {
             return Self { service, client, away };
         }
         // A replica that reaches the same database through a network that the test can cut.
-        let mut url = Url::parse(service.database.url()).expect("a URL");
-        let target = (url.host_str().expect("a host").to_owned(), url.port().unwrap_or(5432));
-        let target = tokio::net::lookup_host(target).await.expect("an address").next().expect("an address");
-        let proxy = Proxy::to(target).await;
-        url.set_ip_host(proxy.address().ip()).expect("a host");
-        url.set_port(Some(proxy.address().port())).expect("a port");
-        let config = config(&service.database, &service.folder, &[("KIRA_DATABASE_URL", url.as_str())]);
+        let (proxy, url) = Proxy::to_server(service.database.url()).await;
+        let config = config(&service.database, &service.folder, &[("KIRA_DATABASE_URL", &url)]);
         let running = app::start(&config, service.clock.clone()).await.expect("a replica starts");
         let client = client.at(&running).await;
         let service = Service { running, ..service };

@@ -1,6 +1,7 @@
 //! Migrations.
 
 use kira_users::store::{Store, StoreError, StoreOptions};
+use migration::MigratorTrait as _;
 
 use crate::harness::database::{TestDatabase, engine};
 use crate::sample;
@@ -37,9 +38,8 @@ async fn processes_that_migrate_at_once_apply_each_migration_once() {
     for run in runs {
         applied.push(run.await.expect("no panic"));
     }
-    applied.sort_unstable();
-    assert!(applied[2] >= 8);
-    assert_eq!(applied[..2], [0, 0]);
+    let all = migration::Migrator::migrations().len();
+    assert_eq!(applied.iter().sum::<usize>(), all);
 }
 
 #[tokio::test]

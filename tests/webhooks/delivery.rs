@@ -1,9 +1,12 @@
 //! What arrives, and what becomes of what does not.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use kira_users::signing::{SignedHeaders, SigningSecret};
 use ring::hmac;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::harness::requests::with;
 use crate::harness::service::BEGINNING;
@@ -168,6 +171,22 @@ async fn a_good_status_counts_although_the_body_never_comes() {
     world.user().await;
     world.drain().await;
     assert_eq!(world.deliveries("").await[0]["status"], "delivered");
+}
+
+#[tokio::test]
+async fn a_sender_that_stops_hands_back_what_it_has_not_sent() {
+    let world = World::with(&[("KIRA_WEBHOOK_TIMEOUT", "60s")]).await;
+    let receiver = Receiver::acting([Act::StallHeaders]).await;
+    world.endpoint(&receiver, json!({})).await;
+    world.user().await;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(Arc::clone(&world.service.running.sender).run(stop.clone()));
+    receiver.wait_for(1).await;
+    stop.cancel();
+    running.await.expect("no panic");
+    world.drain().await;
+    let delivery = &world.deliveries("").await[0];
+    assert_eq!((&delivery["status"], receiver.count()), (&json!("delivered"), 2), "no lease is left to wait for");
 }
 
 #[tokio::test]

@@ -1,0 +1,109 @@
+//! A network that can fail: what connects here is passed on until the proxy is cut or stands still.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+/// Passes TCP connections on.
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    target: SocketAddr,
+    up: Option<(CancellationToken, TaskTracker)>,
+    /// Whether bytes are passed on.
+    flows: watch::Sender<bool>,
+}
+
+impl Proxy {
+    /// A proxy in front of `target`, on a port of its own.
+    pub(crate) async fn to(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (flows, _) = watch::channel(true);
+        let mut proxy = Self { address, target, up: None, flows };
+        proxy.pass(listener);
+        proxy
+    }
+
+    /// A proxy in front of the server of a PostgreSQL URL, and the URL by way of it.
+    pub(crate) async fn to_server(url: &str) -> (Self, String) {
+        let mut url = Url::parse(url).expect("a URL");
+        let target = (url.host_str().expect("a host").to_owned(), url.port().unwrap_or(5432));
+        let target = tokio::net::lookup_host(target).await.expect("an address").next().expect("an address");
+        let proxy = Self::to(target).await;
+        url.set_ip_host(proxy.address.ip()).expect("a host");
+        url.set_port(Some(proxy.address.port())).expect("a port");
+        (proxy, url.to_string())
+    }
+
+    /// Breaks all connections and refuses new ones.
+    pub(crate) async fn cut(&mut self) {
+        let Some((stop, tasks)) = self.up.take() else { return };
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    /// Takes connections again.
+    pub(crate) async fn mend(&mut self) {
+        let listener = TcpListener::bind(self.address).await.expect("the same port");
+        self.pass(listener);
+    }
+
+    /// Passes nothing on from now on; connections stay open and can be made, as to a server that is paused.
+    pub(crate) fn stand_still(&self) {
+        self.flows.send_replace(false);
+    }
+
+    /// Passes on again, beginning with what has waited.
+    pub(crate) fn go_on(&self) {
+        self.flows.send_replace(true);
+    }
+
+    fn pass(&mut self, listener: TcpListener) {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        self.up = Some((stop.clone(), tasks.clone()));
+        let (target, flows) = (self.target, self.flows.subscribe());
+        tasks.clone().spawn(async move {
+            while let Some(Ok((inner, _))) = stop.run_until_cancelled(listener.accept()).await {
+                let (stop, flows) = (stop.clone(), flows.clone());
+                tasks.spawn(async move {
+                    let _ = stop.run_until_cancelled(connect(inner, target, flows)).await;
+                });
+            }
+        });
+    }
+}
+
+async fn connect(mut inner: TcpStream, target: SocketAddr, flows: watch::Receiver<bool>) {
+    if !flow(&mut flows.clone()).await {
+        return;
+    }
+    let Ok(mut outer) = TcpStream::connect(target).await else { return };
+    let ((inner_read, inner_write), (outer_read, outer_write)) = (inner.split(), outer.split());
+    // The end of one direction is the end of both: that is how databases and their clients part.
+    tokio::select! {
+        () = copy(inner_read, outer_write, flows.clone()) => {}
+        () = copy(outer_read, inner_write, flows) => {}
+    }
+}
+
+async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut flows: watch::Receiver<bool>) {
+    let mut buffer = vec![0; 16 << 10];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        if !flow(&mut flows).await || to.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+    }
+    // An end is passed on like anything else.
+    flow(&mut flows).await;
+}
+
+/// Waits until bytes flow; false when the proxy is gone.
+async fn flow(flows: &mut watch::Receiver<bool>) -> bool {
+    flows.wait_for(|flows| *flows).await.is_ok()
+}
