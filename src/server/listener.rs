@@ -16,6 +16,7 @@ use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::delivery::Deliveries;
 use super::layer::HttpService;
 use super::patience::{Patience, Pause};
 use super::shed::NoHurry;
@@ -90,7 +91,8 @@ pub async fn serve(listener: impl Into<Listener>, service: impl HttpService, shu
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_tcp_keepalive(&PROBES);
         let pause = Pause::default();
-        let asked = pause.clone();
+        let deliveries = Deliveries::default();
+        let (asked, sent) = (pause.clone(), deliveries.clone());
         let service = service
             .clone()
             .map_request(|request: http::Request<hyper::body::Incoming>| request.map(tonic::body::Body::new))
@@ -98,7 +100,7 @@ pub async fn serve(listener: impl Into<Listener>, service: impl HttpService, shu
                 if let Some(NoHurry(time)) = response.extensions_mut().remove() {
                     asked.take(time);
                 }
-                response
+                sent.watch(response)
             });
         let (builder, watcher) = (Arc::clone(&builder), graceful.watcher());
         let (tls, shutdown) = (tls.clone(), shutdown.clone());
@@ -114,8 +116,11 @@ pub async fn serve(listener: impl Into<Listener>, service: impl HttpService, shu
             };
             let stream = TokioIo::new(Patience::new(HEADER_TIMEOUT, WRITE_TIMEOUT, pause, stream));
             let connection = builder.serve_connection(stream, TowerToHyperService::new(service));
-            if let Err(error) = watcher.watch(connection.into_owned()).await {
-                tracing::debug!(%error, "a connection ended early");
+            tokio::select! {
+                ended = watcher.watch(connection.into_owned()) => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                },
+                () = deliveries.overdue() => tracing::debug!("a connection is given up: answers are not taken"),
             }
         });
     }

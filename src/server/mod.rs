@@ -9,6 +9,7 @@
 pub mod admin;
 mod authenticate;
 mod cors;
+mod delivery;
 mod door;
 mod ending;
 mod identify;
