@@ -89,7 +89,8 @@ impl World {
             stored.push((key, user.to_string()));
         }
         let mut told = done.users.clone();
-        (stored.sort_unstable(), told.sort_unstable());
+        stored.sort_unstable();
+        told.sort_unstable();
         assert!(stored == told, "each key has the user that its caller was told of");
         let mut kinds: Vec<_> = done.troubles.iter().map(|text| text.chars().take(100).collect::<String>()).collect();
         kinds.sort_unstable();
