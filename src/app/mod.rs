@@ -2,6 +2,7 @@
 
 mod banner;
 mod events;
+mod housekeeping;
 mod keys;
 mod open;
 mod queues;
@@ -26,31 +27,18 @@ pub use self::verification::work;
 pub use self::webhooks::webhook_desk;
 
 use self::services::{Health, Services};
-use self::tasks::{Recurring, Tasks};
+use self::tasks::Tasks;
 use self::tls::Tls;
 use crate::ambient::{SharedAmbient, System};
-use crate::auth::{Authenticator, REFRESH_INTERVAL, StoreDirectory};
+use crate::auth::{Authenticator, StoreDirectory};
 use crate::config::Config;
 use crate::server::admin::Readiness;
 use crate::server::listener::Listener;
 use crate::server::{self, Places, RateLimits, Shared, admin, listener};
-use crate::service::orphans;
 use crate::telemetry::Metrics;
-use crate::verification::{Worker, overdue};
+use crate::verification::Worker;
 use crate::webhook::Sender;
 
-/// How often the files of requests that failed are looked for.
-const SWEEP: Recurring =
-    Recurring { name: "sweep of files", interval: Duration::from_secs(600), limit: Duration::from_secs(600) };
-/// How often attempts past their deadline are looked for; also where no worker runs.
-const DEADLINES: Recurring =
-    Recurring { name: "deadlines of verifications", interval: Duration::from_secs(5), limit: Duration::from_secs(60) };
-/// How often the keys of tokens are read again. Far longer than the timeouts of what it asks.
-const REFRESH: Recurring =
-    Recurring { name: "refresh of keys", interval: REFRESH_INTERVAL, limit: Duration::from_secs(60) };
-/// How often gRPC's health service learns what readiness says; each time costs one ping of the database.
-const HEALTH: Recurring =
-    Recurring { name: "report of health", interval: Duration::from_secs(5), limit: Duration::from_secs(5) };
 /// How long a stop waits at least for the background work to end and its leases to be handed back, also where requests
 /// have used the whole time up.
 const HAND_BACK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -164,34 +152,9 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     doors.spawn(|stop| listener::serve(grpc_listener, grpc, stop));
 
     let background = Tasks::default();
-    background.spawn(|stop| {
-        REFRESH.run(stop, move || {
-            let authenticator = Arc::clone(&authenticator);
-            async move { authenticator.refresh().await }
-        })
-    });
+    housekeeping::run(&opened, documents, authenticator, &background);
     events::run(&feed, &background);
     tls.run(&background, &opened);
-    let (store, ambient) = (opened.store.clone(), Arc::clone(&opened.ambient));
-    background.spawn(|stop| {
-        SWEEP.run(stop, move || {
-            let (store, documents, ambient) = (store.clone(), documents.clone(), Arc::clone(&ambient));
-            async move {
-                match orphans::sweep(&store, &documents, ambient.now()).await {
-                    Ok(swept) if swept.orphans > 0 => tracing::info!(?swept, "removed files of requests that failed"),
-                    Ok(_) => {}
-                    Err(error) => tracing::warn!(%error, "the sweep of files goes on later"),
-                }
-            }
-        })
-    });
-    let (store, ambient) = (opened.store.clone(), Arc::clone(&opened.ambient));
-    background.spawn(|stop| {
-        DEADLINES.run(stop, move || {
-            let (store, ambient) = (store.clone(), Arc::clone(&ambient));
-            async move { overdue::review(&store, ambient.as_ref()).await }
-        })
-    });
     webhooks::forget(config, &opened, &background);
     if config.verification.worker {
         verification::run(&worker, &opened.metrics, &background, &readiness);
@@ -202,13 +165,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     }
     queues::measure(&opened, &background);
     readiness.ready(opened.store.clone());
-    let (ready, reported) = (readiness.clone(), health.clone());
-    background.spawn(|stop| {
-        HEALTH.run(stop, move || {
-            let (readiness, health) = (ready.clone(), reported.clone());
-            async move { health.report(readiness.obstacle().await.is_none()).await }
-        })
-    });
+    housekeeping::report(&readiness, Some(&health), &opened.metrics, &background);
     Ok(Running {
         http_addr,
         grpc_addr,
@@ -232,6 +189,7 @@ impl Running {
         if !self.parting.is_cancelled() {
             self.readiness.wait("stopping");
             self.health.report(false).await;
+            self.opened.metrics.ready(false);
             self.parting.cancel();
         }
         tokio::time::sleep(delay).await;

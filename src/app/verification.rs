@@ -7,7 +7,9 @@ use tokio::sync::Notify;
 
 use super::open::{self, AppError, Opened};
 use super::tasks::Tasks;
-use super::{CLOSE_TIMEOUT, Signals, address, bind, events, keys, last_metrics, queues, services, webhooks};
+use super::{
+    CLOSE_TIMEOUT, Signals, address, bind, events, housekeeping, keys, last_metrics, queues, services, webhooks,
+};
 use crate::ambient::{SharedAmbient, System};
 use crate::config::{Config, ProviderKind, VendorConfig};
 use crate::server::admin::Readiness;
@@ -49,9 +51,11 @@ pub async fn work(config: Config) -> Result<(), AppError> {
     events::place(&Arc::new(Feed::new(opened.store.clone())), &background);
     webhooks::run(&sender, &background, &readiness);
     readiness.ready(opened.store.clone());
+    housekeeping::report(&readiness, None, &opened.metrics, &background);
     tracing::info!(provider = worker.health().provider, "working");
     signals.told_to_stop().await;
     readiness.wait("stopping");
+    opened.metrics.ready(false);
     background.stop();
     if tokio::time::timeout(config.server.shutdown_timeout, background.ended()).await.is_err() {
         tracing::warn!("work under way is dropped; its leases end by themselves");

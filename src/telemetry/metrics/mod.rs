@@ -4,6 +4,7 @@
 //! a user or a client: their number would be without bound, and who reads metrics need not know them.
 
 mod exemplars;
+mod instruments;
 mod openmetrics;
 
 use std::sync::Arc;
@@ -12,20 +13,17 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::noop::NoopMeterProvider;
-use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, MeterProvider as _, UpDownCounter};
+use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry::trace::SpanContext;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Registry, TextEncoder};
 
 use self::exemplars::{Exemplar, Exemplars};
+use self::instruments::{Instruments, SECONDS};
 use super::{TelemetryError, export, panics};
 use crate::config::TelemetryConfig;
 
-/// Upper bounds of durations, in seconds: from a read out of memory to the longest that a request may take by default.
-const SECONDS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
-/// Upper bounds of the time from the wish for a verification to its outcome, in seconds: up to the usual deadline.
-const LONG_SECONDS: [f64; 12] = [0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0, 3_600.0, 21_600.0, 86_400.0];
 /// The histogram whose buckets show traces, as Prometheus names it.
 const EXEMPLIFIED: &str = "kira_request_duration_seconds";
 
@@ -44,22 +42,6 @@ struct Inner {
 struct Shown {
     provider: SdkMeterProvider,
     registry: Registry,
-}
-
-struct Instruments {
-    request_duration: Histogram<f64>,
-    requests_in_flight: UpDownCounter<i64>,
-    rate_limited: Counter<u64>,
-    shed: Counter<u64>,
-    idempotent: Counter<u64>,
-    statement_duration: Histogram<f64>,
-    queue_depth: Gauge<u64>,
-    queue_oldest_age: Gauge<f64>,
-    verifications: Counter<u64>,
-    verification_duration: Histogram<f64>,
-    webhook_attempts: Counter<u64>,
-    webhook_attempt_duration: Histogram<f64>,
-    webhook_endpoints_disabled: Counter<u64>,
 }
 
 /// Whose fault the answer to a request is.
@@ -222,8 +204,9 @@ impl Metrics {
     /// Shows what may never happen from the beginning, since Prometheus takes no notice of the first event of a series
     /// that begins with it.
     fn begin_at_zero(&self) {
-        let Instruments { rate_limited, shed, idempotent, webhook_attempts, webhook_endpoints_disabled, .. } =
+        let Instruments { ready, rate_limited, shed, idempotent, webhook_attempts, webhook_endpoints_disabled, .. } =
             &self.0.instruments;
+        ready.record(0, &[]);
         for door in ["rest", "grpc"] {
             rate_limited.add(0, &[KeyValue::new("door", door)]);
             shed.add(0, &[KeyValue::new("door", door)]);
@@ -259,6 +242,11 @@ impl Metrics {
         {
             tracing::warn!(%error, "the last metrics were not sent");
         }
+    }
+
+    /// Whether the process may get traffic.
+    pub fn ready(&self, is_ready: bool) {
+        self.0.instruments.ready.record(is_ready.into(), &[]);
     }
 
     /// A request has come.
@@ -384,61 +372,5 @@ impl Metrics {
                 }
             })
             .build();
-    }
-}
-
-impl Instruments {
-    fn new(meter: &Meter) -> Self {
-        let seconds = |name: &'static str, description: &'static str, bounds: &[f64]| {
-            let histogram = meter.f64_histogram(name).with_description(description).with_unit("s");
-            histogram.with_boundaries(bounds.to_vec()).build()
-        };
-        let count = |name: &'static str, description: &'static str| {
-            meter.u64_counter(name).with_description(description).build()
-        };
-        Self {
-            request_duration: seconds(
-                "kira.request.duration",
-                "Time from the headers of a request to those of its answer",
-                &SECONDS,
-            ),
-            requests_in_flight: meter
-                .i64_up_down_counter("kira.requests_in_flight")
-                .with_description("Requests that are being answered")
-                .build(),
-            rate_limited: count("kira.rate_limited", "Requests refused because their client makes too many"),
-            shed: count("kira.requests_shed", "Requests refused because there are too many"),
-            idempotent: count("kira.idempotent_requests", "Requests with an idempotency key, by what came of it"),
-            statement_duration: seconds(
-                "db.client.operation.duration",
-                "Time that the database takes for a statement, once a connection is had",
-                &SECONDS,
-            ),
-            queue_depth: meter
-                .u64_gauge("kira.queue.depth")
-                .with_description("What is due and waits in a queue; counted up to a hundred thousand")
-                .build(),
-            queue_oldest_age: meter
-                .f64_gauge("kira.queue.oldest_age")
-                .with_description("For how long the oldest in a queue has been due")
-                .with_unit("s")
-                .build(),
-            verifications: count("kira.verifications", "Attempts of the worker to verify, by what came of them"),
-            verification_duration: seconds(
-                "kira.verification.duration",
-                "Time from the wish for a verification to its outcome",
-                &LONG_SECONDS,
-            ),
-            webhook_attempts: count("kira.webhook_attempts", "Attempts to deliver a webhook, by what came of them"),
-            webhook_attempt_duration: seconds(
-                "kira.webhook_attempt.duration",
-                "Time from the beginning of an attempt to the headers of the endpoint's answer",
-                &SECONDS,
-            ),
-            webhook_endpoints_disabled: count(
-                "kira.webhook_endpoints_disabled",
-                "Endpoints disabled because they only fail, or say that they are gone",
-            ),
-        }
     }
 }
