@@ -93,12 +93,15 @@ def component(workload):
     return labels_of(workload)["app.kubernetes.io/component"]
 
 
-# Settings of this release that the table gets by other changes than the chart's.
-COMING = {
-    "KIRA_CORS_ORIGINS", "KIRA_GRPC_TLS_CERT", "KIRA_GRPC_TLS_CLIENT_CA", "KIRA_GRPC_TLS_KEY", "KIRA_HTTP_TLS_CERT",
-    "KIRA_HTTP_TLS_CLIENT_CA", "KIRA_HTTP_TLS_KEY", "KIRA_MAX_CONCURRENT_REQUESTS", "KIRA_MAX_CONNECTIONS",
-    "KIRA_SHUTDOWN_DELAY",
-}
+def environment(objects, container):
+    """The program's settings in a container."""
+    values = {}
+    for source in container.get("envFrom", []):
+        name = source["configMapRef"]["name"]
+        found = [it for it in of_kind(objects, "ConfigMap") if it["metadata"]["name"] == name]
+        values.update(*(it["data"] for it in found))
+    values.update({it["name"]: it["value"] for it in container.get("env", []) if "value" in it})
+    return {name: value for name, value in values.items() if name.startswith("KIRA_")}
 
 
 def settings():

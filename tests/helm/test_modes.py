@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 
 from chart import (
-    CHART, COMING, HELM, PROGRAM, component, containers, labels_of, matches, of_kind, render, run, settings, template_of, workloads,
+    CHART, HELM, PROGRAM, component, containers, environment, labels_of, matches, of_kind, render, run, settings, template_of, workloads,
 )
 from modes import MODES
 
@@ -104,19 +104,8 @@ def test_every_file_that_a_setting_names_is_mounted(objects):
                     assert str(pathlib.Path(value).parent) in mounts, (workload["metadata"]["name"], name)
 
 
-def environment(objects, container):
-    """The program's settings in a container."""
-    values = {}
-    for source in container.get("envFrom", []):
-        name = source["configMapRef"]["name"]
-        found = [it for it in of_kind(objects, "ConfigMap") if it["metadata"]["name"] == name]
-        values.update(*(it["data"] for it in found))
-    values.update({it["name"]: it["value"] for it in container.get("env", []) if "value" in it})
-    return {name: value for name, value in values.items() if name.startswith("KIRA_")}
-
-
 def test_the_program_knows_every_setting(objects):
-    known = settings() | COMING | {"KIRA_CONFIG"}
+    known = settings() | {"KIRA_CONFIG"}
     for workload in workloads(objects):
         for container in containers(workload):
             names = {name.removesuffix("_FILE") for name in environment(objects, container)}
@@ -248,12 +237,11 @@ def test_the_program_accepts_its_configuration(objects, tmp_path):
     for config in of_kind(objects, "ConfigMap"):
         if "config.toml" in config["data"]:
             (tmp_path / "config" / "config.toml").write_text(config["data"]["config.toml"])
-    known = settings() | {"KIRA_CONFIG"}
     for workload in of_kind(objects, "Deployment", "Job"):
         for container in containers(workload):
             given = {
                 name: value.replace("/etc/kira/", f"{tmp_path}/")
-                for name, value in environment(objects, container).items() if name.removesuffix("_FILE") in known
+                for name, value in environment(objects, container).items()
             }
             given["KIRA_ADMIN_ADDR"] = "127.0.0.1:1"
             done = run(PROGRAM, "healthcheck", env=given)

@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from chart import NAMESPACE, PROGRAM, notes, of_kind, render
+from chart import NAMESPACE, PROGRAM, containers, environment, notes, of_kind, render
 from modes import MODES
 
 # `exec` runs the program with the pod's settings, `port-forward` has nothing to do: the program listens where it would.
@@ -46,46 +46,73 @@ def test_the_notes_tell_what_is_dangerous():
     assert "networkPolicy.ingress.grpc.from" in notes(MODES["Gateway API"])
 
 
-@pytest.fixture(scope="module")
-def pod(tmp_path_factory):
-    """The program with the ConfigMap of the chart; only folders and ports are this machine's."""
+@pytest.fixture(scope="module", params=["sqlite", "sqlite with TLS"])
+def pod(request, tmp_path_factory):
+    """The program with the settings of the API's pod; only folders and ports are this machine's."""
     folder = tmp_path_factory.mktemp("pod")
-    [config] = of_kind(render(MODES["sqlite"]), "ConfigMap")
+    objects = render(MODES[request.param])
+    [api] = of_kind(objects, "Deployment")
+    [container] = containers(api)
     local = free_addresses("KIRA_HTTP_ADDR", "KIRA_GRPC_ADDR", "KIRA_ADMIN_ADDR")
-    settings = {**config["data"], **local, "KIRA_DATA_DIR": str(folder / "data")}
-    environment = {"PATH": f"{folder}:{os.environ['PATH']}", "PROGRAM": str(PROGRAM), **settings}
+    settings = {**environment(objects, container), **local, "KIRA_DATA_DIR": str(folder / "data")}
+    settings = {name: value.replace("/etc/kira", str(folder)) for name, value in settings.items()}
+    if "KIRA_HTTP_TLS_CERT" in settings:
+        certificate(settings["KIRA_HTTP_TLS_CERT"], settings["KIRA_HTTP_TLS_KEY"])
+    settings |= {"PATH": f"{folder}:{os.environ['PATH']}", "PROGRAM": str(PROGRAM)}
     kubectl = folder / "kubectl"
     kubectl.write_text(KUBECTL)
     kubectl.chmod(kubectl.stat().st_mode | stat.S_IXUSR)
-    with open(folder / "log", "w") as log, subprocess.Popen([PROGRAM], env=environment, stdout=log, stderr=log) as program:
+    with open(folder / "log", "w") as log, subprocess.Popen([PROGRAM], env=settings, stdout=log, stderr=log) as program:
         try:
-            await_ready(environment, program)
-            yield environment
+            await_ready(settings, program)
+            yield Pod(MODES[request.param], objects, settings)
         finally:
             program.terminate()
 
 
+class Pod:
+    """A program that runs as the chart would have it."""
+
+    def __init__(self, values, objects, settings):
+        self.values, self.objects, self.settings = values, objects, settings
+
+    def admin(self, path):
+        """What the admin port answers."""
+        with urllib.request.urlopen(f"http://{self.settings['KIRA_ADMIN_ADDR']}{path}") as answer:
+            assert answer.status == 200
+            return answer.read().decode()
+
+    def run(self, *command, text=None):
+        return subprocess.run(command, input=text, env=self.settings, text=True, capture_output=True, timeout=60, check=False)
+
+
+def certificate(cert, key):
+    pathlib.Path(cert).parent.mkdir(parents=True)
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
+    subprocess.run([*command, *names, "-keyout", key, "-out", cert], check=True, capture_output=True)
+
+
 def test_the_notes_end_in_a_working_call(pod):
-    script = commands(notes(MODES["sqlite"])).replace("127.0.0.1:8080", pod["KIRA_HTTP_ADDR"])
-    done = subprocess.run(["bash", "-eu"], input=script, env=pod, text=True, capture_output=True, timeout=60, check=False)
-    assert done.stdout.startswith("HTTP/1.1 201 Created"), done.stdout + done.stderr
-    assert re.search(r'"email":"john@example.com"', done.stdout)
+    script = commands(notes(pod.values)).replace("127.0.0.1:8080", pod.settings["KIRA_HTTP_ADDR"])
+    done = pod.run("bash", "-eu", text=script)
+    assert re.match(r"HTTP/\S+ 201\b", done.stdout), done.stdout + done.stderr
+    assert '"email":"john@example.com"' in done.stdout
 
 
 def test_the_call_of_helm_test_is_answered(pod):
-    [test] = of_kind(render(MODES["sqlite"]), "Pod")
-    *words, url = test["spec"]["containers"][0]["args"]
+    [test] = of_kind(pod.objects, "Pod")
+    *words, url = containers(test)[0]["args"]
     path = url.split("/", 3)[3]
-    done = subprocess.run([PROGRAM, *words, f"http://{pod['KIRA_HTTP_ADDR']}/{path}"], capture_output=True, text=True, check=False)
+    door = "KIRA_ADMIN_ADDR" if "-admin:" in url else "KIRA_HTTP_ADDR"
+    done = pod.run(PROGRAM, *words, f"http://{pod.settings[door]}/{path}")
     assert done.returncode == 0, done.stderr
 
 
 def test_the_probes_are_answered(pod):
-    [api] = of_kind(render(MODES["sqlite"]), "Deployment")
-    [container] = api["spec"]["template"]["spec"]["containers"]
+    [api] = of_kind(pod.objects, "Deployment")
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        with urllib.request.urlopen(f"http://{pod['KIRA_ADMIN_ADDR']}{container[probe]['httpGet']['path']}") as answer:
-            assert answer.status == 200
+        pod.admin(containers(api)[0][probe]["httpGet"]["path"])
 
 
 def test_the_program_shows_the_metrics_of_the_list_and_no_others(pod):
@@ -95,8 +122,7 @@ def test_the_program_shows_the_metrics_of_the_list_and_no_others(pod):
         if not line.startswith("#"):
             kind, name, *labels = line.split()
             listed[name] = (kind, set(labels))
-    with urllib.request.urlopen(f"http://{pod['KIRA_ADMIN_ADDR']}/metrics") as answer:
-        page = answer.read().decode()
+    page = pod.admin("/metrics")
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE))
     ours = {name: kind for name, kind in kinds.items() if name.startswith(("kira_", "db_")) or name in listed}
     assert len(ours) > 10 and ours == {name: listed.get(name, ("unlisted",))[0] for name in ours}
@@ -104,6 +130,8 @@ def test_the_program_shows_the_metrics_of_the_list_and_no_others(pod):
         base = name if name in listed else re.sub(r"_(bucket|sum|count)$", "", name)
         if base in listed:
             assert set(re.findall(r'(\w+)="', labels)) <= listed[base][1] | {"le"}, name
+    if pod.values.get("tls"):
+        assert "kira_tls_certificate_not_after_timestamp_seconds" in ours
 
 
 def free_addresses(*names):

@@ -7,7 +7,7 @@ import tomllib
 import pytest
 import yaml
 
-from chart import CHART, COMING, ROOT, of_kind, render, settings
+from chart import CHART, ROOT, of_kind, render, settings
 from modes import EVERYTHING
 from write_reference import README, reference
 
@@ -93,7 +93,7 @@ def known_to_the_chart():
 
 
 def test_the_chart_knows_the_settings_of_the_program():
-    assert known_to_the_chart() == settings() | COMING, "helm/kira-users/files/settings.txt lists the names of src/config/table.rs"
+    assert known_to_the_chart() == settings(), "helm/kira-users/files/settings.txt lists the names of src/config/table.rs"
 
 
 def placed():

@@ -30,8 +30,18 @@ struct Replica {
     ready: AtomicBool,
 }
 
+impl Replica {
+    async fn probed(self: Arc<Self>) {
+        let (http, url) = (http_client(), format!("http://{}/readyz", self.admin));
+        loop {
+            let answer = http.get(&url).timeout(PROBE_TIMEOUT).send().await;
+            self.ready.store(answer.is_ok_and(|answer| answer.status() == 200), Ordering::Relaxed);
+            tokio::time::sleep(PROBE_INTERVAL).await;
+        }
+    }
+}
+
 /// Shares the work out among replicas.
-#[derive(Clone)]
 pub(crate) struct Balancer {
     replicas: Arc<RwLock<Vec<Arc<Replica>>>>,
     turn: Arc<AtomicUsize>,
@@ -41,7 +51,8 @@ pub(crate) struct Balancer {
     pub(crate) grpc_connections: SocketAddr,
     /// Where requests to the REST door are shared out.
     pub(crate) rest_requests: SocketAddr,
-    _stop: Arc<DropGuard>,
+    stop: CancellationToken,
+    _stops: DropGuard,
 }
 
 impl Balancer {
@@ -56,7 +67,8 @@ impl Balancer {
             rest_connections,
             grpc_connections,
             rest_requests,
-            _stop: Arc::new(stop.clone().drop_guard()),
+            stop: stop.clone(),
+            _stops: stop.clone().drop_guard(),
         };
         let share =
             |balancer: &Self| Share { replicas: Arc::clone(&balancer.replicas), turn: Arc::clone(&balancer.turn) };
@@ -66,7 +78,6 @@ impl Balancer {
         tokio::spawn(
             stop.clone().run_until_cancelled_owned(share(&balancer).connections(grpc, |replica| &replica.grpc)),
         );
-        tokio::spawn(stop.clone().run_until_cancelled_owned(share(&balancer).probes()));
         let (shared, http) = (share(&balancer), http_client());
         let pass = service_fn(move |request| shared.clone().pass(http.clone(), request));
         tokio::spawn(serve(requests, pass, stop));
@@ -81,7 +92,9 @@ impl Balancer {
             admin: program.admin(),
             ready: AtomicBool::new(false),
         };
-        self.replicas.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(replica));
+        let replica = Arc::new(replica);
+        tokio::spawn(self.stop.clone().run_until_cancelled_owned(Arc::clone(&replica).probed()));
+        self.replicas.write().unwrap_or_else(PoisonError::into_inner).push(replica);
     }
 
     /// How many replicas get work.
@@ -113,18 +126,6 @@ impl Share {
         let ready: Vec<_> = self.all().into_iter().filter(|replica| replica.ready.load(Ordering::Relaxed)).collect();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         ready.get(turn.checked_rem(ready.len())?).cloned()
-    }
-
-    async fn probes(self) {
-        let http = http_client();
-        loop {
-            for replica in self.all() {
-                let url = format!("http://{}/readyz", replica.admin);
-                let answer = http.get(url).timeout(PROBE_TIMEOUT).send().await;
-                replica.ready.store(answer.is_ok_and(|answer| answer.status() == 200), Ordering::Relaxed);
-            }
-            tokio::time::sleep(PROBE_INTERVAL).await;
-        }
     }
 
     /// Gives each connection to a replica, for as long as it lasts.

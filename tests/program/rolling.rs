@@ -104,7 +104,7 @@ impl World {
 }
 
 /// A stop that lasts long enough for the balancer to notice, on a machine that is busy with other things.
-const DELAY: (&str, &str) = ("KIRA_SHUTDOWN_DELAY", "2s");
+const DELAY: (&str, &str) = ("KIRA_SHUTDOWN_DELAY", "3s");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_loses_no_request_and_doubles_none() {
