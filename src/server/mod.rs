@@ -1,6 +1,6 @@
 //! The two doors: the layers that they share, and the listeners.
 //!
-//! A request of either door passes [`cors`] (at the REST door: preflights), [`Shed`](shed) (is there a place),
+//! A request of either door passes [`cors`](mod@cors) (at the REST door: preflights), [`Shed`](shed) (is there a place),
 //! [`Observe`](observe) (request id, span, measures, the log line), [`Announce`](rate_limit) (the headers of the rate),
 //! [`Identify`](identify) (which call is it), [`ShedPublic`](shed) (is there a place for it without credentials),
 //! [`Limits`](limits) (size and time), [`Authenticate`](authenticate) and [`RateLimit`](rate_limit), in this order,

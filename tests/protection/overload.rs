@@ -85,6 +85,26 @@ async fn a_refusal_does_not_wait_for_the_body() {
 }
 
 #[tokio::test]
+async fn calls_without_credentials_leave_half_of_the_places_to_clients() {
+    let service = Service::start_with(&[("KIRA_MAX_CONCURRENT_REQUESTS", "2")]).await;
+    let client = service.client().await;
+    let mut slow = TcpStream::connect(service.running.http_addr).await.expect("a connection");
+    let head = "POST /auth HTTP/1.1\r\nhost: kira\r\nx-api-key: k\r\ncontent-type: application/json\r\n\
+                content-length: 2\r\nexpect: 100-continue\r\n\r\n";
+    slow.write_all(head.as_bytes()).await.expect("the head");
+    let mut buffer = [0; 1024];
+    let read = slow.read(&mut buffer).await.expect("an answer");
+    assert!(buffer[..read].starts_with(b"HTTP/1.1 100"), "{}", String::from_utf8_lossy(&buffer[..read]));
+
+    let refused = client.authenticate(&client.password).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert_eq!(client.get("/v1/events").await.status, 200, "a client has a place");
+    slow.write_all(b"{}").await.expect("the body");
+    assert_eq!(raw::read(&mut slow).await.status, 400);
+    assert_eq!(client.authenticate(&client.password).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_caller_that_goes_away_leaves_its_place() {
     let service = Service::start_with(&[ONE]).await;
     let client = service.client().await;
