@@ -29,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("contract", &[]),
     ("domain", &[]),
     ("profile", &["ambient", "contract", "domain"]),
-    ("server", &["ambient", "auth", "store", "telemetry"]),
+    ("server", &["ambient", "auth", "config", "store", "telemetry"]),
     (
         "service",
         &[

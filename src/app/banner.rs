@@ -5,7 +5,7 @@ use std::io::Write;
 use super::Running;
 use super::open::AppError;
 use crate::auth::{ClientAdmin, Credentials, Role, StoreDirectory};
-use crate::config::{Config, IpRange};
+use crate::config::{Config, IpRange, TlsConfig};
 
 /// The name of the client that an embedded service makes for the first try.
 const DEMO_CLIENT: &str = "demo";
@@ -13,7 +13,8 @@ const DEMO_CLIENT: &str = "demo";
 /// Tells where the service listens; at the first embedded start, makes a demo client and shows how to use it.
 pub(super) async fn show(config: &Config, running: &Running) -> Result<(), AppError> {
     let Running { http_addr, grpc_addr, admin_addr, opened, .. } = running;
-    tracing::info!(rest = %http_addr, grpc = %grpc_addr, admin = %admin_addr, "ready");
+    let (rest_tls, grpc_tls) = (spoken(&config.server.http_tls), spoken(&config.server.grpc_tls));
+    tracing::info!(rest = %http_addr, rest_tls, grpc = %grpc_addr, grpc_tls, admin = %admin_addr, "ready");
     if !config.is_embedded() {
         return Ok(());
     }
@@ -36,11 +37,18 @@ fn text(config: &Config, running: &Running, credentials: &Credentials) -> String
     let idempotency_key = opened.ambient.new_id();
     let data_dir = config.data_dir.display();
     let webhooks = webhooks(&config.webhook.allow);
+    let tls = &config.server.http_tls;
+    let (scheme, trust) = (if tls.is_some() { "https" } else { "http" }, trust(tls));
+    let grpc_tls = match spoken(&config.server.grpc_tls) {
+        "off" => "",
+        "mutual" => " (mutual TLS)",
+        _ => " (TLS)",
+    };
     format!(
         r#"
   kira-users is ready.
 
-    REST   http://{http_addr}      gRPC   {grpc_addr}      health  http://{admin_addr}/readyz
+    REST   {scheme}://{http_addr}      gRPC   {grpc_addr}{grpc_tls}      health  http://{admin_addr}/readyz
     data   {data_dir} (SQLite; personal data is sealed under {data_dir}/master.keys: back that file up){webhooks}
 
   A demo client was made. Its credentials are shown this once:
@@ -51,14 +59,30 @@ fn text(config: &Config, running: &Running, credentials: &Credentials) -> String
 
   Copy this to authenticate and create a user; run it again and the same user is replayed (200 instead of 201):
 
-TOKEN=$(curl -s http://{http_addr}/auth -H 'x-api-key: {api_key}' -H 'content-type: application/json' \
+TOKEN=$(curl -s{trust} {scheme}://{http_addr}/auth -H 'x-api-key: {api_key}' -H 'content-type: application/json' \
   -d '{{"client_id":"{client_id}","password":"{password}"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-curl -si http://{http_addr}/v1/users -H "authorization: Bearer $TOKEN" -H 'x-api-key: {api_key}' \
+curl -si{trust} {scheme}://{http_addr}/v1/users -H "authorization: Bearer $TOKEN" -H 'x-api-key: {api_key}' \
   -H 'content-type: application/json' -H 'idempotency-key: {idempotency_key}' \
   -d '{{"type":"individual","email":"john@example.com","first_name":"John","last_name":"Doe","address_country":"USA"}}'
 
 "#
     )
+}
+
+/// Whether a door has TLS, and whether clients must show certificates.
+fn spoken(tls: &Option<TlsConfig>) -> &'static str {
+    match tls {
+        None => "off",
+        Some(TlsConfig { client_ca: None, .. }) => "server",
+        Some(TlsConfig { client_ca: Some(_), .. }) => "mutual",
+    }
+}
+
+/// What `curl` needs to reach the door on this machine.
+fn trust(tls: &Option<TlsConfig>) -> String {
+    let Some(TlsConfig { cert, client_ca, .. }) = tls else { return String::new() };
+    let shown = if client_ca.is_some() { " --cert CLIENT.crt --key CLIENT.key" } else { "" };
+    format!(" --cacert '{}'{shown}", cert.path.display())
 }
 
 /// Where webhooks may go beyond the public internet.

@@ -7,6 +7,7 @@ mod open;
 mod queues;
 mod services;
 mod tasks;
+mod tls;
 mod verification;
 mod webhooks;
 
@@ -26,11 +27,13 @@ pub use self::webhooks::webhook_desk;
 
 use self::services::{Health, Services};
 use self::tasks::{Recurring, Tasks};
+use self::tls::Tls;
 use crate::ambient::{SharedAmbient, System};
 use crate::auth::{Authenticator, REFRESH_INTERVAL, StoreDirectory};
 use crate::config::Config;
 use crate::server::admin::Readiness;
-use crate::server::{self, RateLimits, Shared, admin, listener};
+use crate::server::listener::Listener;
+use crate::server::{self, Places, RateLimits, Shared, admin, listener};
 use crate::service::orphans;
 use crate::telemetry::Metrics;
 use crate::verification::{Worker, overdue};
@@ -110,6 +113,7 @@ pub struct Running {
 /// # Errors
 /// The configuration cannot work: an address is taken, a master key is missing, a folder cannot be made.
 pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, AppError> {
+    let tls = Tls::open(&config.server, &ambient)?;
     let admin = Tasks::default();
     let readiness = Readiness::waiting("starting");
     let admin_listener = bind(config.server.admin_addr).await?;
@@ -139,6 +143,8 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
             .server
             .rate_limit_per_second
             .map(|rate| Arc::new(RateLimits::new(rate, Arc::clone(&opened.ambient)))),
+        cors: server::cors(&config.server.cors_origins),
+        places: Arc::new(Places::new(config.server.max_concurrent_requests)),
         max_body_bytes: config.server.max_body_bytes,
         request_timeout: config.server.request_timeout,
     };
@@ -148,6 +154,9 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     let http_listener = bind(config.server.http_addr).await?;
     let grpc_listener = bind(config.server.grpc_addr).await?;
     let (http_addr, grpc_addr) = (address(&http_listener)?, address(&grpc_listener)?);
+    let max_connections = config.server.max_connections;
+    let http_listener = Listener { socket: http_listener, tls: tls.rest.clone(), max_connections };
+    let grpc_listener = Listener { socket: grpc_listener, tls: tls.grpc.clone(), max_connections };
     let parting = CancellationToken::new();
     let rest = server::parting(server::service(rest, &shared), parting.clone());
     let grpc = server::parting(server::service(grpc, &shared), parting.clone());
@@ -162,6 +171,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
         })
     });
     events::run(&feed, &background);
+    tls.run(&background, &opened);
     let (store, ambient) = (opened.store.clone(), Arc::clone(&opened.ambient));
     background.spawn(|stop| {
         SWEEP.run(stop, move || {

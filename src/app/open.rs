@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::WAIT_INTERVAL;
 use crate::ambient::{SharedAmbient, System};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::server::admin::Readiness;
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::telemetry::Metrics;
@@ -47,6 +47,9 @@ pub enum AppError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The configuration names files that cannot be used.
+    #[error(transparent)]
+    Config(ConfigError),
     /// The master keys cannot be used.
     #[error("the master keys cannot be used")]
     MasterKeys(#[from] KeyRingError),

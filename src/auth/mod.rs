@@ -26,7 +26,7 @@ use kira_gateway::error::ErrorReason;
 use tonic::Status;
 use uuid::Uuid;
 
-pub use self::admin::ClientAdmin;
+pub use self::admin::{ClientAdmin, Imported};
 pub use self::authenticator::{Authenticator, IssuedToken, OpenError, REFRESH_INTERVAL};
 pub use self::credentials::Credentials;
 pub use self::directory::{Directory, DirectoryError, Lookup, SigningKey};

@@ -86,6 +86,15 @@ pub(super) enum ClientCommand {
         #[command(flatten)]
         format: Format,
     },
+    /// Make the clients of a file whose credentials were made elsewhere; a second time nothing changes
+    Import {
+        /// JSON: a list of client_id, name, password, api_key and, for reviewers, role
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+        /// How long credentials that are replaced stay good; 0s ends them at once
+        #[arg(long, default_value = "24h", value_parser = overlap)]
+        overlap: Duration,
+    },
     /// Disable a client; every replica refuses it within five seconds
     Disable {
         /// The client's id
@@ -211,7 +220,7 @@ Exit codes:
 }
 
 /// Names are shown in terminals and logs, so they are short and have nothing in them that moves a cursor.
-fn client_name(text: &str) -> Result<String, String> {
+pub(super) fn client_name(text: &str) -> Result<String, String> {
     let name = text.trim();
     match name.chars().count() {
         0 => Err("a name must not be empty".to_owned()),

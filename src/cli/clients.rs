@@ -1,4 +1,4 @@
-//! `client create|list|rotate|disable`.
+//! `client create|list|rotate|import|disable`.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::Failure;
 use super::arguments::ClientCommand;
 use super::output::{say, table, time};
 use crate::app::Opened;
-use crate::auth::{ClientAdmin, Credentials, StoreDirectory};
+use crate::auth::{ClientAdmin, Credentials, Imported, StoreDirectory};
 use crate::store::ClientRecord;
 
 pub(super) async fn execute(command: ClientCommand, opened: Opened) -> Result<(), Failure> {
@@ -43,6 +43,24 @@ pub(super) async fn execute(command: ClientCommand, opened: Opened) -> Result<()
                 let text = credentials_text(&credentials);
                 format!("The credentials before stay good until {}.\n\n{text}", time(ends))
             })?;
+        }
+        ClientCommand::Import { file, overlap } => {
+            let overlap = TimeDelta::from_std(overlap)?;
+            for client in super::client_file::read(&file)? {
+                let credentials = client.credentials;
+                let imported = clients.import(&client.name, client.role, &credentials, overlap).await?;
+                let state = match imported {
+                    Imported::Made => "is made",
+                    Imported::Unchanged => "is as it was",
+                    Imported::Replaced => "has new credentials",
+                    Imported::Disabled => "is disabled and stays so",
+                    Imported::Outdated => {
+                        let id = credentials.client_id;
+                        return Err(format!("the credentials of {id} were replaced before; make new ones").into());
+                    }
+                };
+                say(format_args!("The {} {} {state}.", client.role, credentials.client_id))?;
+            }
         }
         ClientCommand::Disable { id } => {
             if !clients.disable(id).await? {

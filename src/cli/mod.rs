@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong.
 
 mod arguments;
+mod client_file;
 mod clients;
 mod health;
 mod keys;
@@ -23,7 +24,7 @@ use tonic::Status;
 use self::arguments::{Cli, Command};
 use self::output::{complain, say};
 use self::webhooks::WebhookCommand;
-use crate::app::{self, Opened};
+use crate::app::{self, AppError, Opened};
 use crate::config::{Config, ConfigError, TelemetryConfig};
 use crate::telemetry;
 
@@ -49,7 +50,9 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             complain(failure.as_ref());
-            ExitCode::from(if failure.is::<ConfigError>() { 2 } else { 1 })
+            let misconfigured =
+                failure.is::<ConfigError>() || matches!(failure.downcast_ref(), Some(AppError::Config(_)));
+            ExitCode::from(if misconfigured { 2 } else { 1 })
         }
     }
 }

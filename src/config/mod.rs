@@ -3,6 +3,7 @@
 //! One section a file; the names, defaults and descriptions of all settings are in one table ([`SETTINGS`]).
 
 mod auth;
+mod cors;
 mod problem;
 mod products;
 mod reader;
@@ -15,6 +16,7 @@ mod table;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod value;
 mod verification;
 mod webhook;
@@ -23,6 +25,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use self::auth::{AuthConfig, OutsideIssuerConfig};
+pub use self::cors::CorsOrigins;
 pub use self::problem::{ConfigError, Problem};
 pub use self::products::{PRODUCT_CODES, Product};
 pub use self::review::ReviewConfig;
@@ -31,6 +34,7 @@ pub use self::server::ServerConfig;
 pub use self::storage::{DatabaseConfig, DocumentsConfig, VaultConfig};
 pub use self::table::{CONFIG_FILE_ENV, SETTINGS, Setting, help_table, reference_table};
 pub use self::telemetry::{LogFormat, OtlpConfig, OtlpProtocol, TelemetryConfig};
+pub use self::tls::{TlsConfig, TlsFile};
 pub use self::value::parse_duration;
 pub use self::verification::{ProviderKind, VendorConfig, VerificationConfig};
 pub use self::webhook::{IpRange, WebhookConfig};

@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::cors::CorsOrigins;
 use super::reader::Reader;
 use super::storage::DatabaseConfig;
+use super::tls::{TlsConfig, TlsSettings};
 use super::value::{ByteSize, OrOff};
 
 /// Listeners and limits.
@@ -16,6 +18,16 @@ pub struct ServerConfig {
     pub grpc_addr: SocketAddr,
     /// Health and readiness.
     pub admin_addr: SocketAddr,
+    /// TLS of the REST door.
+    pub http_tls: Option<TlsConfig>,
+    /// TLS of the gRPC door.
+    pub grpc_tls: Option<TlsConfig>,
+    /// Whose pages may call the REST door from a browser.
+    pub cors_origins: CorsOrigins,
+    /// Connections of each door at a time; those beyond wait until one ends.
+    pub max_connections: u32,
+    /// Requests of both doors that are worked at, at a time; those beyond are refused.
+    pub max_concurrent_requests: u32,
     /// The largest request, over both doors (decisions, section 1).
     pub max_body_bytes: u64,
     /// Within this a request is answered or given up (decisions, section 1: never a hang).
@@ -38,6 +50,11 @@ impl ServerConfig {
             http_addr: reader.required("server.http_addr"),
             grpc_addr: reader.required("server.grpc_addr"),
             admin_addr: reader.required("server.admin_addr"),
+            http_tls: TlsConfig::read(reader, &HTTP_TLS),
+            grpc_tls: TlsConfig::read(reader, &GRPC_TLS),
+            cors_origins: reader.required("server.cors_origins"),
+            max_connections: reader.bounded("server.max_connections", 1, 1_000_000),
+            max_concurrent_requests: reader.bounded("server.max_concurrent_requests", 1, 1_000_000),
             max_body_bytes: reader.bounded("server.max_body_bytes", ByteSize(1 << 10), ByteSize(1 << 30)).0,
             request_timeout: reader.bounded("server.request_timeout", Duration::from_millis(1), LONGEST_REQUEST),
             shutdown_delay: shutdown_delay(reader, database, shutdown_timeout),
@@ -86,6 +103,10 @@ fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() == b.port() && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
 }
 
+const HTTP_TLS: TlsSettings =
+    TlsSettings { cert: "server.http_tls_cert", key: "server.http_tls_key", client_ca: "server.http_tls_client_ca" };
+const GRPC_TLS: TlsSettings =
+    TlsSettings { cert: "server.grpc_tls_cert", key: "server.grpc_tls_key", client_ca: "server.grpc_tls_client_ca" };
 /// What Kubernetes and most balancers need until nobody sends requests to a pod that ends; well below the 30 seconds
 /// after which Kubernetes kills it.
 const DELAY_OF_A_REPLICA: Duration = Duration::from_secs(5);

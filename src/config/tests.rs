@@ -279,3 +279,33 @@ fn every_default_of_the_table_can_be_written_as_it_stands() {
         .collect();
     assert!(Config::from_parts(None, written).is_ok());
 }
+
+#[test]
+fn tls_is_off_or_a_certificate_with_its_key() {
+    assert_eq!(load("", &[]).expect("is valid").server.http_tls, None);
+    let file = "[server]\ngrpc_tls_cert = \"c.pem\"\ngrpc_tls_key = \"k.pem\"\ngrpc_tls_client_ca = \"ca.pem\"";
+    let server = load(file, &[("KIRA_HTTP_TLS_CERT", "off")]).expect("is valid").server;
+    assert_eq!(server.http_tls, None);
+    let tls = server.grpc_tls.expect("all is given");
+    assert_eq!((tls.cert.setting.as_str(), tls.cert.path.to_str()), ("server.grpc_tls_cert", Some("c.pem")));
+    assert!(tls.client_ca.is_some_and(|ca| ca.path.ends_with("ca.pem")));
+
+    let found = problems(
+        "",
+        &[("KIRA_HTTP_TLS_CERT", "c.pem"), ("KIRA_GRPC_TLS_CLIENT_CA", "ca.pem"), ("KIRA_CORS_ORIGINS", "example.com")],
+    );
+    assert_eq!(
+        found,
+        [
+            "KIRA_HTTP_TLS_KEY: must be given with KIRA_HTTP_TLS_CERT",
+            "KIRA_GRPC_TLS_CLIENT_CA: needs KIRA_GRPC_TLS_CERT and KIRA_GRPC_TLS_KEY: without TLS no client can show a \
+             certificate",
+            "KIRA_CORS_ORIGINS: \"example.com\" has \"example.com\", which is no origin; accepted: off, * or origins such \
+             as https://app.example.com,http://localhost:3000",
+        ]
+    );
+    assert_eq!(
+        problems("", &[("KIRA_GRPC_TLS_KEY", "k.pem")]),
+        ["KIRA_GRPC_TLS_CERT: must be given with KIRA_GRPC_TLS_KEY"]
+    );
+}

@@ -63,7 +63,7 @@ impl Value for u32 {
     }
 }
 
-/// A number that can be switched off.
+/// A value that can be switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OrOff<T>(pub(super) Option<T>);
 
@@ -78,6 +78,14 @@ impl Value for OrOff<u32> {
                 number => Ok(Self(Some(number))),
             },
         }
+    }
+}
+
+impl Value for OrOff<PathBuf> {
+    const ACCEPTED: &'static str = "a path, or off";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self((text != "off").then(|| PathBuf::from(text))))
     }
 }
 

@@ -22,6 +22,11 @@ use super::{HttpRequest, HttpResponse};
 /// of anybody. Whatever else the routes may hold is not reached without a policy in the contract.
 const GRPCS_OWN: &[&str] = &["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/"];
 
+/// Whether a path is one of gRPC's own services.
+pub(super) fn is_grpcs_own(path: &str) -> bool {
+    GRPCS_OWN.iter().any(|service| path.starts_with(service))
+}
+
 /// The call that a request makes; an extension of the request, and of its answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Call {
@@ -71,9 +76,7 @@ impl Door for GrpcDoor {
     fn identify(&self, request: &mut HttpRequest) -> Result<Call, Status> {
         let path = request.uri().path();
         match self.methods.find(path) {
-            None if !GRPCS_OWN.iter().any(|service| path.starts_with(service)) => {
-                Err(error::because(ErrorReason::Unimplemented))
-            }
+            None if !is_grpcs_own(path) => Err(error::because(ErrorReason::Unimplemented)),
             method => Ok(Call { method, route: None }),
         }
     }

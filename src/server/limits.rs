@@ -13,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
 use kira_gateway::method::Access;
+use tokio::time::Sleep;
 use tonic::Status;
 
 use super::door::{Call, Door};
@@ -21,6 +22,9 @@ use super::{HttpRequest, HttpResponse};
 
 /// The largest request to a call that needs no credentials: they carry a few texts, and anybody can send them.
 const MAX_PUBLIC_BODY: u64 = 64 * 1024;
+
+/// A body may be silent for so long, wherever a request may take longer.
+const MAX_SILENCE: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 pub(super) struct Limits<D> {
@@ -41,8 +45,15 @@ impl<D: Door> Wrap for Limits<D> {
         }
         let timeout = grpc_timeout(request.headers()).map_or(self.timeout, |asked| Ord::min(asked, self.timeout));
         let arrived = Arc::new(AtomicBool::new(request.body().is_end_stream()));
-        let request = request
-            .map(|body| tonic::body::Body::new(Limited { body, left: max_body_bytes, arrived: Arc::clone(&arrived) }));
+        let request = request.map(|body| {
+            tonic::body::Body::new(Limited {
+                body,
+                left: max_body_bytes,
+                arrived: Arc::clone(&arrived),
+                max_silence: MAX_SILENCE,
+                silence: None,
+            })
+        });
         match tokio::time::timeout(timeout, pass(request, next)).await {
             Ok(response) => response,
             Err(_) if arrived.load(Ordering::Relaxed) => {
@@ -74,11 +85,14 @@ fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     }
 }
 
-/// A body that may bring so many bytes, and notes when it has arrived whole.
+/// A body that may bring so many bytes, fails when it is silent for too long, and notes when it has arrived whole.
 struct Limited {
     body: tonic::body::Body,
     left: u64,
     arrived: Arc<AtomicBool>,
+    max_silence: Duration,
+    /// Some while more is waited for.
+    silence: Option<Pin<Box<Sleep>>>,
 }
 
 impl Body for Limited {
@@ -86,7 +100,13 @@ impl Body for Limited {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            let max_silence = self.max_silence;
+            let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(max_silence)));
+            ready!(silence.as_mut().poll(cx));
+            return Poll::Ready(Some(Err(error::because(ErrorReason::RequestTimeout))));
+        };
+        self.silence = None;
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
@@ -113,6 +133,24 @@ impl Body for Limited {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_falls_silent_fails() {
+        use futures_util::StreamExt as _;
+        use http_body_util::BodyExt as _;
+
+        let first = futures_util::stream::iter([Ok::<_, Status>(Frame::data(Bytes::from_static(b"{")))]);
+        let mut body = Limited {
+            body: tonic::body::Body::new(http_body_util::StreamBody::new(first.chain(futures_util::stream::pending()))),
+            left: 10,
+            arrived: Arc::default(),
+            max_silence: Duration::from_millis(1),
+            silence: None,
+        };
+        body.frame().await.expect("no end").expect("the first bytes");
+        let status = body.frame().await.expect("no end").expect_err("nothing follows");
+        assert_eq!(error::details(&status).map(|details| details.reason), Some(ErrorReason::RequestTimeout));
+    }
 
     #[test]
     fn a_grpc_timeout_is_read_with_its_unit() {

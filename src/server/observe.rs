@@ -20,7 +20,7 @@ use crate::ambient::SharedAmbient;
 use crate::telemetry::metrics::{AnsweredRequest, Idempotent, RequestOutcome};
 use crate::telemetry::{self, Metrics};
 
-const REQUEST_ID: &str = "x-request-id";
+pub(super) const REQUEST_ID: &str = "x-request-id";
 /// Marks an answer that repeats an earlier one (decisions, section 7).
 const REPLAYED: &str = "idempotent-replayed";
 
@@ -246,7 +246,7 @@ const fn code_name(code: Code) -> &'static str {
 }
 
 /// The caller's id for the request if it is sane (decisions, section 1), else a new one.
-fn request_id(headers: &HeaderMap, ambient: &SharedAmbient) -> HeaderValue {
+pub(super) fn request_id(headers: &HeaderMap, ambient: &SharedAmbient) -> HeaderValue {
     let sane = |id: &&HeaderValue| {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
         (1..=128).contains(&id.len()) && id.as_bytes().iter().all(plain)

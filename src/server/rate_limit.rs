@@ -1,12 +1,13 @@
 //! How often a client may call (decisions, section 1): so many calls a second, with a burst of one second's worth,
 //! counted by each replica for itself.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
-use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::door::Door;
@@ -14,6 +15,12 @@ use super::layer::{HttpService, Wrap, pass};
 use super::{HttpRequest, HttpResponse};
 use crate::ambient::SharedAmbient;
 use crate::auth::Caller;
+
+/// What is announced is that of draft-ietf-httpapi-ratelimit-headers.
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+/// The name of the one policy there is.
+const NAME: &str = "default";
 
 /// Clients that are remembered, at least, before those who have been quiet are forgotten.
 const REMEMBERED: usize = 10_000;
@@ -47,7 +54,7 @@ impl RateLimits {
     ///
     /// # Errors
     /// There is none left: how long until there is.
-    fn take(&self, client_id: Uuid) -> Result<(), TimeDelta> {
+    fn take(&self, client_id: Uuid) -> Result<Left, TimeDelta> {
         let now = self.ambient.now();
         let burst = TimeDelta::seconds(1);
         let cost = TimeDelta::nanoseconds(1_000_000_000 / i64::from(self.per_second));
@@ -62,10 +69,58 @@ impl RateLimits {
             return Err(next - (now + burst));
         }
         *full_at = next;
-        Ok(())
+        let nanoseconds = |span: TimeDelta| span.num_nanoseconds().unwrap_or_default();
+        let calls = nanoseconds(now + burst - next) / nanoseconds(cost);
+        Ok(Left { calls: u32::try_from(calls).unwrap_or_default(), seconds: whole_seconds(next - now) })
+    }
+
+    /// Tells the rate, and what is left of it where that is known.
+    pub(super) fn announce(&self, headers: &mut HeaderMap, left: Option<&Left>) {
+        let policy = format!("\"{NAME}\";q={};w=1", self.per_second);
+        let left = left.map(|Left { calls, seconds }| format!("\"{NAME}\";r={calls};t={seconds}"));
+        for (name, text) in [(POLICY, Some(policy)), (LIMIT, left)] {
+            if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+                headers.insert(name, value);
+            }
+        }
     }
 }
 
+/// What is left of a client's allowance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Left {
+    /// So many calls at once.
+    calls: u32,
+    /// Until all of it is there again.
+    seconds: u32,
+}
+
+/// No shorter than the span. An allowance is full again after one second at most.
+fn whole_seconds(span: TimeDelta) -> u32 {
+    u32::try_from(span.num_seconds()).unwrap_or(1) + u32::from(span.subsec_nanos() > 0)
+}
+
+/// Where the innermost layer leaves for the outermost what the client has left, whoever answers.
+type Slot = Arc<OnceLock<Left>>;
+
+/// Tells the rate with every answer, and where the client is known what it has left.
+#[derive(Clone)]
+pub(super) struct Announce {
+    pub(super) limits: Option<Arc<RateLimits>>,
+}
+
+impl Wrap for Announce {
+    async fn wrap<S: HttpService>(&self, mut request: HttpRequest, next: S) -> HttpResponse {
+        let Some(limits) = &self.limits else { return pass(request, next).await };
+        let slot = Slot::default();
+        request.extensions_mut().insert(Arc::clone(&slot));
+        let mut response = pass(request, next).await;
+        limits.announce(response.headers_mut(), slot.get());
+        response
+    }
+}
+
+/// Refuses who calls too often.
 #[derive(Clone)]
 pub(super) struct RateLimit<D> {
     pub(super) door: D,
@@ -74,14 +129,20 @@ pub(super) struct RateLimit<D> {
 
 impl<D: Door> Wrap for RateLimit<D> {
     async fn wrap<S: HttpService>(&self, request: HttpRequest, next: S) -> HttpResponse {
-        if let (Some(limits), Some(caller)) = (&self.limits, request.extensions().get::<Caller>())
-            && let Err(wait) = limits.take(caller.client_id)
-        {
-            // Whole seconds, and no shorter than the wait; an allowance is full again after one second at most.
-            let seconds = u32::try_from(wait.num_seconds()).unwrap_or(1) + u32::from(wait.subsec_nanos() > 0);
-            return self.door.refuse(error::status_with_retry(ErrorReason::RateLimitExceeded, seconds));
+        let (Some(limits), Some(caller)) = (&self.limits, request.extensions().get::<Caller>()) else {
+            return pass(request, next).await;
+        };
+        let taken = limits.take(caller.client_id);
+        if let Some(slot) = request.extensions().get::<Slot>() {
+            // The slot is this request's own, hence empty.
+            let _ = slot.set(taken.unwrap_or_else(|wait| Left { calls: 0, seconds: whole_seconds(wait) }));
         }
-        pass(request, next).await
+        match taken {
+            Ok(_) => pass(request, next).await,
+            Err(wait) => {
+                self.door.refuse(error::status_with_retry(ErrorReason::RateLimitExceeded, whole_seconds(wait)))
+            }
+        }
     }
 }
 
@@ -95,8 +156,8 @@ mod tests {
         let clock = Arc::new(MovableClock::at(DateTime::UNIX_EPOCH));
         let limits = RateLimits::new(2, clock.clone());
         let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        assert!(limits.take(one).is_ok());
-        assert!(limits.take(one).is_ok());
+        assert_eq!(limits.take(one), Ok(Left { calls: 1, seconds: 1 }));
+        assert_eq!(limits.take(one), Ok(Left { calls: 0, seconds: 1 }));
         assert_eq!(limits.take(one), Err(TimeDelta::milliseconds(500)));
         assert!(limits.take(other).is_ok());
         clock.advance(TimeDelta::milliseconds(500));

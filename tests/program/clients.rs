@@ -118,3 +118,69 @@ async fn a_client_that_is_not_there_is_named() {
         assert!(said.contains(&id), "{command}: {said}");
     }
 }
+
+/// The file of an import of one client, with a password and an API key that end so.
+fn client_file(setup: &Setup, id: Uuid, ending: &str) -> (String, Value) {
+    let secret = |kind: &str| format!("{kind}-{}-{ending}", "x".repeat(32));
+    let client = json!({"client_id": id, "name": "Acme", "password": secret("password"), "api_key": secret("key")});
+    let file = setup.folder.path().join("clients.json");
+    std::fs::write(&file, json!([client]).to_string()).expect("is written");
+    (file.display().to_string(), client)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_a_file_calls_with_the_credentials_of_the_file() {
+    let setup = setup().await;
+    let program = setup.serve();
+    let (file, client) = client_file(&setup, Uuid::from_u128(1), "one");
+    let printed = setup.printed(&["client", "import", "--file", &file]);
+    assert_eq!(printed.trim(), format!("The client {} is made.", Uuid::from_u128(1)));
+    let token = program.token(&client).await;
+    assert_eq!(call(&program, &client, &token).await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_comes_twice_changes_nothing() {
+    let setup = setup().await;
+    let (file, _) = client_file(&setup, Uuid::from_u128(1), "one");
+    setup.printed(&["client", "import", "--file", &file]);
+    assert!(setup.printed(&["client", "import", "--file", &file]).contains("is as it was"));
+    assert_eq!(parse(&setup.printed(&["client", "list", "--json"])).as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_credentials_of_the_file_replace_the_old_after_the_overlap() {
+    let setup = setup().await;
+    let program = setup.serve();
+    let (file, old) = client_file(&setup, Uuid::from_u128(1), "old");
+    setup.printed(&["client", "import", "--file", &file]);
+    let (file, new) = client_file(&setup, Uuid::from_u128(1), "new");
+    assert!(setup.printed(&["client", "import", "--file", &file]).contains("has new credentials"));
+    assert_eq!(authenticate(&program, &old).await.status, 200);
+    assert_eq!(authenticate(&program, &new).await.status, 200);
+    let (file, newest) = client_file(&setup, Uuid::from_u128(1), "newest");
+    setup.printed(&["client", "import", "--file", &file, "--overlap", "0s"]);
+    let refused = async || (authenticate(&program, &old).await.status == 401).then_some(());
+    wait_until_async(refused, "the refusal of the old credentials").await;
+    assert_eq!(authenticate(&program, &newest).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_were_replaced_do_not_come_back() {
+    let setup = setup().await;
+    for ending in ["old", "new"] {
+        setup.printed(&["client", "import", "--file", &client_file(&setup, Uuid::from_u128(1), ending).0]);
+    }
+    let output = setup.run(&["client", "import", "--file", &client_file(&setup, Uuid::from_u128(1), "old").0]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("were replaced before"), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disabled_client_of_a_file_stays_disabled() {
+    let setup = setup().await;
+    let (file, client) = client_file(&setup, Uuid::from_u128(1), "one");
+    setup.printed(&["client", "import", "--file", &file]);
+    setup.printed(&["client", "disable", client["client_id"].as_str().expect("an id")]);
+    assert!(setup.printed(&["client", "import", "--file", &file]).contains("is disabled and stays so"));
+}

@@ -4,6 +4,9 @@
 
 mod balancer;
 mod banner;
+#[path = "../protection/certificates.rs"]
+#[allow(dead_code, reason = "this binary needs certificates, but few clients")]
+mod certificates;
 mod clients;
 mod collector;
 mod configuration;
@@ -21,6 +24,7 @@ mod program;
 mod receiver;
 mod rolling;
 mod telemetry;
+mod tls;
 mod webhook_commands;
 mod webhook_crash;
 mod webhooks;

@@ -115,6 +115,16 @@ pub enum Idempotent {
     Conflict,
 }
 
+impl Idempotent {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Replayed => "replayed",
+            Self::Conflict => "conflict",
+        }
+    }
+}
+
 /// A database's connections at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionCounts {
@@ -186,6 +196,7 @@ impl Metrics {
         let provider = provider.build();
         let metrics = Self::with(provider.meter(env!("CARGO_PKG_NAME")), Some(Shown { provider, registry }));
         metrics.describe_process();
+        metrics.begin_at_zero();
         Ok(metrics)
     }
 
@@ -206,6 +217,24 @@ impl Metrics {
             .with_description("Panics, each of which is in the log with its place")
             .with_callback(|counter| counter.observe(panics(), &[]))
             .build();
+    }
+
+    /// Shows what may never happen from the beginning, since Prometheus takes no notice of the first event of a series
+    /// that begins with it.
+    fn begin_at_zero(&self) {
+        let Instruments { rate_limited, shed, idempotent, webhook_attempts, webhook_endpoints_disabled, .. } =
+            &self.0.instruments;
+        for door in ["rest", "grpc"] {
+            rate_limited.add(0, &[KeyValue::new("door", door)]);
+            shed.add(0, &[KeyValue::new("door", door)]);
+        }
+        for result in [Idempotent::Created, Idempotent::Replayed, Idempotent::Conflict] {
+            idempotent.add(0, &[KeyValue::new("result", result.as_str())]);
+        }
+        for outcome in ["delivered", "failed", "dead_letter", "gone"] {
+            webhook_attempts.add(0, &[KeyValue::new("outcome", outcome)]);
+        }
+        webhook_endpoints_disabled.add(0, &[]);
     }
 
     /// All that is measured, for Prometheus: OpenMetrics, with exemplars, where `openmetrics` is accepted, else its older
@@ -269,12 +298,7 @@ impl Metrics {
 
     /// A request with an idempotency key is decided.
     pub fn idempotent(&self, result: Idempotent) {
-        let result = match result {
-            Idempotent::Created => "created",
-            Idempotent::Replayed => "replayed",
-            Idempotent::Conflict => "conflict",
-        };
-        self.0.instruments.idempotent.add(1, &[KeyValue::new("result", result)]);
+        self.0.instruments.idempotent.add(1, &[KeyValue::new("result", result.as_str())]);
     }
 
     /// The database has answered a statement.

@@ -1,0 +1,124 @@
+{{/*
+What cannot work is refused here, all of it at once and in sentences. The values' schema says what is well formed, this what
+is sound. Each check gives a line for each problem.
+*/}}
+
+{{- define "kira-users.check" -}}
+{{- $problems := list
+    (include "kira-users.checkMode" .)
+    (include "kira-users.checkSecrets" .)
+    (include "kira-users.checkConfig" .)
+    (include "kira-users.checkScale" (dict "name" "api" "replicas" (include "kira-users.apiReplicas" .) "values" .Values.api))
+    (include "kira-users.checkScale" (dict "name" "worker" "replicas" (include "kira-users.workerReplicas" .) "values" .Values.worker))
+    (include "kira-users.checkOutside" .) | join "" -}}
+{{- if $problems -}}
+{{- fail (printf "the values cannot work:%s" $problems) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "kira-users.checkMode" -}}
+{{- $v := .Values -}}
+{{- if eq $v.mode "sqlite" -}}
+{{- if $v.api.autoscaling.enabled -}}
+{{- "api.autoscaling.enabled does not go with mode=sqlite: an SQLite file has one writer, so there is exactly one pod; use mode=postgres to scale." | printf "\n* %s" -}}
+{{- end -}}
+{{- if not (or (kindIs "invalid" $v.api.replicas) (eq (int $v.api.replicas) 1)) -}}
+{{- printf "api.replicas=%d does not go with mode=sqlite: an SQLite file has one writer, so there is exactly one pod; use mode=postgres for more." (int $v.api.replicas) | printf "\n* %s" -}}
+{{- end -}}
+{{- if $v.documents.persistence.enabled -}}
+{{- "documents.persistence is for mode=postgres: with mode=sqlite the documents are on the volume of sqlite.persistence." | printf "\n* %s" -}}
+{{- end -}}
+{{- else -}}
+{{- if and (not $v.documents.url) (not $v.documents.persistence.enabled) -}}
+{{- "mode=postgres needs a place for documents that all pods share: documents.url (s3://, gs://, az://) or documents.persistence.enabled with a ReadWriteMany volume." | printf "\n* %s" -}}
+{{- end -}}
+{{- if and $v.documents.url $v.documents.persistence.enabled -}}
+{{- "documents.url and documents.persistence.enabled are both given: documents are kept in one place; give one of them." | printf "\n* %s" -}}
+{{- end -}}
+{{- if and $v.documents.persistence.enabled (not $v.documents.persistence.existingClaim) (not (has "ReadWriteMany" $v.documents.persistence.accessModes)) -}}
+{{- "documents.persistence.accessModes must have ReadWriteMany: pods of several nodes write documents." | printf "\n* %s" -}}
+{{- end -}}
+{{- if not (or $v.verification.provider (hasKey $v.config "KIRA_VERIFICATION_PROVIDER")) -}}
+{{- "verification.provider must be given with mode=postgres: rules, http, or sandbox to try; what is for real must not verify everybody by default." | printf "\n* %s" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "kira-users.checkSecrets" -}}
+{{- $v := .Values -}}
+{{- $secrets := include "kira-users.secrets" . | fromYaml -}}
+{{- if eq $v.mode "postgres" -}}
+{{- if not (hasKey $secrets "database-url") -}}
+{{- "mode=postgres needs the database's URL in a Secret: database.existingSecret.name, or externalSecrets.database.key with externalSecrets.enabled." | printf "\n* %s" -}}
+{{- end -}}
+{{- if not (hasKey $secrets "master-keys") -}}
+{{- "mode=postgres needs master keys in a Secret: keyRing.existingSecret.name, or externalSecrets.keyRing.key with externalSecrets.enabled. The chart makes none: a key that nobody has kept elsewhere loses all personal data." | printf "\n* %s" -}}
+{{- end -}}
+{{- if and (hasKey $secrets "clients.json") (not $v.migration.enabled) -}}
+{{- "clients.existingSecret is made into clients by the migration's Job, and migration.enabled is false." | printf "\n* %s" -}}
+{{- end -}}
+{{- else if hasKey $secrets "database-url" -}}
+{{- "a database URL is given, but mode is sqlite; say mode=postgres." | printf "\n* %s" -}}
+{{- end -}}
+{{- $provider := default $v.verification.provider (get $v.config "KIRA_VERIFICATION_PROVIDER") -}}
+{{- if and (eq (toString $provider) "http") (not (hasKey $secrets "vendor-secret")) -}}
+{{- "verification.provider=http needs the vendor's secret: verification.vendor.existingSecret.name, or externalSecrets.vendor.key with externalSecrets.enabled." | printf "\n* %s" -}}
+{{- end -}}
+{{- if and $v.externalSecrets.enabled (not $v.externalSecrets.secretStoreRef.name) -}}
+{{- "externalSecrets.secretStoreRef.name must name the store." | printf "\n* %s" -}}
+{{- end -}}
+{{- range $door, $tls := $v.tls -}}
+{{- if and $tls.clientCA.secretName (not $tls.secretName) -}}
+{{- printf "tls.%s.clientCA needs tls.%s.secretName: client certificates are asked for over TLS alone." $door $door | printf "\n* %s" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "kira-users.checkConfig" -}}
+{{- $known := .Files.Lines "files/settings.txt" -}}
+{{- $fixed := include "kira-users.fixed" . | fromYaml -}}
+{{- $placed := include "kira-users.placed" . | fromYaml -}}
+{{- range $name, $_ := .Values.config -}}
+{{- if has (trimSuffix "_FILE" $name) (list "KIRA_DATABASE_URL" "KIRA_MASTER_KEYS" "KIRA_VENDOR_SECRET") -}}
+{{- printf "config.%s: secrets do not belong in values; give the name of a Secret in database.existingSecret, keyRing.existingSecret or verification.vendor.existingSecret." $name | printf "\n* %s" -}}
+{{- end -}}
+{{- if or (hasKey $fixed $name) (has $name (list "KIRA_WORKER" "KIRA_SHUTDOWN_DELAY" "KIRA_CONFIG" "KIRA_DOCUMENTS_URL")) (contains "_TLS_" $name) -}}
+{{- printf "config.%s: the chart sets this itself; see server, worker, documents, products and tls in the values." $name | printf "\n* %s" -}}
+{{- end -}}
+{{- if hasKey $placed $name -}}
+{{- printf "config.%s is also given by a value of its own; give it once." $name | printf "\n* %s" -}}
+{{- end -}}
+{{- if not (has $name $known) -}}
+{{- printf "config.%s: the program knows no such setting; `kira-users --help` lists them." $name | printf "\n* %s" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "kira-users.checkScale" -}}
+{{- $replicas := int .replicas -}}
+{{- $scaling := .values.autoscaling -}}
+{{- if and $scaling.enabled (lt (int $scaling.maxReplicas) (int $scaling.minReplicas)) -}}
+{{- printf "%s.autoscaling.maxReplicas is below minReplicas." .name | printf "\n* %s" -}}
+{{- end -}}
+{{- $budget := .values.podDisruptionBudget -}}
+{{- if and $budget.enabled (gt $replicas 1) (ge (int $budget.maxUnavailable) $replicas) -}}
+{{- printf "%s.podDisruptionBudget.maxUnavailable=%d lets all %d pods be taken at once; give less." .name (int $budget.maxUnavailable) $replicas | printf "\n* %s" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "kira-users.checkOutside" -}}
+{{- if gt (int .Values.server.shutdownDelaySeconds) (int .Values.server.shutdownTimeoutSeconds) -}}
+{{- "server.shutdownDelaySeconds is longer than the whole stop, server.shutdownTimeoutSeconds." | printf "\n* %s" -}}
+{{- end -}}
+{{- range $name, $route := .Values.gateway -}}
+{{- if and $route.enabled (not $route.parentRefs) -}}
+{{- printf "gateway.%s.parentRefs must name a gateway." $name | printf "\n* %s" -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.service.grpc.headless (ne (int .Values.service.grpc.port) 50051) -}}
+{{- "service.grpc.headless leads to the pods themselves, so service.grpc.port must be theirs, 50051." | printf "\n* %s" -}}
+{{- end -}}
+{{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled -}}
+{{- "metrics.serviceMonitor and metrics.podMonitor are both enabled: every pod would be scraped twice; enable one." | printf "\n* %s" -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,206 @@
+//! How many requests are worked at, at a time: those beyond are refused at once, so that those that are accepted are
+//! answered in a time that is worth waiting for.
+//!
+//! Whoever is refused must cost next to nothing, or the refusals alone would take the machine. So [`Shed`] stands before
+//! all that is done for a request, its line in the log, its span and its measures included: a copy of an answer that was
+//! made once, a request id, a count, and a line in the log each second that it happens. And who comes again at once
+//! would be refused again, tens of thousands of times a second: over HTTP/1, where a connection is one caller's, it is not
+//! listened to before the time that the refusal asks for.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::Either;
+use http::Version;
+use http::response::Parts;
+use http_body_util::{BodyExt as _, Full};
+use kira_gateway::error;
+use kira_gateway::error::ErrorReason;
+use kira_gateway::method::Access;
+use tokio::sync::Semaphore;
+use tower::{Layer, Service};
+
+use super::door::{Call, Door, is_grpcs_own};
+use super::layer::{HttpService, Wrap, pass};
+use super::observe::{REQUEST_ID, request_id};
+use super::rate_limit::RateLimits;
+use super::{HttpRequest, HttpResponse};
+use crate::ambient::SharedAmbient;
+use crate::telemetry::Metrics;
+
+/// Seconds after which a request that was refused may be tried again: a full house is emptied many times in one.
+const RETRY_AFTER: u32 = 1;
+/// Asks the listener not to read more of the connection for so long; an extension of the response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoHurry(pub(super) Duration);
+
+/// The log tells at most so often that requests are refused.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// The places of requests, over both doors.
+///
+/// A request has its place until it is answered. A stream gives it back when it has begun: what follows is little work
+/// at a time, is bounded for each client, and may last for days.
+#[derive(Debug)]
+pub struct Places {
+    all: Arc<Semaphore>,
+    /// Calls without credentials have half of the places at most, so that nobody keeps clients out by sending such calls
+    /// slowly.
+    public: Semaphore,
+    untold: AtomicU64,
+    told: Mutex<Option<Instant>>,
+}
+
+impl Places {
+    /// Places for so many requests at a time.
+    #[must_use]
+    pub fn new(requests: u32) -> Self {
+        let places = |count: u32| Semaphore::new(usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS));
+        Self {
+            all: Arc::new(places(requests)),
+            public: places(requests.div_ceil(2)),
+            untold: AtomicU64::new(0),
+            told: Mutex::new(None),
+        }
+    }
+
+    /// Notes that a request was refused.
+    fn tell(&self) {
+        let untold = self.untold.fetch_add(1, Ordering::Relaxed) + 1;
+        // Whoever finds it locked leaves the word to the one who is at it.
+        let Ok(mut told) = self.told.try_lock() else { return };
+        if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+            *told = Some(Instant::now());
+            self.untold.fetch_sub(untold, Ordering::Relaxed);
+            drop(told);
+            tracing::warn!(requests = untold, "refused: more requests at a time than are worked at");
+        }
+    }
+}
+
+/// Refuses what has no place.
+#[derive(Clone)]
+pub(super) struct Shed {
+    door: &'static str,
+    ambient: SharedAmbient,
+    metrics: Metrics,
+    places: Arc<Places>,
+    refusal: Arc<Refusal>,
+}
+
+/// The answer to whoever has no place.
+struct Refusal {
+    head: Parts,
+    body: Bytes,
+}
+
+impl Shed {
+    pub(super) fn new<D: Door>(
+        door: &D,
+        ambient: SharedAmbient,
+        metrics: Metrics,
+        places: Arc<Places>,
+        rate_limits: Option<&RateLimits>,
+    ) -> Self {
+        let mut answer = refuse(door);
+        if let Some(limits) = rate_limits {
+            limits.announce(answer.headers_mut(), None);
+        }
+        let (head, body) = answer.into_parts();
+        // It is there already: there is nothing to wait for, and nothing that can fail.
+        let body = body.collect().now_or_never().and_then(Result::ok).map(|body| body.to_bytes()).unwrap_or_default();
+        Self { door: D::NAME, ambient, metrics, places, refusal: Arc::new(Refusal { head, body }) }
+    }
+
+    fn refused(&self, request: &HttpRequest) -> HttpResponse {
+        self.metrics.shed(self.door);
+        self.places.tell();
+        let mut head = self.refusal.head.clone();
+        head.headers.insert(REQUEST_ID, request_id(request.headers(), &self.ambient));
+        let body = match self.refusal.body.is_empty() {
+            true => tonic::body::Body::empty(),
+            false => tonic::body::Body::new(Full::new(self.refusal.body.clone())),
+        };
+        if request.version() < Version::HTTP_2 {
+            head.extensions.insert(NoHurry(Duration::from_secs(u64::from(RETRY_AFTER))));
+        }
+        HttpResponse::from_parts(head, body)
+    }
+}
+
+fn refuse(door: &impl Door) -> HttpResponse {
+    door.refuse(error::status_with_retry(ErrorReason::Unavailable, RETRY_AFTER))
+}
+
+impl<S: HttpService> Layer<S> for Shed {
+    type Service = Shedding<S>;
+
+    fn layer(&self, next: S) -> Shedding<S> {
+        Shedding { shed: self.clone(), next }
+    }
+}
+
+/// What [`Shed`] stands before.
+#[derive(Clone)]
+pub(super) struct Shedding<S> {
+    shed: Shed,
+    next: S,
+}
+
+type Answered = Result<HttpResponse, Infallible>;
+
+impl<S: HttpService> Service<HttpRequest> for Shedding<S> {
+    type Response = HttpResponse;
+    type Error = Infallible;
+    type Future = Either<Ready<Answered>, Pin<Box<dyn Future<Output = Answered> + Send>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: HttpRequest) -> Self::Future {
+        // gRPC's own health needs no place: a probe must not take a busy service for a dead one.
+        let place = match is_grpcs_own(request.uri().path()) {
+            true => None,
+            false => match Arc::clone(&self.shed.places.all).try_acquire_owned() {
+                Ok(place) => Some(place),
+                Err(_) => return Either::Left(ready(Ok(self.shed.refused(&request)))),
+            },
+        };
+        let next = self.next.clone();
+        Either::Right(Box::pin(async move {
+            let response = pass(request, next).await;
+            drop(place);
+            Ok(response)
+        }))
+    }
+}
+
+/// Refuses calls without credentials that would take more than their half.
+#[derive(Clone)]
+pub(super) struct ShedPublic<D> {
+    pub(super) door: D,
+    pub(super) metrics: Metrics,
+    pub(super) places: Arc<Places>,
+}
+
+impl<D: Door> Wrap for ShedPublic<D> {
+    async fn wrap<S: HttpService>(&self, request: HttpRequest, next: S) -> HttpResponse {
+        let method = request.extensions().get::<Call>().and_then(|call| call.method);
+        if method.is_none_or(|method| method.access != Access::Public) {
+            return pass(request, next).await;
+        }
+        let Ok(_place) = self.places.public.try_acquire() else {
+            self.metrics.shed(D::NAME);
+            return refuse(&self.door);
+        };
+        pass(request, next).await
+    }
+}

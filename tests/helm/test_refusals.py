@@ -1,0 +1,147 @@
+"""What cannot work is refused, with a sentence that says why."""
+
+import pytest
+
+from chart import Refused, of_kind, render
+from modes import POSTGRES, postgres
+
+
+def refusal(values, **options):
+    with pytest.raises(Refused) as refused:
+        render(values, **options)
+    return str(refused.value)
+
+
+CASES = {
+    "sqlite with autoscaling": (
+        {"api": {"autoscaling": {"enabled": True}}},
+        "api.autoscaling.enabled does not go with mode=sqlite: an SQLite file has one writer",
+    ),
+    "sqlite with three pods": (
+        {"api": {"replicas": 3}},
+        "api.replicas=3 does not go with mode=sqlite: an SQLite file has one writer",
+    ),
+    "sqlite with a volume of documents": (
+        {"documents": {"persistence": {"enabled": True}}},
+        "documents.persistence is for mode=postgres",
+    ),
+    "a database but mode sqlite": (
+        {**POSTGRES, "mode": "sqlite"},
+        "a database URL is given, but mode is sqlite",
+    ),
+    "postgres without master keys": (
+        postgres(keyRing={}),
+        "mode=postgres needs master keys in a Secret: keyRing.existingSecret.name",
+    ),
+    "postgres without a database": (
+        postgres(database={}),
+        "mode=postgres needs the database's URL in a Secret",
+    ),
+    "postgres without documents": (
+        postgres(documents={}),
+        "mode=postgres needs a place for documents that all pods share",
+    ),
+    "documents in two places": (
+        postgres(documents={"url": "s3://a", "persistence": {"enabled": True}}),
+        "documents.url and documents.persistence.enabled are both given",
+    ),
+    "documents on a volume of one node": (
+        postgres(documents={"persistence": {"enabled": True, "accessModes": ["ReadWriteOnce"]}}),
+        "documents.persistence.accessModes must have ReadWriteMany",
+    ),
+    "postgres without a provider": (
+        postgres(verification={}),
+        "verification.provider must be given with mode=postgres",
+    ),
+    "a vendor without its secret": (
+        postgres(verification={"provider": "http", "vendor": {"url": "https://vendor.example.com/"}}),
+        "verification.provider=http needs the vendor's secret",
+    ),
+    "External Secrets without a store": (
+        postgres(externalSecrets={"enabled": True}),
+        "externalSecrets.secretStoreRef.name must name the store",
+    ),
+    "an entry of a store without the operator": (
+        postgres(keyRing={}, externalSecrets={"keyRing": {"key": "kira/keys"}}),
+        "mode=postgres needs master keys",
+    ),
+    "client certificates without TLS": (
+        {"tls": {"grpc": {"clientCA": {"secretName": "ca"}}}},
+        "tls.grpc.clientCA needs tls.grpc.secretName",
+    ),
+    "clients without the Job that makes them": (
+        postgres(clients={"existingSecret": {"name": "clients"}}, migration={"enabled": False}),
+        "clients.existingSecret is made into clients by the migration's Job",
+    ),
+    "a setting that the program does not know": (
+        {"config": {"KIRA_LOGG": "debug"}},
+        "config.KIRA_LOGG: the program knows no such setting",
+    ),
+    "a secret among the settings": (
+        {"config": {"KIRA_MASTER_KEYS": "k1:AAAA"}},
+        "config.KIRA_MASTER_KEYS: secrets do not belong in values",
+    ),
+    "a secret's file among the settings": (
+        {"config": {"KIRA_DATABASE_URL_FILE": "/x"}},
+        "config.KIRA_DATABASE_URL_FILE: secrets do not belong in values",
+    ),
+    "an address among the settings": (
+        {"config": {"KIRA_HTTP_ADDR": "0.0.0.0:80"}},
+        "config.KIRA_HTTP_ADDR: the chart sets this itself",
+    ),
+    "a setting that is given twice": (
+        {"config": {"KIRA_LOG": "debug"}, "telemetry": {"log": "info"}},
+        "config.KIRA_LOG is also given by a value of its own",
+    ),
+    "a budget of all pods": (
+        postgres(api={"replicas": 2, "podDisruptionBudget": {"maxUnavailable": 2}}),
+        "api.podDisruptionBudget.maxUnavailable=2 lets all 2 pods be taken at once",
+    ),
+    "an autoscaler upside down": (
+        postgres(worker={"autoscaling": {"enabled": True, "minReplicas": 9}}),
+        "worker.autoscaling.maxReplicas is below minReplicas",
+    ),
+    "a route to no gateway": (
+        postgres(gateway={"grpcRoute": {"enabled": True}}),
+        "gateway.grpcRoute.parentRefs must name a gateway",
+    ),
+    "pods behind a port that they have not": (
+        {"service": {"grpc": {"headless": True, "port": 80}}},
+        "service.grpc.port must be theirs, 50051",
+    ),
+    "two monitors": (
+        {"metrics": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}},
+        "every pod would be scraped twice",
+    ),
+    "a stop that is over before it begins": (
+        {"server": {"shutdownDelaySeconds": 50}},
+        "server.shutdownDelaySeconds is longer than the whole stop",
+    ),
+    "an unknown value": ({"replicas": 3}, "replicas"),
+    "an unknown value deep within": ({"api": {"autoscaling": {"enable": True}}}, "enable"),
+    "a value of another type": ({"service": {"rest": {"port": "http"}}}, "port"),
+    "a mode that there is not": ({"mode": "mysql"}, "mode"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_refused_and_told_why(case):
+    values, sentence = CASES[case]
+    assert sentence in refusal(values)
+
+
+def test_all_problems_are_told_at_once():
+    told = refusal({"mode": "postgres", "config": {"KIRA_LOGG": "x"}})
+    assert told.count("\n* ") == 5
+
+
+def test_a_kubernetes_that_is_too_old_is_refused():
+    assert "1.26" in refusal({}, kube="1.26.0")
+
+
+def test_every_setting_can_be_given_by_its_name():
+    config = {"KIRA_WEBHOOK_SCHEDULE": "0s", "KIRA_MAX_BODY_BYTES": 67108864, "KIRA_REVIEW_FOUR_EYES": True}
+    [found] = of_kind(render({"config": config}), "ConfigMap")
+    assert found["data"]["KIRA_WEBHOOK_SCHEDULE"] == "0s"
+    assert found["data"]["KIRA_MAX_BODY_BYTES"] == "67108864"
+    assert found["data"]["KIRA_REVIEW_FOUR_EYES"] == "true"
