@@ -40,6 +40,8 @@ pub(crate) enum Repeats {
 
 /// Why a request has no answer of substance.
 enum Trouble {
+    /// It was still here when its connection ended.
+    Unsent,
     Refusal(String),
     Break(String),
     Hang,
@@ -163,6 +165,8 @@ impl Load {
                 Err(trouble) => trouble,
             };
             let failure = match trouble {
+                // gRPC calls this a transparent retry, and an HTTP client does the same unasked; that of tonic does not.
+                Trouble::Unsent => continue,
                 Trouble::Break(text) if self.repeats == Repeats::Refusals => text,
                 Trouble::Refusal(text) | Trouble::Break(text) => {
                     self.troubles.lock().unwrap_or_else(PoisonError::into_inner).push(text);
@@ -261,6 +265,10 @@ async fn over_rest(load: &Load, request: reqwest::RequestBuilder, good: &[u16]) 
 
 /// What a status says of a call. One without details was made by the client, of what the connection did.
 fn over_grpc(status: tonic::Status) -> Trouble {
+    let causes = std::iter::successors(std::error::Error::source(&status), |&cause| cause.source());
+    if causes.filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_canceled) {
+        return Trouble::Unsent;
+    }
     let text = format!("gRPC: {status:?}");
     match (status.code(), status.details().is_empty()) {
         (Code::Unavailable, false) => Trouble::Refusal(text),
