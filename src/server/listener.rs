@@ -22,8 +22,11 @@ use super::patience::{Patience, Pause};
 use super::shed::NoHurry;
 use super::tls::DoorTls;
 
-/// Time for the first bytes of a connection, and then for the headers of a request, to arrive.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for the first bytes of a connection to arrive.
+const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for the headers of the next HTTP/1 request to arrive whole, the quiet before them included. Balancers keep
+/// connections for 60 seconds as a rule, and one that we close first may be just about to carry a request.
+const NEXT_REQUEST_TIMEOUT: Duration = Duration::from_secs(75);
 /// Time for a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A reader that takes nothing of what is sent to it is given up after this, as one that has vanished is.
@@ -114,7 +117,7 @@ pub async fn serve(listener: impl Into<Listener>, service: impl HttpService, shu
                     None => return,
                 },
             };
-            let stream = TokioIo::new(Patience::new(HEADER_TIMEOUT, WRITE_TIMEOUT, pause, stream));
+            let stream = TokioIo::new(Patience::new(FIRST_BYTES_TIMEOUT, WRITE_TIMEOUT, pause, stream));
             let connection = builder.serve_connection(stream, TowerToHyperService::new(service));
             tokio::select! {
                 ended = watcher.watch(connection.into_owned()) => if let Err(error) = ended {
@@ -130,7 +133,7 @@ pub async fn serve(listener: impl Into<Listener>, service: impl HttpService, shu
 
 fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(NEXT_REQUEST_TIMEOUT);
     builder
         .http2()
         .timer(TokioTimer::new())
