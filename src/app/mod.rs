@@ -153,6 +153,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
 
     let background = Tasks::default();
     housekeeping::run(&opened, documents, authenticator, &background);
+    housekeeping::reconnect(&opened.store, &background);
     events::run(&feed, &background);
     tls.run(&background, &opened);
     webhooks::forget(config, &opened, &background);

@@ -51,6 +51,7 @@ pub async fn work(config: Config) -> Result<(), AppError> {
     events::place(&Arc::new(Feed::new(opened.store.clone())), &background);
     webhooks::run(&sender, &background, &readiness);
     readiness.ready(opened.store.clone());
+    housekeeping::reconnect(&opened.store, &background);
     housekeeping::report(&readiness, None, &opened.metrics, &background);
     tracing::info!(provider = worker.health().provider, "working");
     signals.told_to_stop().await;

@@ -95,7 +95,7 @@ impl Store {
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn list_clients(&self) -> Result<Vec<ClientRecord>, StoreError> {
         let order = client::Entity::find().order_by_asc(client::Column::CreatedAt).order_by_asc(client::Column::Id);
-        Ok(order.all(self.read()).await?.into_iter().map(ClientRecord::from).collect())
+        Ok(order.all(&self.read()).await?.into_iter().map(ClientRecord::from).collect())
     }
 
     /// One client.
@@ -104,7 +104,7 @@ impl Store {
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_client(&self, id: Uuid) -> Result<Option<ClientRecord>, StoreError> {
-        Ok(client::Entity::find_by_id(id).one(self.read()).await?.map(ClientRecord::from))
+        Ok(client::Entity::find_by_id(id).one(&self.read()).await?.map(ClientRecord::from))
     }
 
     /// The owner of an API key, in one query. Whether it is disabled or expired is for the caller to judge.
@@ -122,7 +122,7 @@ impl Store {
             .inner_join(client::Entity)
             .filter(client_credential::Column::ApiKeyDigest.eq(digest.as_slice()))
             .into_tuple()
-            .one(self.read())
+            .one(&self.read())
             .await?;
         Ok(row.map(|(client_id, role, client_disabled_at, credential_id, expires_at)| ApiKeyOwner {
             client_id,
@@ -143,7 +143,7 @@ impl Store {
             .filter(client_credential::Column::ClientId.eq(client_id))
             .order_by_desc(client_credential::Column::CreatedAt)
             .order_by_desc(client_credential::Column::Id)
-            .all(self.read())
+            .all(&self.read())
             .await?
             .into_iter()
             .map(CredentialRecord::try_from)
@@ -189,7 +189,7 @@ impl Store {
         let updated = client::Entity::update_many()
             .col_expr(client::Column::DisabledAt, disabled_at)
             .filter(client::Column::Id.eq(id))
-            .exec(self.write())
+            .exec(&self.write())
             .await?;
         Ok(updated.rows_affected > 0)
     }

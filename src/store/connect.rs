@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use sea_orm::sqlx::ConnectOptions as _;
@@ -12,10 +14,36 @@ use tokio::sync::Notify;
 
 use super::error::{StoreError, classify};
 use super::{Connections, Engine, StoreOptions, batch, measure};
+use crate::telemetry::Metrics;
 
 /// A PostgreSQL connection that lay idle this long is pinged before it is used. One in steady use is not: the ping
 /// would double the round trips. After a restart of the server each such connection costs one answer "unavailable".
 const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
+
+/// The pools in use.
+#[derive(Clone)]
+pub(super) struct Pools {
+    pub(super) read: DatabaseConnection,
+    pub(super) write: DatabaseConnection,
+}
+
+/// The pools in use, which may be replaced.
+pub(super) type SharedPools = Arc<RwLock<Pools>>;
+
+/// What makes a pool of PostgreSQL's.
+pub(super) struct Renewal {
+    connect: ConnectOptions,
+    metrics: Metrics,
+}
+
+impl Renewal {
+    /// A pool without a connection yet.
+    pub(super) async fn pool(&self, answered: &Arc<AtomicU64>) -> Result<DatabaseConnection, StoreError> {
+        let mut pool = Database::connect(self.connect.clone()).await?;
+        measure::statements(&mut pool, &self.metrics, answered);
+        Ok(pool)
+    }
+}
 
 /// Opens what `url` names. A SQLite file is made if it is missing, with its folder; PostgreSQL is not contacted yet.
 pub(super) async fn connect(url: &str, options: &StoreOptions) -> Result<Connections, StoreError> {
@@ -44,11 +72,21 @@ async fn sqlite(url: &str, options: &StoreOptions) -> Result<Connections, StoreE
     // The writer makes the file and switches it to the write-ahead log, which lasts; the readers find it so.
     let mut write = pool(url, 1, options, file.clone().journal_mode(SqliteJournalMode::Wal)).await?;
     let mut read = pool(url, options.sqlite_readers, options, file.pragma("query_only", "ON")).await?;
-    measure::statements(&mut write, &options.metrics);
-    measure::statements(&mut read, &options.metrics);
-    measure::sqlite_connections(&[&write, &read], &options.metrics);
+    let answered = Arc::default();
+    measure::statements(&mut write, &options.metrics, &answered);
+    measure::statements(&mut read, &options.metrics, &answered);
     let writer = Some(batch::start_writer(write.clone()));
-    Ok(Connections { engine: Engine::Sqlite, read, write, writer, events: Notify::new(), deliveries: Notify::new() })
+    let pools = Arc::new(RwLock::new(Pools { read, write }));
+    measure::sqlite_connections(&pools, &options.metrics);
+    Ok(Connections {
+        engine: Engine::Sqlite,
+        pools,
+        renewal: None,
+        answered,
+        writer,
+        events: Notify::new(),
+        deliveries: Notify::new(),
+    })
 }
 
 /// Each connection would have a database of its own.
@@ -92,13 +130,16 @@ async fn postgres(url: &str, options: &StoreOptions) -> Result<Connections, Stor
         .max_connections(options.max_connections)
         .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
         .connect_lazy(true);
-    let mut pool = Database::connect(connect).await?;
-    measure::statements(&mut pool, &options.metrics);
-    measure::postgres_connections(&pool, &options.metrics);
+    let renewal = Renewal { connect, metrics: options.metrics.clone() };
+    let answered = Arc::default();
+    let pool = renewal.pool(&answered).await?;
+    let pools = Arc::new(RwLock::new(Pools { read: pool.clone(), write: pool }));
+    measure::postgres_connections(&pools, &options.metrics);
     Ok(Connections {
         engine: Engine::Postgres,
-        read: pool.clone(),
-        write: pool,
+        pools,
+        renewal: Some(renewal),
+        answered,
         writer: None,
         events: Notify::new(),
         deliveries: Notify::new(),

@@ -75,7 +75,7 @@ impl Store {
             // Without the lock: most of the time there is nothing to do.
             let waiting = event::Entity::find().select_only().column(event::Column::Id);
             let waiting = waiting.filter(event::Column::Position.is_null()).into_tuple::<Uuid>();
-            if waiting.one(self.read()).await?.is_none() {
+            if waiting.one(&self.read()).await?.is_none() {
                 break;
             }
             let count = self.give_positions().await?;
@@ -114,7 +114,7 @@ impl Store {
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn last_position(&self) -> Result<i64, StoreError> {
-        let counter = counter::Entity::find_by_id(COUNTER).one(self.read()).await?;
+        let counter = counter::Entity::find_by_id(COUNTER).one(&self.read()).await?;
         Ok(counter.map(|counter| counter.last).unwrap_or_default())
     }
 
@@ -125,7 +125,7 @@ impl Store {
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_position(&self, client_id: Uuid, event_id: Uuid) -> Result<Option<Option<i64>>, StoreError> {
         let event = event::Entity::find_by_id(event_id).filter(event::Column::ClientId.eq(client_id));
-        Ok(event.select_only().column(event::Column::Position).into_tuple().one(self.read()).await?)
+        Ok(event.select_only().column(event::Column::Position).into_tuple().one(&self.read()).await?)
     }
 
     /// Up to `limit` events of a client behind a position, in their order.
@@ -148,7 +148,7 @@ impl Store {
         if !filter.kinds.is_empty() {
             events = events.filter(Kind.is_in(filter.kinds.iter().copied()));
         }
-        let rows = events.order_by_asc(Position).limit(limit).all(self.read()).await?;
+        let rows = events.order_by_asc(Position).limit(limit).all(&self.read()).await?;
         Ok(rows.into_iter().filter_map(EventRecord::of).collect())
     }
 
@@ -171,7 +171,8 @@ impl Store {
         match self.engine() {
             Engine::Sqlite => Ok(EventListener(None)),
             Engine::Postgres => {
-                let pool = self.read().get_postgres_connection_pool();
+                let pool = self.read();
+                let pool = pool.get_postgres_connection_pool();
                 let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
                 let own = own.connect_lazy_with(pool.connect_options().as_ref().clone());
                 let mut listener = PgListener::connect_with(&own).await.map_err(|error| classify(&error))?;

@@ -49,7 +49,7 @@ impl Store {
         let order = signing_key::Entity::find()
             .order_by_asc(signing_key::Column::CreatedAt)
             .order_by_asc(signing_key::Column::Kid);
-        Ok(order.all(self.read()).await?.into_iter().map(SigningKeyRecord::from).collect())
+        Ok(order.all(&self.read()).await?.into_iter().map(SigningKeyRecord::from).collect())
     }
 
     /// Adds a signing key; with `others_retire_at` the others retire then, or earlier where they already do.
@@ -99,9 +99,9 @@ impl Store {
         secret::Entity::insert(row)
             .on_conflict(OnConflict::column(secret::Column::Name).do_nothing().to_owned())
             .try_insert()
-            .exec_without_returning(self.write())
+            .exec_without_returning(&self.write())
             .await?;
-        let stored = secret::Entity::find_by_id(name).one(self.read()).await?;
+        let stored = secret::Entity::find_by_id(name).one(&self.read()).await?;
         stored.map(|row| row.sealed).ok_or_else(|| StoreError::corrupt("the table of secrets"))
     }
 
@@ -111,7 +111,7 @@ impl Store {
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(secret::Entity::find_by_id(name).one(self.read()).await?.map(|row| row.sealed))
+        Ok(secret::Entity::find_by_id(name).one(&self.read()).await?.map(|row| row.sealed))
     }
 
     /// The names of all secrets.
@@ -120,7 +120,7 @@ impl Store {
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn secret_names(&self) -> Result<Vec<String>, StoreError> {
-        let rows = secret::Entity::find().order_by_asc(secret::Column::Name).all(self.read()).await?;
+        let rows = secret::Entity::find().order_by_asc(secret::Column::Name).all(&self.read()).await?;
         Ok(rows.into_iter().map(|row| row.name).collect())
     }
 }

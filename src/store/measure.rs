@@ -1,37 +1,46 @@
 //! What the database takes: the time of each statement, and the connections.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+
 use sea_orm::DatabaseConnection;
 use sea_orm::sqlx::{Database, Pool};
 
+use super::connect::{Pools, SharedPools};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::ConnectionCounts;
 
-/// Measures every statement of a pool, by what it does to which table. Neither its text nor its values are looked at any
-/// further.
-pub(super) fn statements(pool: &mut DatabaseConnection, metrics: &Metrics) {
-    let metrics = metrics.clone();
+/// Measures every statement of a pool, by what it does to which table, and counts those that are `answered`. Neither its
+/// text nor its values are looked at any further.
+pub(super) fn statements(pool: &mut DatabaseConnection, metrics: &Metrics, answered: &Arc<AtomicU64>) {
+    let (metrics, answered) = (metrics.clone(), Arc::clone(answered));
     pool.set_metric_callback(move |statement| {
         let (operation, table) = summary(&statement.statement.sql);
         metrics.statement(operation, table, statement.elapsed, statement.failed);
+        if !statement.failed {
+            answered.fetch_add(1, Ordering::Relaxed);
+        }
     });
 }
 
-/// Shows the connections of PostgreSQL's pool.
-pub(super) fn postgres_connections(pool: &DatabaseConnection, metrics: &Metrics) {
-    let pool = pool.get_postgres_connection_pool().clone();
-    metrics.watch_connections(move || counts(&pool));
+/// Shows the connections of PostgreSQL's one pool.
+pub(super) fn postgres_connections(pools: &SharedPools, metrics: &Metrics) {
+    let pools = Arc::clone(pools);
+    metrics.watch_connections(move || counts(now(&pools).write.get_postgres_connection_pool()));
 }
 
-/// Shows the connections of SQLite's pools together.
-pub(super) fn sqlite_connections(pools: &[&DatabaseConnection], metrics: &Metrics) {
-    let pools: Vec<_> = pools.iter().map(|pool| pool.get_sqlite_connection_pool().clone()).collect();
+/// Shows the connections of SQLite's two pools together.
+pub(super) fn sqlite_connections(pools: &SharedPools, metrics: &Metrics) {
+    let pools = Arc::clone(pools);
     metrics.watch_connections(move || {
-        pools.iter().map(counts).fold(ConnectionCounts { idle: 0, used: 0, max: 0 }, |all, pool| ConnectionCounts {
-            idle: all.idle + pool.idle,
-            used: all.used + pool.used,
-            max: all.max + pool.max,
-        })
+        let Pools { read, write } = now(&pools);
+        let (read, write) = (counts(read.get_sqlite_connection_pool()), counts(write.get_sqlite_connection_pool()));
+        ConnectionCounts { idle: read.idle + write.idle, used: read.used + write.used, max: read.max + write.max }
     });
+}
+
+fn now(pools: &SharedPools) -> Pools {
+    pools.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 fn counts<DB: Database>(pool: &Pool<DB>) -> ConnectionCounts {

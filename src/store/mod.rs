@@ -20,7 +20,8 @@ mod users;
 mod verification;
 mod webhooks;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
@@ -44,6 +45,7 @@ pub use webhooks::{
 };
 
 use batch::{Batch, Writer};
+use connect::{Pools, Renewal, SharedPools};
 use error::WriteError;
 
 use crate::telemetry::Metrics;
@@ -98,9 +100,11 @@ impl std::fmt::Debug for Store {
 
 struct Connections {
     engine: Engine,
-    /// Reads that must see every committed write: on PostgreSQL the primary.
-    read: DatabaseConnection,
-    write: DatabaseConnection,
+    pools: SharedPools,
+    /// What makes a pool of PostgreSQL's anew.
+    renewal: Option<Renewal>,
+    /// Statements that the database has answered.
+    answered: Arc<AtomicU64>,
     /// SQLite's one writer.
     writer: Option<Writer>,
     /// Told when this process has written events: whoever gives them their place.
@@ -158,8 +162,9 @@ impl Store {
             writer.close().await;
         }
         // Closing a pool cannot fail; the signature is that of all drivers.
-        let _ = self.connections.read.close_by_ref().await;
-        let _ = self.connections.write.close_by_ref().await;
+        let Pools { read, write } = self.pools();
+        let _ = read.close_by_ref().await;
+        let _ = write.close_by_ref().await;
     }
 
     /// Waits until this process has something to send: events, or deliveries that are to be sent again; or had since the
@@ -173,21 +178,48 @@ impl Store {
         self.connections.deliveries.notify_one();
     }
 
-    fn read(&self) -> &DatabaseConnection {
-        &self.connections.read
+    /// How many statements the database has answered so far.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.connections.answered.load(Ordering::Relaxed)
     }
 
-    fn write(&self) -> &DatabaseConnection {
-        &self.connections.write
+    /// Replaces the connections of PostgreSQL's pool, if the database answers a new one. When a database vanishes without
+    /// a word, as at a failover, the driver waits for its old connections until the system gives them up, which takes a
+    /// quarter of an hour.
+    ///
+    /// # Errors
+    /// `Unavailable` where the database does not answer a new connection, either; then all stays as it is.
+    pub async fn renew(&self) -> Result<(), StoreError> {
+        let Some(renewal) = &self.connections.renewal else { return Ok(()) };
+        let pool = renewal.pool(&self.connections.answered).await?;
+        pool.ping().await?;
+        // The old one is not closed: that would wait for the very connections. What still uses it fails by itself.
+        *self.connections.pools.write().unwrap_or_else(PoisonError::into_inner) =
+            Pools { read: pool.clone(), write: pool };
+        Ok(())
+    }
+
+    fn pools(&self) -> Pools {
+        self.connections.pools.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// For reads that must see every committed write: on PostgreSQL the primary.
+    fn read(&self) -> DatabaseConnection {
+        self.pools().read
+    }
+
+    fn write(&self) -> DatabaseConnection {
+        self.pools().write
     }
 
     /// A transaction that reads and then writes; dropping it undoes it.
     async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        Ok(batch::begin(self.write()).await?)
+        Ok(batch::begin(&self.write()).await?)
     }
 
     /// Writes all rows of a change in one round trip.
     async fn write_batch(&self, batch: Batch) -> Result<(), WriteError> {
-        batch::write(self.write(), self.connections.writer.as_ref(), batch).await
+        batch::write(&self.write(), self.connections.writer.as_ref(), batch).await
     }
 }

@@ -50,7 +50,7 @@ impl Store {
     /// # Errors
     /// `Unavailable` without the database.
     pub async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<QueueState>, StoreError> {
-        let database = self.read();
+        let database = &self.read();
         let mut states = Vec::with_capacity(QUEUES.len());
         for (name, due, oldest) in QUEUES {
             let count = format!(r#"SELECT COUNT(*) FROM ({due} LIMIT {MOST}) AS "due""#);

@@ -121,16 +121,16 @@ impl Store {
         if let Some(client_id) = page.client_id {
             waiting = waiting.filter(verification_attempt::Column::ClientId.eq(client_id));
         }
-        let total = waiting.clone().count(self.read()).await?;
+        let total = waiting.clone().count(&self.read()).await?;
         let rows = with_names(waiting)
             .order_by_asc(verification_attempt::Column::CreatedAt)
             .order_by_asc(verification_attempt::Column::Id)
             .limit(page.limit)
             .offset(page.offset)
             .into_model::<Row>()
-            .all(self.read())
+            .all(&self.read())
             .await?;
-        Ok((with_steps(self.read(), rows).await?, total))
+        Ok((with_steps(&self.read(), rows).await?, total))
     }
 
     /// One review, decided or not; none for an attempt that no human had to look at.
@@ -140,8 +140,8 @@ impl Store {
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_review(&self, attempt_id: Uuid) -> Result<Option<ReviewRecord>, StoreError> {
         let attempt = verification_attempt::Entity::find_by_id(attempt_id);
-        let row = with_names(attempt).into_model::<Row>().one(self.read()).await?;
-        let found = with_steps(self.read(), row.into_iter().collect()).await?.pop();
+        let row = with_names(attempt).into_model::<Row>().one(&self.read()).await?;
+        let found = with_steps(&self.read(), row.into_iter().collect()).await?.pop();
         Ok(found.filter(|review| review.state == REVIEW || !review.steps.is_empty()))
     }
 

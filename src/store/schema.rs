@@ -79,7 +79,7 @@ impl Store {
     /// # Errors
     /// `Unavailable` without the database.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        Ok(migration::pending(self.read()).await?)
+        Ok(migration::pending(&self.read()).await?)
     }
 
     /// Waits until no other process does `what`, for the rest of the transaction. On SQLite the transaction itself is

@@ -27,7 +27,7 @@ impl Store {
                 .column(document::Column::ObjectKey)
                 .filter(document::Column::ObjectKey.is_in(keys))
                 .into_tuple::<String>()
-                .all(self.read())
+                .all(&self.read())
                 .await?;
             referenced.extend(found);
         }
@@ -46,7 +46,7 @@ impl Store {
             .order_by_asc(discarded_object::Column::DiscardedAt)
             .limit(limit)
             .into_tuple::<String>();
-        Ok(found.all(self.read()).await?)
+        Ok(found.all(&self.read()).await?)
     }
 
     /// Forgets discarded objects once they are deleted.
@@ -57,7 +57,7 @@ impl Store {
     pub async fn forget_discarded_objects(&self, keys: &[String]) -> Result<(), StoreError> {
         for keys in keys.chunks(AT_ONCE) {
             let gone = discarded_object::Column::ObjectKey.is_in(keys);
-            discarded_object::Entity::delete_many().filter(gone).exec(self.write()).await?;
+            discarded_object::Entity::delete_many().filter(gone).exec(&self.write()).await?;
         }
         Ok(())
     }
@@ -68,7 +68,7 @@ impl Store {
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn watermark(&self, name: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
-        Ok(watermark::Entity::find_by_id(name).one(self.read()).await?.map(|row| row.reached))
+        Ok(watermark::Entity::find_by_id(name).one(&self.read()).await?.map(|row| row.reached))
     }
 
     /// Records how far a sweep has got. Never goes back: of two replicas the farther one counts.
@@ -82,7 +82,7 @@ impl Store {
             .action_and_where(Expr::col((watermark::Entity, watermark::Column::Reached)).lt(reached))
             .to_owned();
         let row = watermark::Model { name: name.to_owned(), reached }.into_active_model();
-        watermark::Entity::insert(row).on_conflict(farther).try_insert().exec_without_returning(self.write()).await?;
+        watermark::Entity::insert(row).on_conflict(farther).try_insert().exec_without_returning(&self.write()).await?;
         Ok(())
     }
 }

@@ -176,7 +176,7 @@ impl Store {
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_claim(&self, scope: &ClaimScope) -> Result<Option<Claim>, StoreError> {
         let key = (scope.client_id, scope.operation.to_owned(), scope.key);
-        let Some(row) = idempotency_key::Entity::find_by_id(key).one(self.read()).await? else { return Ok(None) };
+        let Some(row) = idempotency_key::Entity::find_by_id(key).one(&self.read()).await? else { return Ok(None) };
         Claim::read(row).map(Some)
     }
 
@@ -209,8 +209,8 @@ impl Store {
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_user(&self, client_id: Uuid, user_id: Uuid) -> Result<Option<UserRecord>, StoreError> {
-        let row = user::Entity::find_by_id(user_id).filter(user::Column::ClientId.eq(client_id)).one(self.read());
-        Ok(row.await?.map(UserRecord::from))
+        let user = user::Entity::find_by_id(user_id).filter(user::Column::ClientId.eq(client_id));
+        Ok(user.one(&self.read()).await?.map(UserRecord::from))
     }
 
     /// Where the sealed content of a user's document lies; None: there is no such document.
@@ -227,7 +227,7 @@ impl Store {
         let document = document::Entity::find_by_id(document_id)
             .filter(document::Column::ClientId.eq(client_id))
             .filter(document::Column::UserId.eq(user_id));
-        Ok(document.one(self.read()).await?.map(|row| row.object_key))
+        Ok(document.one(&self.read()).await?.map(|row| row.object_key))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A network that can fail: what connects here is passed on until the proxy is cut or stands still.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,8 +15,10 @@ pub(crate) struct Proxy {
     address: SocketAddr,
     target: SocketAddr,
     up: Option<(CancellationToken, TaskTracker)>,
-    /// Whether bytes are passed on.
-    flows: watch::Sender<bool>,
+    /// Whether the bytes of new connections are passed on.
+    flows: Arc<Mutex<watch::Sender<bool>>>,
+    /// Those of connections that are lost: as long as they are kept, nobody is told.
+    lost: Vec<watch::Sender<bool>>,
 }
 
 impl Proxy {
@@ -24,7 +27,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (flows, _) = watch::channel(true);
-        let mut proxy = Self { address, target, up: None, flows };
+        let mut proxy = Self { address, target, up: None, flows: Arc::new(Mutex::new(flows)), lost: Vec::new() };
         proxy.pass(listener);
         proxy
     }
@@ -54,23 +57,32 @@ impl Proxy {
         self.pass(listener);
     }
 
+    /// Loses all connections without a word: they stay open and carry nothing, ever. New ones are passed on, as after a
+    /// failover.
+    pub(crate) fn lose(&mut self) {
+        let (flows, _) = watch::channel(true);
+        let lost = std::mem::replace(&mut *self.flows.lock().expect("no panic"), flows);
+        lost.send_replace(false);
+        self.lost.push(lost);
+    }
+
     /// Passes nothing on from now on; connections stay open and can be made, as to a server that is paused.
     pub(crate) fn stand_still(&self) {
-        self.flows.send_replace(false);
+        self.flows.lock().expect("no panic").send_replace(false);
     }
 
     /// Passes on again, beginning with what has waited.
     pub(crate) fn go_on(&self) {
-        self.flows.send_replace(true);
+        self.flows.lock().expect("no panic").send_replace(true);
     }
 
     fn pass(&mut self, listener: TcpListener) {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         self.up = Some((stop.clone(), tasks.clone()));
-        let (target, flows) = (self.target, self.flows.subscribe());
+        let (target, flows) = (self.target, Arc::clone(&self.flows));
         tasks.clone().spawn(async move {
             while let Some(Ok((inner, _))) = stop.run_until_cancelled(listener.accept()).await {
-                let (stop, flows) = (stop.clone(), flows.clone());
+                let (stop, flows) = (stop.clone(), flows.lock().expect("no panic").subscribe());
                 tasks.spawn(async move {
                     let _ = stop.run_until_cancelled(connect(inner, target, flows)).await;
                 });

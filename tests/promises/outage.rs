@@ -30,6 +30,10 @@ enum Away {
 
 impl Setup {
     async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    async fn with(settings: &[(&str, &str)]) -> Self {
         let service = Service::start().await;
         let client = service.client().await;
         if service.database.folder().is_some() {
@@ -38,7 +42,8 @@ impl Setup {
         }
         // A replica that reaches the same database through a network that the test can cut.
         let (proxy, url) = Proxy::to_server(service.database.url()).await;
-        let config = config(&service.database, &service.folder, &[("KIRA_DATABASE_URL", &url)]);
+        let settings = [settings, &[("KIRA_DATABASE_URL", url.as_str())]].concat();
+        let config = config(&service.database, &service.folder, &settings);
         let running = app::start(&config, service.clock.clone()).await.expect("a replica starts");
         let client = client.at(&running).await;
         let service = Service { running, ..service };
@@ -131,4 +136,23 @@ async fn no_token_is_given_and_nobody_is_called_unknown_while_that_cannot_be_kno
     setup.bring_back().await;
     assert_eq!(setup.recovered(|| setup.client.authenticate(&setup.client.password)).await.status, 200);
     assert_eq!(setup.recovered(|| unknown.get("/v1/users/x")).await.status, 401);
+}
+
+/// Twice as long as it takes to tell dead connections from busy ones.
+const FOUND_AGAIN: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_vanished_without_a_word_is_found_again_without_a_restart() {
+    let mut setup = Setup::with(&[("KIRA_DATABASE_MAX_CONNECTIONS", "2")]).await;
+    let Away::Cut(proxy) = &mut setup.away else { return };
+    assert_eq!(setup.client.create(&minimal()).await.status, 201);
+    proxy.lose();
+    let client = &setup.client;
+    let is_answered =
+        |expected: bool| async move { while (client.create(&minimal()).await.status == 201) != expected {} };
+    let lost_and_found = async {
+        is_answered(false).await;
+        is_answered(true).await;
+    };
+    tokio::time::timeout(FOUND_AGAIN, lost_and_found).await.expect("the database is found again");
 }

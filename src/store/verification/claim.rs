@@ -58,7 +58,7 @@ impl Store {
         let now = ambient.now();
         let due = || jobs().filter(job::Column::RunAt.lte(now));
         // An idle worker asks often; on SQLite a transaction would take the write lock each time.
-        let peek = due().select_only().column(job::Column::Id).into_tuple::<Uuid>().one(self.read()).await?;
+        let peek = due().select_only().column(job::Column::Id).into_tuple::<Uuid>().one(&self.read()).await?;
         if peek.is_none() {
             return Ok(Vec::new());
         }

@@ -26,13 +26,13 @@ impl Store {
             .order_by_desc(verification_attempt::Column::CreatedAt)
             .order_by_desc(verification_attempt::Column::Id)
             .limit(limit)
-            .all(self.read())
+            .all(&self.read())
             .await?;
         if !attempts.is_empty() {
             return Ok(Some(attempts.into_iter().map(AttemptRecord::from).collect()));
         }
         let user = user::Entity::find_by_id(user_id).filter(user::Column::ClientId.eq(client_id));
-        let user = user.select_only().column(user::Column::Id).into_tuple::<Uuid>().one(self.read()).await?;
+        let user = user.select_only().column(user::Column::Id).into_tuple::<Uuid>().one(&self.read()).await?;
         Ok(user.map(|_| Vec::new()))
     }
 
@@ -42,7 +42,7 @@ impl Store {
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_any_attempt(&self, attempt_id: Uuid) -> Result<Option<AttemptRecord>, StoreError> {
-        let attempt = verification_attempt::Entity::find_by_id(attempt_id).one(self.read()).await?;
+        let attempt = verification_attempt::Entity::find_by_id(attempt_id).one(&self.read()).await?;
         Ok(attempt.map(AttemptRecord::from))
     }
 
@@ -54,6 +54,6 @@ impl Store {
     pub async fn find_attempt(&self, client_id: Uuid, attempt_id: Uuid) -> Result<Option<AttemptRecord>, StoreError> {
         let attempt = verification_attempt::Entity::find_by_id(attempt_id);
         let attempt = attempt.filter(verification_attempt::Column::ClientId.eq(client_id));
-        Ok(attempt.one(self.read()).await?.map(AttemptRecord::from))
+        Ok(attempt.one(&self.read()).await?.map(AttemptRecord::from))
     }
 }

@@ -197,7 +197,7 @@ impl Store {
             .order_by_asc(DeadlineAt)
             .limit(limit)
             .into_tuple()
-            .all(self.read())
+            .all(&self.read())
             .await?;
         if overdue.is_empty() {
             return Ok(0);

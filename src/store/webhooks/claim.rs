@@ -162,7 +162,7 @@ impl Store {
             .filter(Expr::from(work).is_not_null())
             .order_by(Expr::from(Func::random()), Order::Asc)
             .limit(ENDPOINTS);
-        Ok(endpoints.all(self.read()).await?)
+        Ok(endpoints.all(&self.read()).await?)
     }
 }
 

@@ -87,7 +87,7 @@ impl Store {
         if let Some(state) = page.state {
             found = found.filter(State.eq(state));
         }
-        let total = found.clone().count(self.read()).await?;
+        let total = found.clone().count(&self.read()).await?;
         let found = found.order_by_desc(CreatedAt).order_by_desc(Id).limit(page.limit).offset(page.offset);
         Ok((self.read_deliveries(found).await?, total))
     }
@@ -109,14 +109,14 @@ impl Store {
         &self,
         found: Select<webhook_delivery::Entity>,
     ) -> Result<Vec<DeliveryRecord>, StoreError> {
-        let rows = found.all(self.read()).await?;
+        let rows = found.all(&self.read()).await?;
         let mut attempts: HashMap<Uuid, Vec<AttemptReport>> = HashMap::new();
         if !rows.is_empty() {
             let made = webhook_attempt::Entity::find()
                 .filter(webhook_attempt::Column::DeliveryId.is_in(rows.iter().map(|row| row.id)))
                 .order_by_asc(webhook_attempt::Column::DeliveryId)
                 .order_by_asc(webhook_attempt::Column::Number);
-            for row in made.all(self.read()).await? {
+            for row in made.all(&self.read()).await? {
                 attempts.entry(row.delivery_id).or_default().push(row.into());
             }
         }

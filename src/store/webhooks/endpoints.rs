@@ -122,7 +122,7 @@ impl Store {
     pub async fn list_endpoints(&self, client_id: Option<Uuid>) -> Result<Vec<EndpointRecord>, StoreError> {
         let rows = client_id.map_or_else(present, of_client);
         let rows = rows.order_by_asc(webhook_endpoint::Column::CreatedAt).order_by_asc(webhook_endpoint::Column::Id);
-        rows.all(self.read()).await?.into_iter().map(EndpointRecord::read).collect()
+        rows.all(&self.read()).await?.into_iter().map(EndpointRecord::read).collect()
     }
 
     /// An endpoint of this client, or of any.
@@ -134,7 +134,7 @@ impl Store {
         let row = client_id
             .map_or_else(present, of_client)
             .filter(webhook_endpoint::Column::Id.eq(id))
-            .one(self.read())
+            .one(&self.read())
             .await?;
         row.map(EndpointRecord::read).transpose()
     }
@@ -216,7 +216,7 @@ impl Store {
             .filter(webhook_endpoint::Column::Id.eq(id))
             .filter(webhook_endpoint::Column::ClientId.eq(client_id))
             .filter(webhook_endpoint::Column::DeletedAt.is_null())
-            .exec(self.write())
+            .exec(&self.write())
             .await?;
         Ok(updated.rows_affected > 0)
     }

@@ -43,7 +43,7 @@ impl Store {
         if state == PENDING {
             endpoints = endpoints.filter(DeletedAt.lt(before));
         }
-        Ok(endpoints.select_only().column(Id).into_tuple().all(self.read()).await?)
+        Ok(endpoints.select_only().column(Id).into_tuple().all(&self.read()).await?)
     }
 
     /// Removes up to `limit` deliveries to an endpoint that are in this state since before `before`, with their attempts,
@@ -74,7 +74,7 @@ impl Store {
             old = old.filter(NextAt.gte(from));
         }
         let old = old.order_by_asc(NextAt).limit(limit).into_tuple::<(Uuid, DateTime<Utc>)>();
-        let old = old.all(self.read()).await?;
+        let old = old.all(&self.read()).await?;
         let Some((_, reached)) = old.last().copied() else { return Ok(Pruned::default()) };
         let transaction = self.begin().await?;
         let held: Vec<Uuid> = webhook_delivery::Entity::find()
@@ -110,7 +110,7 @@ impl Store {
         webhook_endpoint::Entity::delete_many()
             .filter(webhook_endpoint::Column::DeletedAt.lt(before))
             .filter(Expr::from(any).is_null())
-            .exec(self.write())
+            .exec(&self.write())
             .await?;
         Ok(())
     }

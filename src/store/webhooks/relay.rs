@@ -58,7 +58,7 @@ impl Store {
     ) -> Result<usize, StoreError> {
         let waiting = || event::Entity::find().filter(event::Column::RelayedAt.is_null());
         // An idle relay asks often; on SQLite a transaction would take the write lock each time.
-        let peek = waiting().select_only().column(event::Column::Id).into_tuple::<Uuid>().one(self.read()).await?;
+        let peek = waiting().select_only().column(event::Column::Id).into_tuple::<Uuid>().one(&self.read()).await?;
         if peek.is_none() {
             return Ok(0);
         }
@@ -113,7 +113,7 @@ impl Store {
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn add_delivery(&self, new: NewDelivery, now: DateTime<Utc>) -> Result<(), StoreError> {
-        webhook_delivery::Entity::insert(new.into_row(now)).exec_without_returning(self.write()).await?;
+        webhook_delivery::Entity::insert(new.into_row(now)).exec_without_returning(&self.write()).await?;
         // It is sent by who sends events.
         self.want_deliveries();
         Ok(())

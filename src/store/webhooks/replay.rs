@@ -57,7 +57,7 @@ impl Store {
         if let Some(until) = replay.until {
             update = update.filter(CreatedAt.lt(until));
         }
-        let replayed = update.exec(self.write()).await?.rows_affected;
+        let replayed = update.exec(&self.write()).await?.rows_affected;
         self.want_deliveries();
         Ok(replayed)
     }
