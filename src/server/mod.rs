@@ -21,6 +21,7 @@ mod parting;
 mod patience;
 mod rate_limit;
 mod shed;
+mod streamed;
 pub mod tls;
 
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use super::door::{Call, Door};
 use super::layer::{HttpService, Wrap, pass};
 use super::limits::content_length;
 use super::shed::Unobserved;
-use super::{HttpRequest, HttpResponse, Shared};
+use super::{HttpRequest, HttpResponse, Shared, streamed};
 use crate::ambient::SharedAmbient;
 use crate::telemetry::metrics::{AnsweredRequest, Idempotent, RequestOutcome};
 use crate::telemetry::{self, Metrics};
@@ -87,8 +87,7 @@ impl Wrap for Observe {
         let answered = AssertUnwindSafe(pass(request, next).instrument(span)).catch_unwind().await;
         let mut response = answered.unwrap_or_else(|_| self.panicked());
         response.headers_mut().insert(REQUEST_ID, id);
-        watched.answered(&response);
-        response
+        watched.answered(response)
     }
 }
 
@@ -116,12 +115,18 @@ struct Watched<'a> {
 }
 
 impl Watched<'_> {
-    fn answered(mut self, response: &HttpResponse) {
+    fn answered(mut self, response: HttpResponse) -> HttpResponse {
         self.is_over = true;
-        let unobserved = response.extensions().get::<Unobserved>().is_some();
-        if !unobserved {
-            self.tell(&Answer::of(response, self.call(), self.observe.is_grpc, self.started.elapsed()));
+        if response.extensions().get::<Unobserved>().is_some() {
+            return response;
         }
+        let answer = Answer::of(&response, self.call(), self.observe.is_grpc, self.started.elapsed());
+        self.tell(&answer);
+        let streams = answer.call.method.is_some_and(|method| method.server_streaming);
+        if streams && answer.outcome() == RequestOutcome::Success {
+            return streamed::told(response, answer.name(), self.span.clone());
+        }
+        response
     }
 
     fn call(&self) -> Call {

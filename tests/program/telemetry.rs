@@ -273,6 +273,19 @@ async fn one_line_of_the_log_tells_a_whole_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_told_of_when_it_ends_too() {
+    let setup = Setup::on(TestDatabase::migrated().await);
+    let watched = Watched::start(&setup).await;
+    let request = http_client().get(format!("http://{}/v1/events:watch", watched.program.rest()));
+    let stream = watched.signed(request).send().await.expect("an answer");
+    assert_eq!(stream.status(), 200);
+    drop(stream);
+    let ended = async || watched.program.log.find("stream ended");
+    let line = wait_until_async(ended, "the end of the stream").await;
+    assert_eq!((&line["call"], &line["ended_by"]), (&json!("EventsService/WatchEvents"), &json!("caller")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_start_is_over_once_the_service_was_ready() {
     let database = TestDatabase::empty().await;
     let setup = Setup::on(database);
