@@ -117,6 +117,10 @@ CASES = {
         {"server": {"shutdownDelaySeconds": 50}},
         "server.shutdownDelaySeconds is longer than the whole stop",
     ),
+    "a runbook that no alert can lead to": (
+        {"metrics": {"prometheusRule": {"runbookUrl": "docs/runbook.md"}}},
+        "runbookUrl",
+    ),
     "an unknown value": ({"replicas": 3}, "replicas"),
     "an unknown value deep within": ({"api": {"autoscaling": {"enable": True}}}, "enable"),
     "a value of another type": ({"service": {"rest": {"port": "http"}}}, "port"),
