@@ -54,7 +54,7 @@ def pod(request, tmp_path_factory):
     [api] = of_kind(objects, "Deployment")
     [container] = containers(api)
     local = free_addresses("KIRA_HTTP_ADDR", "KIRA_GRPC_ADDR", "KIRA_ADMIN_ADDR")
-    settings = {**environment(objects, container), **local, "KIRA_DATA_DIR": str(folder / "data")}
+    settings = {**environment(container), **local, "KIRA_DATA_DIR": str(folder / "data")}
     settings = {name: value.replace("/etc/kira", str(folder)) for name, value in settings.items()}
     if "KIRA_HTTP_TLS_CERT" in settings:
         certificate(settings["KIRA_HTTP_TLS_CERT"], settings["KIRA_HTTP_TLS_KEY"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chart import Refused, of_kind, render
+from chart import Refused, containers, environment, of_kind, render
 from modes import POSTGRES, postgres
 
 
@@ -93,6 +93,10 @@ CASES = {
         {"config": {"KIRA_LOG": "debug"}, "telemetry": {"log": "info"}},
         "config.KIRA_LOG is also given by a value of its own",
     ),
+    "a variable that a value has set": (
+        {"telemetry": {"log": "info"}, "extraEnv": [{"name": "KIRA_LOG", "value": "debug"}]},
+        "extraEnv: KIRA_LOG is set by the chart already",
+    ),
     "a budget of all pods": (
         postgres(api={"replicas": 2, "podDisruptionBudget": {"maxUnavailable": 2}}),
         "api.podDisruptionBudget.maxUnavailable=2 lets all 2 pods be taken at once",
@@ -145,7 +149,8 @@ def test_a_kubernetes_that_is_too_old_is_refused():
 
 def test_every_setting_can_be_given_by_its_name():
     config = {"KIRA_WEBHOOK_SCHEDULE": "0s", "KIRA_MAX_BODY_BYTES": 67108864, "KIRA_REVIEW_FOUR_EYES": True}
-    [found] = of_kind(render({"config": config}), "ConfigMap")
-    assert found["data"]["KIRA_WEBHOOK_SCHEDULE"] == "0s"
-    assert found["data"]["KIRA_MAX_BODY_BYTES"] == "67108864"
-    assert found["data"]["KIRA_REVIEW_FOUR_EYES"] == "true"
+    [api] = of_kind(render({"config": config, "server": {"maxBodyBytes": ""}}), "Deployment")
+    found = environment(containers(api)[0])
+    assert found["KIRA_WEBHOOK_SCHEDULE"] == "0s"
+    assert found["KIRA_MAX_BODY_BYTES"] == "67108864"
+    assert found["KIRA_REVIEW_FOUR_EYES"] == "true"

@@ -71,13 +71,33 @@ KIRA_CONFIG: /etc/kira/config/config.toml
 {{- end }}
 {{- end -}}
 
-{{/* All settings that the pods share: the ConfigMap. Checked by `kira-users.check`. */}}
+{{/* All settings that the pods share, by name. Checked by `kira-users.check`. */}}
 {{- define "kira-users.config" -}}
 {{- $config := merge (include "kira-users.fixed" . | fromYaml) (include "kira-users.placed" . | fromYaml) -}}
 {{- range $name, $value := .Values.config -}}
 {{- $_ := set $config $name (include "kira-users.text" $value) -}}
 {{- end -}}
 {{- toYaml $config -}}
+{{- end -}}
+
+{{/*
+The same as environment of a container. They are part of the pod's template, not of a ConfigMap: that would change in place
+with an upgrade, and a pod of the version before that starts again would read settings that it does not know, and end.
+*/}}
+{{- define "kira-users.settingsEnv" -}}
+{{- range $name, $value := include "kira-users.config" . | fromYaml }}
+- {name: {{ $name }}, value: {{ $value | quote }}}
+{{- end }}
+{{- end -}}
+
+{{/* What the program reads as its file, KIRA_CONFIG. */}}
+{{- define "kira-users.toml" -}}
+{{- range .Values.products }}
+[[products]]
+id = {{ .id | quote }}
+code = {{ .code | quote }}
+name = {{ .name | toJson }}
+{{- end }}
 {{- end -}}
 
 {{/* The settings of the doors' TLS. They are the API's alone: no other pod has the files. */}}
