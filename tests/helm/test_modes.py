@@ -223,8 +223,8 @@ def test_a_pod_has_time_to_answer_and_to_end(objects):
         spec = template_of(deployment)["spec"]
         [container] = spec["containers"]
         stop = int(environment(container)["KIRA_SHUTDOWN_TIMEOUT"].removesuffix("s"))
-        # Two seconds each for handing back and the database, one for what cannot be interrupted.
-        assert spec["terminationGracePeriodSeconds"] >= stop + 5
+        # Two seconds each for handing work back, the database and the telemetry, two for what cannot be interrupted.
+        assert spec["terminationGracePeriodSeconds"] >= stop + 8
         assert "lifecycle" not in container, "the program itself goes on until balancers have noticed"
 
 

@@ -154,3 +154,8 @@ def test_every_setting_can_be_given_by_its_name():
     assert found["KIRA_WEBHOOK_SCHEDULE"] == "0s"
     assert found["KIRA_MAX_BODY_BYTES"] == "67108864"
     assert found["KIRA_REVIEW_FOUR_EYES"] == "true"
+
+
+def test_a_dollar_in_a_setting_is_one_in_the_program():
+    [api] = of_kind(render({"config": {"KIRA_LOG": "info,[{a=$(HOME)}]=off"}}), "Deployment")
+    assert environment(containers(api)[0])["KIRA_LOG"] == "info,[{a=$$(HOME)}]=off", "$$ is how Kubernetes writes one"

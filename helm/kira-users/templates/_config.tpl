@@ -86,7 +86,8 @@ with an upgrade, and a pod of the version before that starts again would read se
 */}}
 {{- define "kira-users.settingsEnv" -}}
 {{- range $name, $value := include "kira-users.config" . | fromYaml }}
-- {name: {{ $name }}, value: {{ $value | quote }}}
+{{- /* Kubernetes would take a dollar for the beginning of another variable. */}}
+- {name: {{ $name }}, value: {{ $value | replace "$" "$$" | quote }}}
 {{- end }}
 {{- end -}}
 
