@@ -244,6 +244,13 @@ def test_there_is_one_writer_of_an_sqlite_file(objects):
         assert len(of_kind(objects, "Deployment")) == 1
 
 
+def test_no_credentials_are_printed_to_the_log(objects):
+    """What makes a client by itself is the first start on an SQLite file."""
+    api = [it for it in of_kind(objects, "Deployment") if component(it) == "api"][0]
+    given = environment(template_of(api)["spec"]["containers"][0])
+    assert "KIRA_DATABASE_URL_FILE" in given or given["KIRA_DEMO_CLIENT"] == "false"
+
+
 def test_somebody_verifies_and_sends_webhooks(objects):
     deployments = of_kind(objects, "Deployment")
     api = [it for it in deployments if component(it) == "api"][0]

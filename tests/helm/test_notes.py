@@ -40,8 +40,6 @@ def test_the_notes_tell_what_is_dangerous():
     assert "a restart loses all users" in notes(MODES["sqlite without a volume"])
     assert "/var/lib/kira/master.keys" in notes(MODES["sqlite"])
     assert "verifies everybody" in notes(MODES["sqlite"])
-    assert "prints its credentials to the pod's log" in notes(MODES["sqlite"])
-    assert "credentials to the pod's log" not in notes(MODES["sqlite with secrets"])
     assert "verifies everybody" not in notes(MODES["postgres"])
     assert "networkPolicy.ingress.grpc.from" in notes(MODES["Gateway API"])
 

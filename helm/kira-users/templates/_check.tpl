@@ -83,7 +83,7 @@ is sound. Each check gives a line for each problem.
 {{- if has (trimSuffix "_FILE" $name) (list "KIRA_DATABASE_URL" "KIRA_MASTER_KEYS" "KIRA_VENDOR_SECRET") -}}
 {{- printf "config.%s: secrets do not belong in values; give the name of a Secret in database.existingSecret, keyRing.existingSecret or verification.vendor.existingSecret." $name | printf "\n* %s" -}}
 {{- end -}}
-{{- if or (hasKey $fixed $name) (has $name (list "KIRA_WORKER" "KIRA_SHUTDOWN_DELAY" "KIRA_CONFIG" "KIRA_DOCUMENTS_URL")) (contains "_TLS_" $name) -}}
+{{- if or (hasKey $fixed $name) (has $name (list "KIRA_WORKER" "KIRA_DEMO_CLIENT" "KIRA_SHUTDOWN_DELAY" "KIRA_CONFIG" "KIRA_DOCUMENTS_URL")) (contains "_TLS_" $name) -}}
 {{- printf "config.%s: the chart sets this itself; see server, worker, documents, products and tls in the values." $name | printf "\n* %s" -}}
 {{- end -}}
 {{- if hasKey $placed $name -}}

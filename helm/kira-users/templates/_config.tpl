@@ -51,6 +51,10 @@ KIRA_HTTP_ADDR: {{ printf "%s:8080" .Values.server.listenAddress | quote }}
 KIRA_GRPC_ADDR: {{ printf "%s:50051" .Values.server.listenAddress | quote }}
 KIRA_ADMIN_ADDR: {{ printf "%s:9090" .Values.server.listenAddress | quote }}
 KIRA_DATA_DIR: /var/lib/kira
+{{- if eq .Values.mode "sqlite" }}
+# It would print its credentials to the log.
+KIRA_DEMO_CLIENT: "false"
+{{- end }}
 {{- if not (kindIs "invalid" .Values.server.shutdownDelaySeconds) }}
 KIRA_SHUTDOWN_DELAY: {{ printf "%ds" (int .Values.server.shutdownDelaySeconds) }}
 {{- end }}
