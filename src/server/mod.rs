@@ -52,6 +52,8 @@ pub struct Shared {
     pub ambient: SharedAmbient,
     /// What is measured.
     pub metrics: Metrics,
+    /// Whether traces of REST callers are continued.
+    pub trust_rest_traces: bool,
     /// Knows who is calling.
     pub authenticator: Arc<Authenticator>,
     /// How often each client may call; counted over both doors.
@@ -74,7 +76,7 @@ pub fn service<D: Door>(door: D, shared: &Shared) -> impl HttpService {
     ServiceBuilder::new()
         .layer(tower::util::option_layer(cors))
         .layer(shed::Shed::new(&door, ambient.clone(), metrics.clone(), places.clone(), rate_limits))
-        .layer(layer::Around(observe::Observe::new::<D>(ambient.clone(), metrics.clone())))
+        .layer(layer::Around(observe::Observe::new::<D>(shared)))
         .layer(layer::Around(rate_limit::Announce { limits: shared.rate_limits.clone() }))
         .layer(layer::Around(identify::Identify { door: door.clone() }))
         .layer(layer::Around(shed::ShedPublic { door: door.clone(), metrics: metrics.clone(), places: places.clone() }))

@@ -41,6 +41,11 @@ const RETRY_AFTER: u32 = 1;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoHurry(pub(super) Duration);
 
+/// Marks an answer that leaves no line in the log and no sample in the metrics but the count of refusals; an extension of
+/// the response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unobserved;
+
 /// The log tells at most so often that requests are refused.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
