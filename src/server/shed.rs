@@ -54,10 +54,10 @@ pub(super) struct Unobserved;
 #[derive(Debug)]
 pub struct Places {
     all: Arc<Semaphore>,
-    /// Calls without credentials have half of the places at most, so that nobody keeps clients out by sending such calls
-    /// slowly.
+    /// Calls without credentials have a quarter of the places at most, so that nobody keeps clients out by sending such
+    /// calls slowly.
     public: Semaphore,
-    /// Each client has half of the places at most, so that it keeps out no other.
+    /// Each client has half of the places at most: with those for calls without credentials it still keeps out no other.
     clients: Shares,
     untold: AtomicU64,
     told: Mutex<Option<Instant>>,
@@ -67,11 +67,12 @@ impl Places {
     /// Places for so many requests at a time.
     #[must_use]
     pub fn new(requests: u32) -> Self {
+        let part = |of: u32| Ord::max(requests / of, 1);
         let places = |count: u32| Semaphore::new(usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS));
         Self {
             all: Arc::new(places(requests)),
-            public: places(requests.div_ceil(2)),
-            clients: Shares::new(requests.div_ceil(2)),
+            public: places(part(4)),
+            clients: Shares::new(part(2)),
             untold: AtomicU64::new(0),
             told: Mutex::new(None),
         }

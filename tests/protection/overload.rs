@@ -116,8 +116,8 @@ async fn a_client_leaves_half_of_the_places_to_others() {
 }
 
 #[tokio::test]
-async fn calls_without_credentials_leave_half_of_the_places_to_clients() {
-    let service = Service::start_with(&[("KIRA_MAX_CONCURRENT_REQUESTS", "2")]).await;
+async fn calls_without_credentials_leave_most_of_the_places_to_clients() {
+    let service = Service::start_with(&[("KIRA_MAX_CONCURRENT_REQUESTS", "4")]).await;
     let client = service.client().await;
     let mut slow = TcpStream::connect(service.running.http_addr).await.expect("a connection");
     let head = "POST /auth HTTP/1.1\r\nhost: kira\r\nx-api-key: k\r\ncontent-type: application/json\r\n\
