@@ -59,7 +59,7 @@ impl ServerConfig {
             request_timeout: reader.bounded("server.request_timeout", Duration::from_millis(1), LONGEST_REQUEST),
             shutdown_delay: shutdown_delay(reader, database, shutdown_timeout),
             shutdown_timeout,
-            rate_limit_per_second: reader.required::<OrOff<u32>>("server.rate_limit_per_second").0,
+            rate_limit_per_second: rate_limit(reader),
             event_streams_per_client: reader.bounded("server.event_streams_per_client", 1, 10_000),
         };
         config.check_addresses(reader);
@@ -99,6 +99,15 @@ fn shutdown_delay(reader: &mut Reader, database: &DatabaseConfig, timeout: Durat
     }
 }
 
+fn rate_limit(reader: &mut Reader) -> Option<u32> {
+    let path = "server.rate_limit_per_second";
+    let rate = reader.required::<OrOff<u32>>(path).0;
+    if let Some(rate) = rate.filter(|rate| *rate > MOST_PER_SECOND) {
+        reader.refuse(path, format!("{rate} is out of range; accepted: 1 to {MOST_PER_SECOND}, or off"));
+    }
+    rate
+}
+
 fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() == b.port() && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
 }
@@ -110,6 +119,8 @@ const GRPC_TLS: TlsSettings =
 /// What Kubernetes and most balancers need until nobody sends requests to a pod that ends; well below the 30 seconds
 /// after which Kubernetes kills it.
 const DELAY_OF_A_REPLICA: Duration = Duration::from_secs(5);
+/// More than one process answers; above it there is no limit, which has a name of its own.
+const MOST_PER_SECOND: u32 = 1_000_000;
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Far below the hour after which the sweep of documents takes an upload without a row for one of a request that failed.
 const LONGEST_REQUEST: Duration = Duration::from_secs(600);

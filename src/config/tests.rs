@@ -192,6 +192,15 @@ fn a_request_ends_long_before_the_sweep_takes_its_files() {
 }
 
 #[test]
+fn a_rate_is_one_that_a_process_can_come_near() {
+    assert!(load("", &[("KIRA_RATE_LIMIT_PER_SECOND", "1000000")]).is_ok());
+    assert_eq!(
+        problems("", &[("KIRA_RATE_LIMIT_PER_SECOND", "1000001")]),
+        ["KIRA_RATE_LIMIT_PER_SECOND: 1000001 is out of range; accepted: 1 to 1000000, or off"]
+    );
+}
+
+#[test]
 fn records_of_webhooks_are_kept_for_a_while_or_for_ever() {
     let kept = |text: &str| load("", &[("KIRA_WEBHOOK_RETENTION", text)]).expect("is valid").webhook.retention;
     assert_eq!(kept(""), Some(Duration::from_secs(30 * 86_400)));

@@ -1,32 +1,37 @@
 //! Listening: accepts connections, serves them, and on shutdown lets those that are there finish.
 
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tokio_util::task::TaskTracker;
 
+use super::activity::Activity;
 use super::delivery::Deliveries;
-use super::layer::HttpService;
-use super::patience::{Patience, Pause};
-use super::shed::NoHurry;
+use super::layer::{HttpService, pass};
+use super::patience::Patience;
 use super::tls::DoorTls;
 
-/// Time for the first bytes of a connection to arrive.
-const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for the headers of the next HTTP/1 request to arrive whole, the quiet before them included. Balancers keep
-/// connections for 60 seconds as a rule, and one that we close first may be just about to carry a request.
+/// Time for the first bytes of a connection to arrive, and for the headers of an HTTP/1 request from their first byte
+/// to their last.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+/// An HTTP/1 connection may be quiet for so long before its next request. Balancers keep connections for 60 seconds as a
+/// rule, and one that we close first may be just about to carry a request.
 const NEXT_REQUEST_TIMEOUT: Duration = Duration::from_secs(75);
+/// An HTTP/2 connection that has had no request for so long is told to end: answering signs of life alone keeps no place.
+/// By GOAWAY its client knows which requests are answered, and makes a new connection for the next.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Time for a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A reader that takes nothing of what is sent to it is given up after this, as one that has vanished is.
@@ -45,6 +50,8 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 const MAX_HEADERS: u32 = 64 << 10;
 /// Requests of one HTTP/2 connection at a time.
 const MAX_STREAMS: u32 = 250;
+/// The log tells at most so often that all connections are taken.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Pause after an accept that failed, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -70,12 +77,11 @@ impl From<TcpListener> for Listener {
 pub async fn serve(listener: impl Into<Listener>, service: impl HttpService, shutdown: CancellationToken) {
     let Listener { socket, tls, max_connections } = listener.into();
     let builder = Arc::new(builder());
-    let places = Arc::new(Semaphore::new(usize::try_from(max_connections).unwrap_or(Semaphore::MAX_PERMITS)));
-    let graceful = GracefulShutdown::new();
+    let places = Places::new(&socket, max_connections);
+    let connections = TaskTracker::new();
     loop {
         let accepted = async {
-            // The semaphore is never closed: without a place there is nothing to accept.
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { std::future::pending().await };
+            let place = places.take().await;
             socket.accept().await.map(|(stream, _)| (stream, place))
         };
         let (stream, place) = tokio::select! {
@@ -93,21 +99,9 @@ pub async fn serve(listener: impl Into<Listener>, service: impl HttpService, shu
         // Answers are written whole; waiting for more to send along would only delay them.
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_tcp_keepalive(&PROBES);
-        let pause = Pause::default();
-        let deliveries = Deliveries::default();
-        let (asked, sent) = (pause.clone(), deliveries.clone());
-        let service = service
-            .clone()
-            .map_request(|request: http::Request<hyper::body::Incoming>| request.map(tonic::body::Body::new))
-            .map_response(move |mut response: super::HttpResponse| {
-                if let Some(NoHurry(time)) = response.extensions_mut().remove() {
-                    asked.take(time);
-                }
-                sent.watch(response)
-            });
-        let (builder, watcher) = (Arc::clone(&builder), graceful.watcher());
+        let (builder, service) = (Arc::clone(&builder), service.clone());
         let (tls, shutdown) = (tls.clone(), shutdown.clone());
-        tokio::spawn(async move {
+        connections.spawn(async move {
             let _place = place;
             let stream = match tls {
                 None => Either::Left(stream),
@@ -117,18 +111,92 @@ pub async fn serve(listener: impl Into<Listener>, service: impl HttpService, shu
                     None => return,
                 },
             };
-            let stream = TokioIo::new(Patience::new(FIRST_BYTES_TIMEOUT, WRITE_TIMEOUT, pause, stream));
-            let connection = builder.serve_connection(stream, TowerToHyperService::new(service));
-            tokio::select! {
-                ended = watcher.watch(connection.into_owned()) => if let Err(error) = ended {
-                    tracing::debug!(%error, "a connection ended early");
-                },
-                () = deliveries.overdue() => tracing::debug!("a connection is given up: answers are not taken"),
-            }
+            converse(&builder, stream, service, &shutdown).await;
         });
     }
     drop(socket);
-    graceful.shutdown().await;
+    connections.close();
+    connections.wait().await;
+}
+
+/// The places of connections.
+struct Places {
+    /// Where the door is; tells it in the log.
+    port: Option<u16>,
+    free: Arc<Semaphore>,
+    told: Mutex<Option<Instant>>,
+}
+
+impl Places {
+    fn new(socket: &TcpListener, max: u32) -> Self {
+        let free = Arc::new(Semaphore::new(usize::try_from(max).unwrap_or(Semaphore::MAX_PERMITS)));
+        Self { port: socket.local_addr().ok().map(|address| address.port()), free, told: Mutex::default() }
+    }
+
+    /// A place, as soon as there is one.
+    async fn take(&self) -> OwnedSemaphorePermit {
+        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
+            return place;
+        }
+        self.tell();
+        match Arc::clone(&self.free).acquire_owned().await {
+            Ok(place) => place,
+            // It is never closed.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    fn tell(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+            *told = Some(Instant::now());
+            tracing::warn!(port = self.port, "all connections are taken: further ones wait until one ends");
+        }
+    }
+}
+
+/// Answers the requests of one connection until it ends.
+async fn converse(
+    builder: &Builder<TokioExecutor>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: impl HttpService,
+    shutdown: &CancellationToken,
+) {
+    let (activity, deliveries) = (Activity::new(), Deliveries::default());
+    let stream = Patience::new(HEADERS_TIMEOUT, WRITE_TIMEOUT, activity.clone(), stream);
+    let (requests, sent) = (activity.clone(), deliveries.clone());
+    let service = tower::service_fn(move |request: http::Request<hyper::body::Incoming>| {
+        let (open, sent) = (requests.begin(), sent.clone());
+        let answered = pass(request.map(tonic::body::Body::new), service.clone());
+        async move { Ok::<_, Infallible>(open.until_sent(sent.watch(answered.await))) }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let mut connection = pin!(connection);
+    let asked_to_end = async {
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = activity.quiet_for(IDLE_TIMEOUT) => {}
+        }
+    };
+    let given_up = async {
+        deliveries.overdue().await;
+        tracing::debug!("a connection is given up: answers are not taken");
+    };
+    let mut given_up = pin!(given_up);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = &mut given_up => return,
+        () = asked_to_end => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = connection => ended,
+                () = given_up => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
 }
 
 fn builder() -> Builder<TokioExecutor> {

@@ -2,10 +2,11 @@
 //!
 //! A request of either door passes [`cors`](mod@cors) (at the REST door: preflights), [`Shed`](shed) (is there a place),
 //! [`Observe`](observe) (request id, span, measures, the log line), [`Announce`](rate_limit) (the headers of the rate),
-//! [`Identify`](identify) (which call is it), [`ShedPublic`](shed) (is there a place for it without credentials),
-//! [`Limits`](limits) (size and time), [`Authenticate`](authenticate) and [`RateLimit`](rate_limit), in this order,
-//! before it reaches its [`Door`].
+//! [`Identify`](identify) (which call is it), [`ShedPublic`](shares) (is there a place for it without credentials),
+//! [`Limits`](limits) (size and time), [`Authenticate`](authenticate), [`ShedClient`](shares) (is there a place for this
+//! client) and [`RateLimit`](rate_limit), in this order, before it reaches its [`Door`].
 
+mod activity;
 pub mod admin;
 mod authenticate;
 mod cors;
@@ -20,6 +21,7 @@ mod observe;
 mod parting;
 mod patience;
 mod rate_limit;
+mod shares;
 mod shed;
 mod streamed;
 pub mod tls;
@@ -80,7 +82,11 @@ pub fn service<D: Door>(door: D, shared: &Shared) -> impl HttpService {
         .layer(layer::Around(observe::Observe::new::<D>(shared)))
         .layer(layer::Around(rate_limit::Announce { limits: shared.rate_limits.clone() }))
         .layer(layer::Around(identify::Identify { door: door.clone() }))
-        .layer(layer::Around(shed::ShedPublic { door: door.clone(), metrics: metrics.clone(), places: places.clone() }))
+        .layer(layer::Around(shares::ShedPublic {
+            door: door.clone(),
+            metrics: metrics.clone(),
+            places: places.clone(),
+        }))
         .layer(layer::Around(limits::Limits {
             door: door.clone(),
             max_body_bytes: shared.max_body_bytes,
@@ -89,6 +95,11 @@ pub fn service<D: Door>(door: D, shared: &Shared) -> impl HttpService {
         .layer(layer::Around(authenticate::Authenticate {
             door: door.clone(),
             authenticator: shared.authenticator.clone(),
+        }))
+        .layer(layer::Around(shares::ShedClient {
+            door: door.clone(),
+            metrics: metrics.clone(),
+            places: places.clone(),
         }))
         .layer(layer::Around(rate_limit::RateLimit { door: door.clone(), limits: shared.rate_limits.clone() }))
         .service(door::Endpoint { door })

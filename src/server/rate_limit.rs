@@ -40,11 +40,11 @@ struct Clients {
 }
 
 impl RateLimits {
-    /// Allows each client `per_second` calls a second; at least one.
+    /// Allows each client `per_second` calls a second; at least one, and at most one a nanosecond.
     #[must_use]
     pub fn new(per_second: u32, ambient: SharedAmbient) -> Self {
         Self {
-            per_second: Ord::max(per_second, 1),
+            per_second: per_second.clamp(1, 1_000_000_000),
             ambient,
             clients: Mutex::new(Clients { full_at: HashMap::new(), forget_from: REMEMBERED }),
         }
@@ -64,6 +64,8 @@ impl RateLimits {
             clients.forget_from = Ord::max(REMEMBERED, clients.full_at.len() * 2);
         }
         let full_at = clients.full_at.entry(client_id).or_insert(now);
+        // It is never later than this, unless the clock was set back.
+        *full_at = Ord::min(*full_at, now + burst);
         let next = Ord::max(*full_at, now) + cost;
         if next > now + burst {
             return Err(next - (now + burst));
@@ -163,5 +165,23 @@ mod tests {
         clock.advance(TimeDelta::milliseconds(500));
         assert!(limits.take(one).is_ok());
         assert!(limits.take(one).is_err());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_no_client_out() {
+        let clock = Arc::new(MovableClock::at(DateTime::UNIX_EPOCH));
+        let limits = RateLimits::new(1, clock.clone());
+        let client = Uuid::from_u128(1);
+        assert!(limits.take(client).is_ok());
+        clock.advance(TimeDelta::hours(-1));
+        assert_eq!(limits.take(client), Err(TimeDelta::seconds(1)));
+        clock.advance(TimeDelta::seconds(1));
+        assert!(limits.take(client).is_ok());
+    }
+
+    #[test]
+    fn a_rate_of_any_height_is_a_rate() {
+        let clock = Arc::new(MovableClock::at(DateTime::UNIX_EPOCH));
+        assert!(RateLimits::new(u32::MAX, clock).take(Uuid::from_u128(1)).is_ok());
     }
 }

@@ -3,9 +3,9 @@
 //!
 //! Whoever is refused must cost next to nothing, or the refusals alone would take the machine. So [`Shed`] stands before
 //! all that is done for a request, its line in the log, its span and its measures included: a copy of an answer that was
-//! made once, a request id, a count, and a line in the log each second that it happens. And who comes again at once
-//! would be refused again, tens of thousands of times a second: over HTTP/1, where a connection is one caller's, it is not
-//! listened to before the time that the refusal asks for.
+//! made once, a request id, a count, and a line in the log each second that it happens. Over HTTP/1 the refusal ends its
+//! connection: who comes again at once has to make a new one first. A connection is not kept waiting instead, as it may
+//! be a proxy's, which would then keep waiting whoever comes next.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -18,36 +18,34 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::Either;
-use http::Version;
+use http::header::CONNECTION;
 use http::response::Parts;
+use http::{HeaderMap, HeaderValue, Version};
 use http_body_util::{BodyExt as _, Full};
 use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
-use kira_gateway::method::Access;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tower::{Layer, Service};
+use uuid::Uuid;
 
-use super::door::{Call, Door, is_grpcs_own};
-use super::layer::{HttpService, Wrap, pass};
+use super::door::{Door, is_grpcs_own};
+use super::layer::{HttpService, pass};
 use super::observe::{REQUEST_ID, request_id};
 use super::rate_limit::RateLimits;
+use super::shares::{Share, Shares};
 use super::{HttpRequest, HttpResponse};
 use crate::ambient::SharedAmbient;
 use crate::telemetry::Metrics;
 
 /// Seconds after which a request that was refused may be tried again: a full house is emptied many times in one.
 const RETRY_AFTER: u32 = 1;
-/// Asks the listener not to read more of the connection for so long; an extension of the response.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NoHurry(pub(super) Duration);
-
-/// Marks an answer that leaves no line in the log and no sample in the metrics but the count of refusals; an extension of
-/// the response.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Unobserved;
-
 /// The log tells at most so often that requests are refused.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// Marks the answer to a request that was not worked at: it is counted and told of here, and nowhere else; an extension
+/// of the response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unobserved;
 
 /// The places of requests, over both doors.
 ///
@@ -56,9 +54,11 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Places {
     all: Arc<Semaphore>,
-    /// Calls without credentials have half of the places at most, so that nobody keeps clients out by sending such calls
-    /// slowly.
+    /// Calls without credentials have a quarter of the places at most, so that nobody keeps clients out by sending such
+    /// calls slowly.
     public: Semaphore,
+    /// Each client has half of the places at most: with those for calls without credentials it still keeps out no other.
+    clients: Shares,
     untold: AtomicU64,
     told: Mutex<Option<Instant>>,
 }
@@ -67,13 +67,35 @@ impl Places {
     /// Places for so many requests at a time.
     #[must_use]
     pub fn new(requests: u32) -> Self {
+        let part = |of: u32| Ord::max(requests / of, 1);
         let places = |count: u32| Semaphore::new(usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS));
         Self {
             all: Arc::new(places(requests)),
-            public: places(requests.div_ceil(2)),
+            public: places(part(4)),
+            clients: Shares::new(part(2)),
             untold: AtomicU64::new(0),
             told: Mutex::new(None),
         }
+    }
+
+    /// A place of those for calls without credentials, if there is one.
+    pub(super) fn public(&self) -> Option<SemaphorePermit<'_>> {
+        self.public.try_acquire().ok()
+    }
+
+    /// A place of those for one client, if there is one.
+    pub(super) fn of_client(&self, client_id: Uuid) -> Option<Share<'_>> {
+        self.clients.take(client_id)
+    }
+
+    /// Refuses a request that has got as far as `door`.
+    pub(super) fn refuse<D: Door>(&self, door: &D, metrics: &Metrics, version: Version) -> HttpResponse {
+        metrics.shed(D::NAME);
+        self.tell();
+        let mut response = refusal(door);
+        response.extensions_mut().insert(Unobserved);
+        end_connection(response.headers_mut(), version);
+        response
     }
 
     /// Notes that a request was refused.
@@ -114,7 +136,7 @@ impl Shed {
         places: Arc<Places>,
         rate_limits: Option<&RateLimits>,
     ) -> Self {
-        let mut answer = refuse(door);
+        let mut answer = refusal(door);
         if let Some(limits) = rate_limits {
             limits.announce(answer.headers_mut(), None);
         }
@@ -133,15 +155,19 @@ impl Shed {
             true => tonic::body::Body::empty(),
             false => tonic::body::Body::new(Full::new(self.refusal.body.clone())),
         };
-        if request.version() < Version::HTTP_2 {
-            head.extensions.insert(NoHurry(Duration::from_secs(u64::from(RETRY_AFTER))));
-        }
+        end_connection(&mut head.headers, request.version());
         HttpResponse::from_parts(head, body)
     }
 }
 
-fn refuse(door: &impl Door) -> HttpResponse {
+fn refusal(door: &impl Door) -> HttpResponse {
     door.refuse(error::status_with_retry(ErrorReason::Unavailable, RETRY_AFTER))
+}
+
+fn end_connection(headers: &mut HeaderMap, version: Version) {
+    if version < Version::HTTP_2 {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
 }
 
 impl<S: HttpService> Layer<S> for Shed {
@@ -185,27 +211,5 @@ impl<S: HttpService> Service<HttpRequest> for Shedding<S> {
             drop(place);
             Ok(response)
         }))
-    }
-}
-
-/// Refuses calls without credentials that would take more than their half.
-#[derive(Clone)]
-pub(super) struct ShedPublic<D> {
-    pub(super) door: D,
-    pub(super) metrics: Metrics,
-    pub(super) places: Arc<Places>,
-}
-
-impl<D: Door> Wrap for ShedPublic<D> {
-    async fn wrap<S: HttpService>(&self, request: HttpRequest, next: S) -> HttpResponse {
-        let method = request.extensions().get::<Call>().and_then(|call| call.method);
-        if method.is_none_or(|method| method.access != Access::Public) {
-            return pass(request, next).await;
-        }
-        let Ok(_place) = self.places.public.try_acquire() else {
-            self.metrics.shed(D::NAME);
-            return refuse(&self.door);
-        };
-        pass(request, next).await
     }
 }

@@ -85,8 +85,39 @@ async fn a_refusal_does_not_wait_for_the_body() {
 }
 
 #[tokio::test]
-async fn calls_without_credentials_leave_half_of_the_places_to_clients() {
+async fn a_refusal_ends_its_connection_and_keeps_nobody_waiting() {
+    let service = Service::start_with(&[ONE]).await;
+    let client = service.client().await;
+    let slow = Slow::begin(service.running.http_addr, &client).await;
+    let mut stream = TcpStream::connect(service.running.http_addr).await.expect("a connection");
+    stream.write_all(b"GET /v1/events HTTP/1.1\r\nhost: kira\r\n\r\n").await.expect("written");
+    let answer = raw::read(&mut stream).await;
+    assert_eq!((answer.status, answer.header("connection")), (503, Some("close")));
+    assert_eq!(stream.read(&mut [0; 1]).await.expect("an orderly end"), 0);
+    assert_eq!(slow.finish().await, 201);
+}
+
+#[tokio::test]
+async fn a_client_leaves_half_of_the_places_to_others() {
     let service = Service::start_with(&[("KIRA_MAX_CONCURRENT_REQUESTS", "2")]).await;
+    let (greedy, other) = (service.client().await, service.client().await);
+    let slow = Slow::begin(service.running.http_addr, &greedy).await;
+
+    let refused = greedy.get("/v1/events").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert_eq!(refused.header("connection"), Some("close"));
+    let mut events = EventsServiceClient::new(greedy.channel.clone());
+    let status = events.list_events(greedy.call(v1::ListEventsRequest::default())).await.expect_err("a refusal");
+    assert_eq!(status.code(), Code::Unavailable, "a share is one of both doors");
+    assert_eq!(other.get("/v1/events").await.status, 200);
+
+    assert_eq!(slow.finish().await, 201);
+    assert_eq!(greedy.get("/v1/events").await.status, 200, "the place is free again");
+}
+
+#[tokio::test]
+async fn calls_without_credentials_leave_most_of_the_places_to_clients() {
+    let service = Service::start_with(&[("KIRA_MAX_CONCURRENT_REQUESTS", "4")]).await;
     let client = service.client().await;
     let mut slow = TcpStream::connect(service.running.http_addr).await.expect("a connection");
     let head = "POST /auth HTTP/1.1\r\nhost: kira\r\nx-api-key: k\r\ncontent-type: application/json\r\n\
