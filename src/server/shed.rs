@@ -1,4 +1,4 @@
-//! How many requests are worked at, at a time: those beyond are refused at once, so that those that are accepted are
+//! How many requests are worked at, at a time: those beyond are refused, so that those that are accepted are
 //! answered in a time that is worth waiting for.
 //!
 //! Whoever is refused must cost next to nothing, or the refusals alone would take the machine. So [`Shed`] stands before
