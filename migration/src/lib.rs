@@ -29,7 +29,8 @@ mod m20261123_000013_discarded_objects;
 mod m20261123_000014_webhook_endpoints;
 mod m20261123_000015_webhook_deliveries;
 mod m20261123_000016_event_positions;
-mod m20261123_000018_trace_contexts;
+mod m20261123_000018_event_traces;
+mod m20261123_000019_delivery_traces;
 
 /// Every migration there is, in order.
 #[derive(Debug)]
@@ -55,7 +56,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000014_webhook_endpoints::Migration),
             Box::new(m20261123_000015_webhook_deliveries::Migration),
             Box::new(m20261123_000016_event_positions::Migration),
-            Box::new(m20261123_000018_trace_contexts::Migration),
+            Box::new(m20261123_000018_event_traces::Migration),
+            Box::new(m20261123_000019_delivery_traces::Migration),
         ]
     }
 

@@ -15,7 +15,7 @@ pub(super) async fn show(config: &Config, running: &Running) -> Result<(), AppEr
     let Running { http_addr, grpc_addr, admin_addr, opened, .. } = running;
     let (rest_tls, grpc_tls) = (spoken(&config.server.http_tls), spoken(&config.server.grpc_tls));
     tracing::info!(rest = %http_addr, rest_tls, grpc = %grpc_addr, grpc_tls, admin = %admin_addr, "ready");
-    if !config.is_embedded() {
+    if !config.is_embedded() || !config.demo_client {
         return Ok(());
     }
     let directory = StoreDirectory::new(opened.store.clone(), opened.vault.clone());

@@ -126,6 +126,7 @@ pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, A
     let shared = Shared {
         ambient: Arc::clone(&opened.ambient),
         metrics: opened.metrics.clone(),
+        trust_rest_traces: config.telemetry.trust_rest,
         authenticator: Arc::clone(&authenticator),
         rate_limits: config
             .server
@@ -212,18 +213,22 @@ impl Running {
         if tokio::time::timeout_at(end, self.background.ended()).await.is_err() {
             tracing::warn!("work under way is dropped; its leases end by themselves");
         }
-        if tokio::time::timeout(CLOSE_TIMEOUT, self.opened.store.close()).await.is_err() {
+        let Opened { store, metrics, .. } = self.opened;
+        let (closed, ()) = tokio::join!(tokio::time::timeout(CLOSE_TIMEOUT, store.close()), last_metrics(metrics));
+        if closed.is_err() {
             tracing::warn!("the database is left before it has ended what it was doing");
         }
-        last_metrics(self.opened.metrics).await;
         self.admin.stop();
     }
 }
 
 /// Sends the last metrics, where they are sent.
 async fn last_metrics(metrics: Metrics) {
-    // Its only error is a panic, which is in the log.
-    let _ = tokio::task::spawn_blocking(move || metrics.shut_down(CLOSE_TIMEOUT)).await;
+    let sending = tokio::task::spawn_blocking(move || metrics.shut_down(CLOSE_TIMEOUT));
+    // The SDK has its own idea of a timeout where the collector is silent.
+    if tokio::time::timeout(CLOSE_TIMEOUT, sending).await.is_err() {
+        tracing::warn!("the last metrics were not sent in time");
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {

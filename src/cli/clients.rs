@@ -54,10 +54,8 @@ pub(super) async fn execute(command: ClientCommand, opened: Opened) -> Result<()
                     Imported::Unchanged => "is as it was",
                     Imported::Replaced => "has new credentials",
                     Imported::Disabled => "is disabled and stays so",
-                    Imported::Outdated => {
-                        let id = credentials.client_id;
-                        return Err(format!("the credentials of {id} were replaced before; make new ones").into());
-                    }
+                    // The file comes again at every start of an installation: this must not keep it from starting.
+                    Imported::Outdated => "keeps its newer credentials: those of the file were replaced by a rotation",
                 };
                 say(format_args!("The {} {} {state}.", client.role, credentials.client_id))?;
             }

@@ -47,6 +47,8 @@ use self::source::Source;
 pub struct Config {
     /// The folder of everything embedded.
     pub data_dir: PathBuf,
+    /// Whether the first start of the embedded form makes a client to try it with.
+    pub demo_client: bool,
     /// Listeners and limits.
     pub server: ServerConfig,
     /// The database.
@@ -92,6 +94,7 @@ impl Config {
         let mut reader = Reader::new(Source::read(file, environment));
         let data_dir: PathBuf = reader.required("data_dir");
         let database = DatabaseConfig::read(&mut reader, &data_dir);
+        let demo_client = reader.required("demo_client");
         let server = ServerConfig::read(&mut reader, &database);
         let documents = DocumentsConfig::read(&mut reader, &data_dir, &database);
         let vault = VaultConfig::read(&mut reader, &database);
@@ -105,6 +108,7 @@ impl Config {
         if reader.problems.is_empty() {
             Ok(Self {
                 data_dir,
+                demo_client,
                 server,
                 database,
                 documents,

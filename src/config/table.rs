@@ -28,6 +28,12 @@ const fn secret(env: &'static str, path: &'static str, default: &'static str, de
 /// Every setting of one value, in the order of the reference. (The list `[[products]]` is a matter of the file alone.)
 pub const SETTINGS: &[Setting] = &[
     setting("KIRA_DATA_DIR", "data_dir", "./data", "Folder of the embedded database, its key file and documents"),
+    setting(
+        "KIRA_DEMO_CLIENT",
+        "demo_client",
+        "true",
+        "Whether the first start on SQLite makes a client to try it with, and prints its credentials",
+    ),
     setting("KIRA_HTTP_ADDR", "server.http_addr", "127.0.0.1:8080", "Address of the REST door"),
     setting("KIRA_GRPC_ADDR", "server.grpc_addr", "127.0.0.1:50051", "Address of the gRPC door"),
     setting("KIRA_ADMIN_ADDR", "server.admin_addr", "127.0.0.1:9090", "Address of health and /metrics"),
@@ -220,6 +226,12 @@ pub const SETTINGS: &[Setting] = &[
         "telemetry.trace_sample_ratio",
         "1",
         "Part of the traces that is kept, 0 to 1, where the caller has not decided",
+    ),
+    setting(
+        "KIRA_TRACE_TRUST_REST",
+        "telemetry.trace_trust_rest",
+        "true",
+        "Whether traces of REST callers are continued, with their decision to keep them; else only linked to",
     ),
     setting("KIRA_METRICS", "telemetry.metrics", "true", "Whether anything is measured and shown at /metrics"),
 ];

@@ -17,6 +17,8 @@ pub struct TelemetryConfig {
     pub log_format: LogFormat,
     /// Whether anything is measured: shown at `/metrics`, and sent by OTLP where that is asked for.
     pub metrics: bool,
+    /// Whether a REST caller's trace is continued, and its decision to sample with it; else it is only linked to.
+    pub trust_rest: bool,
     /// Where traces, and metrics if asked for, are sent.
     pub otlp: Option<OtlpConfig>,
 }
@@ -96,6 +98,7 @@ impl TelemetryConfig {
             log,
             log_format: reader.optional("telemetry.log_format").unwrap_or_else(LogFormat::of_stderr),
             metrics: reader.required("telemetry.metrics"),
+            trust_rest: reader.required("telemetry.trace_trust_rest"),
             otlp,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -11,17 +11,21 @@ use serde_json::json;
 use super::layer::HttpService;
 use super::listener::service_fn;
 use super::{HttpRequest, HttpResponse};
-use crate::store::Store;
+use crate::store::{Engine, Store};
 use crate::telemetry::Metrics;
 
 /// How long the database may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// A database that has answered something this long ago is there.
+const LATELY: Duration = Duration::from_secs(5);
 
 /// Whether the service may get traffic, and why not.
 #[derive(Clone, Debug)]
 pub struct Readiness {
     state: Arc<Mutex<State>>,
     started: Arc<AtomicBool>,
+    /// How many statements the database had answered when that was last news.
+    heard: Arc<Mutex<Option<(u64, Instant)>>>,
     details: Arc<Mutex<Vec<Detail>>>,
 }
 
@@ -51,6 +55,7 @@ impl Readiness {
         Self {
             state: Arc::new(Mutex::new(State::Waiting(reason.into()))),
             started: Arc::default(),
+            heard: Arc::default(),
             details: Arc::default(),
         }
     }
@@ -90,6 +95,15 @@ impl Readiness {
         body
     }
 
+    /// Whether the database has answered a statement within the last seconds, by the number of those that it has.
+    fn spoke_lately(&self, answered: u64) -> bool {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard.is_none_or(|(before, _)| before != answered) {
+            *heard = Some((answered, Instant::now()));
+        }
+        heard.is_some_and(|(_, at)| at.elapsed() < LATELY)
+    }
+
     fn lock_details(&self) -> MutexGuard<'_, Vec<Detail>> {
         self.details.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,11 +117,18 @@ impl Readiness {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match state {
             State::Waiting(reason) => Some(reason),
-            State::Ready(store) => match tokio::time::timeout(PROBE_TIMEOUT, store.ping()).await {
-                Ok(Ok(())) => None,
-                Ok(Err(_)) => Some("the database does not answer".to_owned()),
-                Err(_) => Some("the database does not answer in time".to_owned()),
-            },
+            State::Ready(store) => {
+                let ping = tokio::time::timeout(PROBE_TIMEOUT, store.ping()).await;
+                let spoke_lately = self.spoke_lately(store.answered());
+                match ping {
+                    Ok(Ok(())) => None,
+                    Ok(Err(_)) => Some("the database does not answer".to_owned()),
+                    // The ping of PostgreSQL waits for a connection as requests do. Where they get their answers, there
+                    // is only much to do, and to take no more of it here would burden the others until they give up too.
+                    Err(_) if spoke_lately && store.engine() == Engine::Postgres => None,
+                    Err(_) => Some("the database does not answer in time".to_owned()),
+                }
+            }
         }
     }
 }

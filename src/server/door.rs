@@ -27,7 +27,7 @@ pub(super) fn is_grpcs_own(path: &str) -> bool {
     GRPCS_OWN.iter().any(|service| path.starts_with(service))
 }
 
-/// The call that a request makes; an extension of the request, and of its answer.
+/// The call that a request makes; an extension of the request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Call {
     /// Its policy; `None` for what is no call of the contract: gRPC's own health and reflection.

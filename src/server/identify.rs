@@ -3,6 +3,7 @@
 
 use super::door::Door;
 use super::layer::{HttpService, Wrap, pass};
+use super::observe::Called;
 use super::{HttpRequest, HttpResponse};
 
 #[derive(Clone)]
@@ -14,11 +15,12 @@ impl<D: Door> Wrap for Identify<D> {
     async fn wrap<S: HttpService>(&self, mut request: HttpRequest, next: S) -> HttpResponse {
         match self.door.identify(&mut request) {
             Ok(call) => {
+                // For the outermost layer, which came before the call was known.
+                if let Some(called) = request.extensions().get::<Called>() {
+                    called.note(call);
+                }
                 request.extensions_mut().insert(call);
-                let mut response = pass(request, next).await;
-                // For the outer layers, which came before the call was known.
-                response.extensions_mut().insert(call);
-                response
+                pass(request, next).await
             }
             Err(status) => self.door.refuse(status),
         }

@@ -23,6 +23,7 @@ mod patience;
 mod rate_limit;
 mod shares;
 mod shed;
+mod streamed;
 pub mod tls;
 
 use std::sync::Arc;
@@ -54,6 +55,8 @@ pub struct Shared {
     pub ambient: SharedAmbient,
     /// What is measured.
     pub metrics: Metrics,
+    /// Whether traces of REST callers are continued.
+    pub trust_rest_traces: bool,
     /// Knows who is calling.
     pub authenticator: Arc<Authenticator>,
     /// How often each client may call; counted over both doors.
@@ -76,7 +79,7 @@ pub fn service<D: Door>(door: D, shared: &Shared) -> impl HttpService {
     ServiceBuilder::new()
         .layer(tower::util::option_layer(cors))
         .layer(shed::Shed::new(&door, ambient.clone(), metrics.clone(), places.clone(), rate_limits))
-        .layer(layer::Around(observe::Observe::new::<D>(ambient.clone(), metrics.clone())))
+        .layer(layer::Around(observe::Observe::new::<D>(shared)))
         .layer(layer::Around(rate_limit::Announce { limits: shared.rate_limits.clone() }))
         .layer(layer::Around(identify::Identify { door: door.clone() }))
         .layer(layer::Around(shares::ShedPublic {

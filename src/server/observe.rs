@@ -1,6 +1,7 @@
 //! The outermost layer: a request's id, its span, its line in the log, its metrics, and what becomes of a panic.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -15,7 +16,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::door::{Call, Door};
 use super::layer::{HttpService, Wrap, pass};
 use super::limits::content_length;
-use super::{HttpRequest, HttpResponse};
+use super::shed::Unobserved;
+use super::{HttpRequest, HttpResponse, Shared, streamed};
 use crate::ambient::SharedAmbient;
 use crate::telemetry::metrics::{AnsweredRequest, Idempotent, RequestOutcome};
 use crate::telemetry::{self, Metrics};
@@ -30,11 +32,20 @@ pub(super) struct Observe {
     metrics: Metrics,
     door: &'static str,
     is_grpc: bool,
+    trusts_traces: bool,
 }
 
 impl Observe {
-    pub(super) fn new<D: Door>(ambient: SharedAmbient, metrics: Metrics) -> Self {
-        Self { ambient, metrics, door: D::NAME, is_grpc: D::NAME == "grpc" }
+    pub(super) fn new<D: Door>(shared: &Shared) -> Self {
+        let is_grpc = D::NAME == "grpc";
+        Self {
+            ambient: Arc::clone(&shared.ambient),
+            metrics: shared.metrics.clone(),
+            door: D::NAME,
+            is_grpc,
+            // Whoever reaches the other door is within the cluster.
+            trusts_traces: is_grpc || shared.trust_rest_traces,
+        }
     }
 
     fn panicked(&self) -> HttpResponse {
@@ -57,20 +68,83 @@ impl Wrap for Observe {
             client_id = field::Empty,
             user_id = field::Empty,
         );
-        let trace = telemetry::join(&span, request.headers());
+        let trace = telemetry::join(&span, request.headers(), self.trusts_traces);
         if trace.is_valid() {
             span.record("trace_id", field::display(trace.trace_id()));
         }
-        let (method, size) = (request.method().clone(), content_length(request.headers()));
-        let started = Instant::now();
-        let answered = AssertUnwindSafe(pass(request, next).instrument(span.clone())).catch_unwind().await;
+        let call = Arc::new(OnceLock::new());
+        request.extensions_mut().insert(Called(Arc::clone(&call)));
+        let watched = Watched {
+            observe: self,
+            call,
+            method: known(request.method()),
+            size: content_length(request.headers()),
+            started: Instant::now(),
+            span: span.clone(),
+            trace,
+            is_over: false,
+        };
+        let answered = AssertUnwindSafe(pass(request, next).instrument(span)).catch_unwind().await;
         let mut response = answered.unwrap_or_else(|_| self.panicked());
         response.headers_mut().insert(REQUEST_ID, id);
-        let answer = Answer::of(&response, self.is_grpc, started.elapsed());
-        answer.log(&span, &method, size);
-        answer.trace(&span, &method);
-        self.measure(&answer, &trace);
+        watched.answered(response)
+    }
+}
+
+/// Where the inner layers note which call a request makes; an extension of the request.
+#[derive(Clone, Debug)]
+pub(super) struct Called(Arc<OnceLock<Call>>);
+
+impl Called {
+    pub(super) fn note(&self, call: Call) {
+        // A request makes one call.
+        let _ = self.0.set(call);
+    }
+}
+
+/// A request that is being answered. One whose caller does not wait for the answer is told of when this is dropped.
+struct Watched<'a> {
+    observe: &'a Observe,
+    call: Arc<OnceLock<Call>>,
+    method: &'static str,
+    size: Option<u64>,
+    started: Instant,
+    span: Span,
+    trace: SpanContext,
+    is_over: bool,
+}
+
+impl Watched<'_> {
+    fn answered(mut self, response: HttpResponse) -> HttpResponse {
+        self.is_over = true;
+        if response.extensions().get::<Unobserved>().is_some() {
+            return response;
+        }
+        let answer = Answer::of(&response, self.call(), self.observe.is_grpc, self.started.elapsed());
+        self.tell(&answer);
+        let streams = answer.call.method.is_some_and(|method| method.server_streaming);
+        if streams && answer.outcome() == RequestOutcome::Success {
+            return streamed::told(response, answer.name(), self.span.clone());
+        }
         response
+    }
+
+    fn call(&self) -> Call {
+        self.call.get().copied().unwrap_or_default()
+    }
+
+    fn tell(&self, answer: &Answer) {
+        answer.log(&self.span, self.method, self.size);
+        answer.trace(&self.span, self.method);
+        self.observe.measure(answer, &self.trace);
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.tell(&Answer::abandoned(self.call(), self.observe.is_grpc, self.started.elapsed()));
+        }
     }
 }
 
@@ -101,6 +175,8 @@ impl Observe {
 
 /// What there is to tell of an answer.
 struct Answer {
+    /// Whether its caller gave up before.
+    abandoned: bool,
     call: Call,
     status: StatusCode,
     /// Over gRPC.
@@ -111,17 +187,31 @@ struct Answer {
 }
 
 impl Answer {
-    fn of(response: &HttpResponse, is_grpc: bool, took: Duration) -> Self {
+    fn of(response: &HttpResponse, call: Call, is_grpc: bool, took: Duration) -> Self {
         let (headers, extensions) = (response.headers(), response.extensions());
         // Of a gRPC call that fails at once the code is among the headers; of one that succeeds, behind the body.
         let failure = if is_grpc { tonic::Status::from_header_map(headers) } else { None };
         let reason = failure.as_ref().and_then(error::details).map(|details| details.reason);
         Self {
-            call: extensions.get::<Call>().copied().unwrap_or_default(),
+            abandoned: false,
+            call,
             status: response.status(),
             grpc_code: is_grpc.then(|| failure.map_or(Code::Ok, |failure| failure.code())),
             reason: reason.or_else(|| extensions.get::<ErrorReason>().copied()),
             replayed: headers.contains_key(REPLAYED),
+            took,
+        }
+    }
+
+    /// The answer that nobody waited for, with the status that proxies give it.
+    fn abandoned(call: Call, is_grpc: bool, took: Duration) -> Self {
+        Self {
+            abandoned: true,
+            call,
+            status: StatusCode::from_u16(499).unwrap_or_default(),
+            grpc_code: is_grpc.then_some(Code::Cancelled),
+            reason: None,
+            replayed: false,
             took,
         }
     }
@@ -146,6 +236,7 @@ impl Answer {
             None => self.status.is_server_error() && self.status != StatusCode::NOT_IMPLEMENTED,
         };
         match self.grpc_code {
+            _ if self.abandoned => RequestOutcome::Abandoned,
             // The caller was too slow to send its request.
             _ if self.reason == Some(ErrorReason::RequestTimeout) => RequestOutcome::Refused,
             _ if ours => RequestOutcome::Failed,
@@ -156,13 +247,14 @@ impl Answer {
     }
 
     /// The request's one line.
-    fn log(&self, span: &Span, method: &Method, size: Option<u64>) {
+    fn log(&self, span: &Span, method: &'static str, size: Option<u64>) {
         let _entered = span.enter();
         let micros = u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX);
         let (status, reason) = (self.status.as_u16(), self.reason.map(ErrorReason::machine_code));
         let (grpc, replayed) = (self.grpc_code.map(code_name), self.replayed.then_some(true));
         // Over gRPC every request is a POST.
-        let (method, route) = (self.call.route.map(|_| method.as_str()), self.call.route);
+        let (method, route) = (self.call.route.map(|_| method), self.call.route);
+        let what = if self.abandoned { "abandoned" } else { "answered" };
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
@@ -176,7 +268,7 @@ impl Answer {
                     replayed,
                     bytes = size,
                     micros,
-                    "answered"
+                    "{what}"
                 )
             };
         }
@@ -185,7 +277,7 @@ impl Answer {
 
     /// The span's name and attributes, as the semantic conventions of HTTP and RPC have them. Paths and queries are not
     /// among them: they may hold anything.
-    fn trace(&self, span: &Span, method: &Method) {
+    fn trace(&self, span: &Span, method: &'static str) {
         let context = span.context();
         let span = context.span();
         if !span.is_recording() {
@@ -203,7 +295,6 @@ impl Answer {
                 attribute("rpc.response.status_code", code_name(code).into());
             }
             None => {
-                let method = method.as_str().to_owned();
                 let route = self.call.route.unwrap_or_default();
                 span.update_name(format!("{method} {route}").trim_end().to_owned());
                 attribute("http.request.method", method.into());
@@ -220,6 +311,12 @@ impl Answer {
             span.set_status(Status::error(""));
         }
     }
+}
+
+/// A method as the semantic conventions have it: of one that is not known the text is the caller's, and may be anything.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
 }
 
 /// A gRPC code as the field writes it.

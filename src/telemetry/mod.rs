@@ -1,11 +1,13 @@
 //! Logs to standard error, metrics, and traces by OTLP where an endpoint is set.
 
 mod export;
+mod json_log;
 pub mod metrics;
 mod propagation;
 
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use opentelemetry::global;
@@ -21,12 +23,13 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt};
 
+use self::json_log::{JsonFields, JsonLine};
 pub use self::metrics::Metrics;
 pub use self::propagation::{continue_trace, inject, join, trace_context};
 use crate::config::{LogFormat, OtlpConfig, TelemetryConfig};
 
 /// How long a stop waits for the last traces to leave.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The libraries that carry the traces out; traces of their own work would never end.
 const CARRIERS: [&str; 6] = ["h2", "hyper", "opentelemetry", "reqwest", "tonic", "tower"];
@@ -71,10 +74,14 @@ pub struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(traces) = &self.traces
-            && let Err(error) = traces.shutdown_with_timeout(FLUSH_TIMEOUT)
-        {
-            tracing::warn!(%error, "the last traces were not sent");
+        let Some(traces) = self.traces.take() else { return };
+        // The SDK has its own idea of a timeout where the collector is silent.
+        let (told, ended) = mpsc::channel();
+        std::thread::spawn(move || drop(told.send(traces.shutdown_with_timeout(FLUSH_TIMEOUT))));
+        match ended.recv_timeout(FLUSH_TIMEOUT) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the last traces were not sent"),
+            Err(_) => tracing::warn!("the last traces were not sent in time"),
         }
     }
 }
@@ -131,7 +138,7 @@ fn subscriber<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(
     let log = fmt::layer().with_writer(writer);
     let log = match config.log_format {
         LogFormat::Pretty => log.boxed(),
-        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Json => log.fmt_fields(JsonFields).event_format(JsonLine).boxed(),
     };
     // What is traced does not depend on what is logged: a quiet log must not cut traces short.
     // A request's line says what its span says.

@@ -30,12 +30,17 @@ pub fn inject(headers: &mut HeaderMap) {
 }
 
 /// Makes `span` part of the trace that `headers` tell of, and gives what is known of it then: its own place in the
-/// trace, or where this process traces nothing, the caller's.
-pub fn join(span: &Span, headers: &HeaderMap) -> SpanContext {
+/// trace, or where this process traces nothing, the caller's. Of a caller who is not `trusted` the trace is only linked to:
+/// continuing it would let the caller decide what is kept.
+pub fn join(span: &Span, headers: &HeaderMap, trusted: bool) -> SpanContext {
     let parent = global::get_text_map_propagator(|propagator| propagator.extract(&HeaderExtractor(headers)));
     let of_caller = parent.span().span_context().clone();
-    // Where no traces are sent the span has no place for a parent; nothing is lost then.
-    let _ = span.set_parent(parent);
+    if trusted {
+        // Where no traces are sent the span has no place for a parent; nothing is lost then.
+        let _ = span.set_parent(parent);
+    } else if of_caller.is_valid() {
+        span.add_link(of_caller.clone());
+    }
     let own = span.context().span().span_context().clone();
     if own.is_valid() { own } else { of_caller }
 }

@@ -32,7 +32,7 @@ impl Written {
 }
 
 fn config(log: &str, log_format: LogFormat) -> TelemetryConfig {
-    TelemetryConfig { log: log.to_owned(), log_format, metrics: false, otlp: None }
+    TelemetryConfig { log: log.to_owned(), log_format, metrics: false, trust_rest: true, otlp: None }
 }
 
 #[test]
@@ -52,6 +52,24 @@ fn a_json_log_has_one_object_a_line_with_the_fields_of_the_event() {
         (&lines[0]["message"], &lines[0]["answer"], &lines[0]["level"]),
         (&"first".into(), &42.into(), &"INFO".into())
     );
+}
+
+#[test]
+fn a_line_shows_the_fields_of_its_span_also_those_that_came_later_and_text_stays_text() {
+    let written = Written::default();
+    let writer = written.clone();
+    let log = subscriber(&config("info", LogFormat::Json), None, move || writer.clone()).expect("is valid");
+    tracing::subscriber::with_default(log, || {
+        let span = tracing::info_span!("work", otel.kind = "server", early = 1, late = tracing::field::Empty);
+        let _entered = span.enter();
+        span.record("late", "a \"quoted\" \\ text\n\u{1}");
+        tracing::info!(ratio = 0.5, yes = true, text = %"über", none = Option::<u64>::None, "within");
+    });
+    let line: serde_json::Value = serde_json::from_str(&written.text()).expect("is JSON");
+    let span = serde_json::json!({"name": "work", "early": 1, "late": "a \"quoted\" \\ text\n\u{1}"});
+    assert_eq!(line["span"], span);
+    assert_eq!((&line["ratio"], &line["yes"], &line["text"]), (&0.5.into(), &true.into(), &"über".into()));
+    assert!(line.get("none").is_none() && line["timestamp"].is_string());
 }
 
 #[test]

@@ -93,15 +93,21 @@ def component(workload):
     return labels_of(workload)["app.kubernetes.io/component"]
 
 
-def environment(objects, container):
+def environment(container):
     """The program's settings in a container."""
-    values = {}
-    for source in container.get("envFrom", []):
-        name = source["configMapRef"]["name"]
-        found = [it for it in of_kind(objects, "ConfigMap") if it["metadata"]["name"] == name]
-        values.update(*(it["data"] for it in found))
-    values.update({it["name"]: it["value"] for it in container.get("env", []) if "value" in it})
-    return {name: value for name, value in values.items() if name.startswith("KIRA_")}
+    given = {it["name"]: it["value"] for it in container.get("env", []) if "value" in it}
+    return {name: value for name, value in given.items() if name.startswith("KIRA_")}
+
+
+def config_file(workload):
+    """The file that KIRA_CONFIG names, as the pods of the object mount it; None without one."""
+    template = template_of(workload)
+    for volume in template["spec"].get("volumes", []):
+        if volume["name"] == "config":
+            [item] = volume["downwardAPI"]["items"]
+            annotation = re.fullmatch(r"metadata\.annotations\['(.+)'\]", item["fieldRef"]["fieldPath"])[1]
+            return template["metadata"]["annotations"][annotation]
+    return None
 
 
 def settings():

@@ -3,7 +3,7 @@
 import re
 import tomllib
 
-from chart import ROOT, TOOLS, containers, of_kind, render, run, template_of
+from chart import ROOT, TOOLS, containers, environment, of_kind, render, run, template_of
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
@@ -41,9 +41,8 @@ def test_the_chart_runs_the_image_as_it_is_made():
     assert user == (str(context["runAsUser"]), str(context["runAsGroup"]))
     exposed = re.search(r"^EXPOSE (.*)$", last_stage(), re.MULTILINE)[1].split()
     assert sorted(exposed) == sorted(str(port["containerPort"]) for port in container["ports"])
-    [config] = of_kind(objects, "ConfigMap")
     given = {name: value for name, value in variables().items() if name.startswith("KIRA_")}
-    assert given == {name: config["data"][name] for name in given} and len(given) == 4
+    assert given == {name: environment(container)[name] for name in given} and len(given) == 4
 
 
 def test_nothing_but_sources_gets_into_the_build():

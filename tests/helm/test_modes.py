@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 
 from chart import (
-    CHART, HELM, PROGRAM, component, containers, environment, labels_of, matches, of_kind, render, run, settings, template_of, workloads,
+    CHART, HELM, PROGRAM, component, config_file, containers, environment, labels_of, matches, of_kind, render, run, settings, template_of, workloads,
 )
 from modes import MODES
 
@@ -64,7 +64,7 @@ def test_every_pod_keeps_the_restricted_standard(objects):
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
         for volume in spec.get("volumes", []):
             kinds = set(volume) - {"name"}
-            assert kinds <= {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}, volume
+            assert kinds <= {"configMap", "downwardAPI", "emptyDir", "persistentVolumeClaim", "projected", "secret"}, volume
         for container in containers(workload):
             context = container["securityContext"]
             assert context["allowPrivilegeEscalation"] is False
@@ -84,9 +84,40 @@ def test_no_secret_is_in_the_environment(objects):
         for container in containers(workload):
             assert not any("secretKeyRef" in variable.get("valueFrom", {}) for variable in container.get("env", []))
             assert not any("secretRef" in source for source in container.get("envFrom", []))
-    secrets = ("KIRA_DATABASE_URL", "KIRA_MASTER_KEYS", "KIRA_VENDOR_SECRET")
-    for config in of_kind(objects, "ConfigMap"):
-        assert not set(secrets) & set(config["data"])
+            assert not {"KIRA_DATABASE_URL", "KIRA_MASTER_KEYS", "KIRA_VENDOR_SECRET"} & set(environment(container))
+
+
+def test_a_pod_reads_no_object_that_the_next_revision_changes_in_place(objects):
+    """Pods of the revision before that start again must find their own settings, not those of the next."""
+    changed = {(it["kind"], it["metadata"]["name"]) for it in of_kind(objects, "ConfigMap", "Secret")}
+    for workload in workloads(objects):
+        read = set()
+        for volume in template_of(workload)["spec"].get("volumes", []):
+            sources = [volume, *volume.get("projected", {}).get("sources", [])]
+            read |= {("ConfigMap", it["configMap"]["name"]) for it in sources if "configMap" in it}
+            read |= {("Secret", it["secret"].get("secretName", it["secret"].get("name"))) for it in sources if "secret" in it}
+        for container in containers(workload):
+            sources = [*container.get("envFrom", []), *[it.get("valueFrom", {}) for it in container.get("env", [])]]
+            for source in sources:
+                read |= {("ConfigMap", source[it]["name"]) for it in ("configMapRef", "configMapKeyRef") if it in source}
+                read |= {("Secret", source[it]["name"]) for it in ("secretRef", "secretKeyRef") if it in source}
+        assert not read & changed, workload["metadata"]["name"]
+
+
+def test_no_variable_is_given_twice(objects):
+    for container in itertools.chain.from_iterable(map(containers, workloads(objects))):
+        names = [it["name"] for it in container.get("env", [])]
+        assert len(names) == len(set(names))
+
+
+def test_every_container_of_the_program_has_the_same_settings(objects):
+    """But for what is one component's own: who works, and the doors' TLS."""
+    given = []
+    for container in itertools.chain.from_iterable(map(containers, workloads(objects))):
+        if container["args"][0] != "healthcheck":
+            own = {name for name in environment(container) if name == "KIRA_WORKER" or "_TLS_" in name}
+            given.append({name: value for name, value in environment(container).items() if name not in own})
+    assert given[0] and all(it == given[0] for it in given)
 
 
 def test_the_chart_makes_no_secret(objects):
@@ -99,7 +130,7 @@ def test_every_file_that_a_setting_names_is_mounted(objects):
         for container in containers(workload):
             mounts = {mount["mountPath"]: mount["name"] for mount in container.get("volumeMounts", [])}
             assert set(mounts.values()) <= volumes
-            for name, value in environment(objects, container).items():
+            for name, value in environment(container).items():
                 if value.startswith("/etc/kira/"):
                     assert str(pathlib.Path(value).parent) in mounts, (workload["metadata"]["name"], name)
 
@@ -108,7 +139,7 @@ def test_the_program_knows_every_setting(objects):
     known = settings() | {"KIRA_CONFIG"}
     for workload in workloads(objects):
         for container in containers(workload):
-            names = {name.removesuffix("_FILE") for name in environment(objects, container)}
+            names = {name.removesuffix("_FILE") for name in environment(container)}
             assert names <= known, names - known
 
 
@@ -191,9 +222,9 @@ def test_a_pod_has_time_to_answer_and_to_end(objects):
     for deployment in of_kind(objects, "Deployment"):
         spec = template_of(deployment)["spec"]
         [container] = spec["containers"]
-        stop = int(environment(objects, container)["KIRA_SHUTDOWN_TIMEOUT"].removesuffix("s"))
-        # Two seconds each for handing back and the database, one for what cannot be interrupted.
-        assert spec["terminationGracePeriodSeconds"] >= stop + 5
+        stop = int(environment(container)["KIRA_SHUTDOWN_TIMEOUT"].removesuffix("s"))
+        # Two seconds each for handing work back, the database and the telemetry, two for what cannot be interrupted.
+        assert spec["terminationGracePeriodSeconds"] >= stop + 8
         assert "lifecycle" not in container, "the program itself goes on until balancers have noticed"
 
 
@@ -207,17 +238,23 @@ def test_probes_ask_what_they_are_for(objects):
 
 def test_there_is_one_writer_of_an_sqlite_file(objects):
     api = [it for it in of_kind(objects, "Deployment") if component(it) == "api"][0]
-    [config] = [it for it in of_kind(objects, "ConfigMap") if "KIRA_DATA_DIR" in it["data"]]
-    if "KIRA_DATABASE_URL_FILE" not in config["data"]:
+    if "KIRA_DATABASE_URL_FILE" not in environment(template_of(api)["spec"]["containers"][0]):
         assert api["spec"]["replicas"] == 1
         assert api["spec"]["strategy"] == {"type": "Recreate"}
         assert len(of_kind(objects, "Deployment")) == 1
 
 
+def test_no_credentials_are_printed_to_the_log(objects):
+    """What makes a client by itself is the first start on an SQLite file."""
+    api = [it for it in of_kind(objects, "Deployment") if component(it) == "api"][0]
+    given = environment(template_of(api)["spec"]["containers"][0])
+    assert "KIRA_DATABASE_URL_FILE" in given or given["KIRA_DEMO_CLIENT"] == "false"
+
+
 def test_somebody_verifies_and_sends_webhooks(objects):
     deployments = of_kind(objects, "Deployment")
     api = [it for it in deployments if component(it) == "api"][0]
-    works = environment(objects, template_of(api)["spec"]["containers"][0])["KIRA_WORKER"]
+    works = environment(template_of(api)["spec"]["containers"][0])["KIRA_WORKER"]
     assert (works == "true") != any(component(it) == "worker" for it in deployments)
 
 
@@ -234,14 +271,13 @@ def test_the_program_accepts_its_configuration(objects, tmp_path):
     (tmp_path / "config").mkdir()
     for name, text in SECRETS.items():
         (tmp_path / "secrets" / name).write_text(text)
-    for config in of_kind(objects, "ConfigMap"):
-        if "config.toml" in config["data"]:
-            (tmp_path / "config" / "config.toml").write_text(config["data"]["config.toml"])
-    for workload in of_kind(objects, "Deployment", "Job"):
+    for workload in workloads(objects):
+        if config_file(workload):
+            (tmp_path / "config" / "config.toml").write_text(config_file(workload))
         for container in containers(workload):
             given = {
                 name: value.replace("/etc/kira/", f"{tmp_path}/")
-                for name, value in environment(objects, container).items()
+                for name, value in environment(container).items()
             }
             given["KIRA_ADMIN_ADDR"] = "127.0.0.1:1"
             done = run(PROGRAM, "healthcheck", env=given)

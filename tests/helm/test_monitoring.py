@@ -11,7 +11,8 @@ from chart import CHART, NAMESPACE, ROOT, matches, labels_of, named, of_kind, re
 from modes import EVERYTHING, MODES, postgres
 
 HERE = pathlib.Path(__file__).parent
-RULES = postgres(metrics={"prometheusRule": {"enabled": True}})
+RUNBOOK = "https://runbooks.example.com/kira-users"
+RULES = postgres(metrics={"prometheusRule": {"enabled": True, "runbookUrl": RUNBOOK}})
 # Not the program's, but Prometheus' own and those of the pods' labels.
 TARGET_LABELS = {"namespace", "job", "pod", "instance", "component", "le"}
 
@@ -84,14 +85,19 @@ def test_every_alert_says_what_it_means_and_where_the_runbook_helps():
     for alert in alerts():
         assert alert["labels"]["severity"] in {"critical", "warning", "info"}
         assert alert["annotations"]["summary"] and alert["annotations"]["description"]
-        assert alert["annotations"]["runbook_url"] == f"docs/runbook.md#{alert['alert'].lower()}"
+        assert alert["annotations"]["runbook_url"] == f"{RUNBOOK}#{alert['alert'].lower()}"
     assert sorted(headings) == sorted(alert["alert"] for alert in alerts())
 
 
 def test_an_alert_can_be_left_out_and_the_worker_s_goes_with_the_worker():
     assert "KiraUsersSlow" not in [alert["alert"] for alert in alerts(MODES["PodMonitor"])]
     together = {**RULES, "worker": {"enabled": False}}
-    assert "KiraUsersWorkerDown" not in [alert["alert"] for alert in alerts(together)]
+    assert not [alert["alert"] for alert in alerts(together) if "Worker" in alert["alert"]]
+
+
+def test_an_alert_leads_nowhere_until_it_is_told_where_the_runbook_stands():
+    untold = postgres(metrics={"prometheusRule": {"enabled": True}})
+    assert not any("runbook_url" in alert["annotations"] for alert in alerts(untold))
 
 
 def test_the_thresholds_are_those_of_the_values():

@@ -91,16 +91,40 @@ def test_where_webhooks_may_go_they_get_through():
 def test_the_collector_is_reached_at_the_port_of_its_address():
     def ports(endpoint):
         spec = policy(render(postgres(telemetry={"otlp": {"endpoint": endpoint}}, auth={})), "worker")
-        return {port["port"] for rule in spec["egress"] for port in rule.get("ports", [])} - {53, 443, 5432}
+        return {port["port"] for rule in spec["egress"] for port in rule.get("ports", [])} - {53, 5353, 443, 5432}
 
     assert ports("http://collector.observability:4318") == {4318}
     assert ports("http://collector/v1") == {80}
     assert ports("off") == ports("") == set()
 
 
+def test_names_are_asked_of_the_cluster_and_of_the_node_s_cache():
+    for name in ("api", "worker", "migration"):
+        dns = policy(render(MODES["postgres"]), name)["egress"][0]
+        assert {(it["port"], it["protocol"]) for it in dns["ports"]} == {(n, p) for n in (53, 5353) for p in ("UDP", "TCP")}
+        assert {"ipBlock": {"cidr": "169.254.20.10/32"}} in dns["to"] and len(dns["to"]) == 3
+    own = {"egress": {"dns": {"to": [{"ipBlock": {"cidr": "10.0.0.10/32"}}], "ports": [1053]}}}
+    dns = policy(render(postgres(networkPolicy=own)), "api")["egress"][0]
+    assert dns["to"] == own["egress"]["dns"]["to"] and {it["port"] for it in dns["ports"]} == {1053}
+
+
+def metadata(spec):
+    servers = {"169.254.169.254/32", "169.254.170.23/32"}
+    return [rule for rule in spec["egress"] if servers <= {it.get("ipBlock", {}).get("cidr") for it in rule.get("to", [])}]
+
+
+def test_the_metadata_server_is_reached_where_it_is_allowed_and_by_who_has_documents():
+    allowed = render(postgres(networkPolicy={"egress": {"metadata": {"enabled": True}}}))
+    for name in ("api", "worker"):
+        assert metadata(policy(render(MODES["postgres"]), name)) == []
+        [rule] = metadata(policy(allowed, name))
+        assert {"port": 80, "protocol": "TCP"} in rule["ports"]
+    assert metadata(policy(allowed, "migration")) == metadata(policy(allowed, "test")) == []
+
+
 def test_the_migration_calls_the_database_alone():
     spec = policy(render(MODES["postgres with everything on"]), "migration")
-    assert sorted({port["port"] for rule in spec["egress"] for port in rule["ports"]}) == [53, 6432]
+    assert sorted({port["port"] for rule in spec["egress"] for port in rule["ports"]}) == [53, 5353, 6432]
     assert spec["ingress"] is None
 
 

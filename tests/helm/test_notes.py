@@ -40,8 +40,6 @@ def test_the_notes_tell_what_is_dangerous():
     assert "a restart loses all users" in notes(MODES["sqlite without a volume"])
     assert "/var/lib/kira/master.keys" in notes(MODES["sqlite"])
     assert "verifies everybody" in notes(MODES["sqlite"])
-    assert "prints its credentials to the pod's log" in notes(MODES["sqlite"])
-    assert "credentials to the pod's log" not in notes(MODES["sqlite with secrets"])
     assert "verifies everybody" not in notes(MODES["postgres"])
     assert "networkPolicy.ingress.grpc.from" in notes(MODES["Gateway API"])
 
@@ -54,7 +52,7 @@ def pod(request, tmp_path_factory):
     [api] = of_kind(objects, "Deployment")
     [container] = containers(api)
     local = free_addresses("KIRA_HTTP_ADDR", "KIRA_GRPC_ADDR", "KIRA_ADMIN_ADDR")
-    settings = {**environment(objects, container), **local, "KIRA_DATA_DIR": str(folder / "data")}
+    settings = {**environment(container), **local, "KIRA_DATA_DIR": str(folder / "data")}
     settings = {name: value.replace("/etc/kira", str(folder)) for name, value in settings.items()}
     if "KIRA_HTTP_TLS_CERT" in settings:
         certificate(settings["KIRA_HTTP_TLS_CERT"], settings["KIRA_HTTP_TLS_KEY"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chart import Refused, of_kind, render
+from chart import Refused, containers, environment, of_kind, render
 from modes import POSTGRES, postgres
 
 
@@ -93,6 +93,10 @@ CASES = {
         {"config": {"KIRA_LOG": "debug"}, "telemetry": {"log": "info"}},
         "config.KIRA_LOG is also given by a value of its own",
     ),
+    "a variable that a value has set": (
+        {"telemetry": {"log": "info"}, "extraEnv": [{"name": "KIRA_LOG", "value": "debug"}]},
+        "extraEnv: KIRA_LOG is set by the chart already",
+    ),
     "a budget of all pods": (
         postgres(api={"replicas": 2, "podDisruptionBudget": {"maxUnavailable": 2}}),
         "api.podDisruptionBudget.maxUnavailable=2 lets all 2 pods be taken at once",
@@ -116,6 +120,10 @@ CASES = {
     "a stop that is over before it begins": (
         {"server": {"shutdownDelaySeconds": 50}},
         "server.shutdownDelaySeconds is longer than the whole stop",
+    ),
+    "a runbook that no alert can lead to": (
+        {"metrics": {"prometheusRule": {"runbookUrl": "docs/runbook.md"}}},
+        "runbookUrl",
     ),
     "an unknown value": ({"replicas": 3}, "replicas"),
     "an unknown value deep within": ({"api": {"autoscaling": {"enable": True}}}, "enable"),
@@ -141,7 +149,13 @@ def test_a_kubernetes_that_is_too_old_is_refused():
 
 def test_every_setting_can_be_given_by_its_name():
     config = {"KIRA_WEBHOOK_SCHEDULE": "0s", "KIRA_MAX_BODY_BYTES": 67108864, "KIRA_REVIEW_FOUR_EYES": True}
-    [found] = of_kind(render({"config": config}), "ConfigMap")
-    assert found["data"]["KIRA_WEBHOOK_SCHEDULE"] == "0s"
-    assert found["data"]["KIRA_MAX_BODY_BYTES"] == "67108864"
-    assert found["data"]["KIRA_REVIEW_FOUR_EYES"] == "true"
+    [api] = of_kind(render({"config": config, "server": {"maxBodyBytes": ""}}), "Deployment")
+    found = environment(containers(api)[0])
+    assert found["KIRA_WEBHOOK_SCHEDULE"] == "0s"
+    assert found["KIRA_MAX_BODY_BYTES"] == "67108864"
+    assert found["KIRA_REVIEW_FOUR_EYES"] == "true"
+
+
+def test_a_dollar_in_a_setting_is_one_in_the_program():
+    [api] = of_kind(render({"config": {"KIRA_LOG": "info,[{a=$(HOME)}]=off"}}), "Deployment")
+    assert environment(containers(api)[0])["KIRA_LOG"] == "info,[{a=$$(HOME)}]=off", "$$ is how Kubernetes writes one"

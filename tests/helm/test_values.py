@@ -7,7 +7,7 @@ import tomllib
 import pytest
 import yaml
 
-from chart import CHART, ROOT, of_kind, render, settings
+from chart import CHART, ROOT, config_file, containers, environment, of_kind, render, settings
 from modes import EVERYTHING
 from write_reference import README, reference
 
@@ -16,7 +16,7 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 # Secrets, and what follows from how the chart puts the pods together.
 NOT_BY_NAME = {
     "KIRA_DATABASE_URL", "KIRA_MASTER_KEYS", "KIRA_VENDOR_SECRET", "KIRA_DATA_DIR", "KIRA_DOCUMENTS_URL",
-    "KIRA_HTTP_ADDR", "KIRA_GRPC_ADDR", "KIRA_ADMIN_ADDR", "KIRA_SHUTDOWN_DELAY", "KIRA_SHUTDOWN_TIMEOUT", "KIRA_WORKER",
+    "KIRA_DEMO_CLIENT", "KIRA_HTTP_ADDR", "KIRA_GRPC_ADDR", "KIRA_ADMIN_ADDR", "KIRA_SHUTDOWN_DELAY", "KIRA_SHUTDOWN_TIMEOUT", "KIRA_WORKER",
 }
 
 
@@ -101,26 +101,29 @@ def placed():
     return set(re.findall(r'"(KIRA_[A-Z_]+)" \$v\.', text))
 
 
+def api_settings(values):
+    [api] = [it for it in of_kind(render(values), "Deployment") if it["metadata"]["name"].endswith("-api")]
+    return environment(containers(api)[0])
+
+
 @pytest.mark.parametrize("name", sorted(known_to_the_chart() - NOT_BY_NAME))
 def test_every_setting_reaches_the_program(name):
     if "_TLS_" in name:
-        [api] = [it for it in of_kind(render(EVERYTHING), "Deployment") if it["metadata"]["name"].endswith("-api")]
-        assert name in [it["name"] for it in api["spec"]["template"]["spec"]["containers"][0]["env"]]
+        assert name in api_settings(EVERYTHING)
     else:
-        configs = of_kind(render({"config": {name: "text"}}), "ConfigMap")
-        assert configs[0]["data"][name] == "text"
+        # What the chart has a number for is taken back first: it is given once.
+        unset = {"maxBodyBytes": "", "maxConcurrentRequests": None}
+        assert api_settings({"config": {name: "text"}, "server": unset})[name] == "text"
 
 
 def test_every_value_with_a_place_of_its_own_reaches_the_program():
     assert placed() <= known_to_the_chart()
-    data = {}
-    for config in of_kind(render(EVERYTHING), "ConfigMap"):
-        data |= config["data"]
+    data = api_settings(EVERYTHING)
     # Only the provider `rules` has a use for it.
     assert placed() - {"KIRA_RULES_AUTO_APPROVE"} <= set(data)
     assert data["KIRA_MAX_BODY_BYTES"] == "33554432" and data["KIRA_TRACE_SAMPLE_RATIO"] == "0.1"
 
 
 def test_products_become_a_file_that_the_program_reads():
-    [files] = [it for it in of_kind(render(EVERYTHING), "ConfigMap") if "config.toml" in it["data"]]
-    assert tomllib.loads(files["data"]["config.toml"]) == {"products": EVERYTHING["products"]}
+    for workload in of_kind(render(EVERYTHING), "Deployment", "Job"):
+        assert tomllib.loads(config_file(workload)) == {"products": EVERYTHING["products"]}

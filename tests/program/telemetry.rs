@@ -6,6 +6,7 @@ use kira_users::store::Engine;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
 use crate::collector::Collector;
@@ -143,6 +144,57 @@ async fn the_callers_decision_about_sampling_stands_and_without_one_the_ratio_de
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rest_caller_who_is_not_trusted_decides_nothing_about_traces_and_names_none() {
+    let (mut setup, collector) = exporting("grpc").await;
+    setup.set("KIRA_TRACE_TRUST_REST", "false");
+    setup.set("KIRA_WORKER", "false");
+    let watched = Watched::start(&setup).await;
+    assert_eq!(watched.post("/v1/users", Uuid::new_v4(), Some(true), &minimal()).await.status, 201);
+    let method = reqwest::Method::from_bytes(MARK.as_bytes()).expect("a method");
+    let odd = http_client().request(method, format!("http://{}/v1/{MARK}", watched.program.rest()));
+    assert_eq!(odd.send().await.expect("an answer").status(), 404);
+    watched.stop();
+    assert!(traced(&collector).is_empty(), "the caller's trace is not continued");
+    let linked = |span: &Span| span.links.iter().any(|link| hex(&link.trace_id) == TRACE);
+    assert!(linked(named(&collector.spans(), "POST /v1/users")));
+    assert!(!collector.has_heard(MARK), "what a stranger says is not repeated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_caller_gives_up_is_told_of_too() {
+    let database = TestDatabase::migrated().await;
+    let mut setup = Setup::on(database);
+    setup.set("KIRA_WORKER", "false");
+    let watched = Watched::start(&setup).await;
+    let body = with_files().to_string();
+    let request = format!(
+        "POST /v1/users HTTP/1.1\r\nhost: kira\r\nauthorization: Bearer {}\r\nx-api-key: {}\r\ncontent-type: \
+         application/json\r\nidempotency-key: {}\r\ncontent-length: {}\r\n\r\n",
+        watched.token,
+        watched.client["api_key"].as_str().expect("an API key"),
+        Uuid::new_v4(),
+        body.len()
+    );
+    let mut caller = tokio::net::TcpStream::connect(watched.program.rest()).await.expect("the door");
+    caller.write_all(request.as_bytes()).await.expect("is written");
+    caller.write_all(&body.as_bytes()[..10]).await.expect("is written");
+    let under_way = async || {
+        let page = watched.admin("/metrics", "text/plain").await.text;
+        page.contains("kira_requests_in_flight{door=\"rest\"} 1").then_some(())
+    };
+    wait_until_async(under_way, "the request").await;
+    drop(caller);
+    let told = async || {
+        let page = watched.admin("/metrics", "text/plain").await.text;
+        page.lines()
+            .any(|line| line.contains("outcome=\"abandoned\"") || line.contains("outcome=\"refused\""))
+            .then_some(page)
+    };
+    let page = wait_until_async(told, "what became of it").await;
+    assert!(page.contains("call=\"UsersService/CreateUser\""), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn metrics_are_sent_too_where_that_is_asked_for() {
     let (mut setup, collector) = exporting("http").await;
     setup.set("KIRA_OTLP_METRICS", "true");
@@ -218,6 +270,19 @@ async fn one_line_of_the_log_tells_a_whole_request() {
     assert_eq!((&span["client_id"], &span["door"]), (&client, &json!("rest")));
     assert!(span["request_id"].is_string() && good["micros"].is_u64() && good["bytes"].is_u64());
     assert_eq!((&bad["status"], &bad["reason"]), (&json!(400), &json!("invalid_request")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_told_of_when_it_ends_too() {
+    let setup = Setup::on(TestDatabase::migrated().await);
+    let watched = Watched::start(&setup).await;
+    let request = http_client().get(format!("http://{}/v1/events:watch", watched.program.rest()));
+    let stream = watched.signed(request).send().await.expect("an answer");
+    assert_eq!(stream.status(), 200);
+    drop(stream);
+    let ended = async || watched.program.log.find("stream ended");
+    let line = wait_until_async(ended, "the end of the stream").await;
+    assert_eq!((&line["call"], &line["ended_by"]), (&json!("EventsService/WatchEvents"), &json!("caller")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ is sound. Each check gives a line for each problem.
     (include "kira-users.checkMode" .)
     (include "kira-users.checkSecrets" .)
     (include "kira-users.checkConfig" .)
+    (include "kira-users.checkExtraEnv" .)
     (include "kira-users.checkScale" (dict "name" "api" "replicas" (include "kira-users.apiReplicas" .) "values" .Values.api))
     (include "kira-users.checkScale" (dict "name" "worker" "replicas" (include "kira-users.workerReplicas" .) "values" .Values.worker))
     (include "kira-users.checkOutside" .) | join "" -}}
@@ -82,7 +83,7 @@ is sound. Each check gives a line for each problem.
 {{- if has (trimSuffix "_FILE" $name) (list "KIRA_DATABASE_URL" "KIRA_MASTER_KEYS" "KIRA_VENDOR_SECRET") -}}
 {{- printf "config.%s: secrets do not belong in values; give the name of a Secret in database.existingSecret, keyRing.existingSecret or verification.vendor.existingSecret." $name | printf "\n* %s" -}}
 {{- end -}}
-{{- if or (hasKey $fixed $name) (has $name (list "KIRA_WORKER" "KIRA_SHUTDOWN_DELAY" "KIRA_CONFIG" "KIRA_DOCUMENTS_URL")) (contains "_TLS_" $name) -}}
+{{- if or (hasKey $fixed $name) (has $name (list "KIRA_WORKER" "KIRA_DEMO_CLIENT" "KIRA_SHUTDOWN_DELAY" "KIRA_CONFIG" "KIRA_DOCUMENTS_URL")) (contains "_TLS_" $name) -}}
 {{- printf "config.%s: the chart sets this itself; see server, worker, documents, products and tls in the values." $name | printf "\n* %s" -}}
 {{- end -}}
 {{- if hasKey $placed $name -}}
@@ -90,6 +91,16 @@ is sound. Each check gives a line for each problem.
 {{- end -}}
 {{- if not (has $name $known) -}}
 {{- printf "config.%s: the program knows no such setting; `kira-users --help` lists them." $name | printf "\n* %s" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Two variables of one name in a pod: Kubernetes takes the last, or refuses them, by how they are applied. */}}
+{{- define "kira-users.checkExtraEnv" -}}
+{{- $config := include "kira-users.config" . | fromYaml -}}
+{{- range .Values.extraEnv -}}
+{{- if or (hasKey $config .name) (eq .name "KIRA_WORKER") (and (hasPrefix "KIRA_" .name) (contains "_TLS_" .name)) -}}
+{{- printf "extraEnv: %s is set by the chart already; say it by its value, or in config." .name | printf "\n* %s" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -51,6 +51,10 @@ KIRA_HTTP_ADDR: {{ printf "%s:8080" .Values.server.listenAddress | quote }}
 KIRA_GRPC_ADDR: {{ printf "%s:50051" .Values.server.listenAddress | quote }}
 KIRA_ADMIN_ADDR: {{ printf "%s:9090" .Values.server.listenAddress | quote }}
 KIRA_DATA_DIR: /var/lib/kira
+{{- if eq .Values.mode "sqlite" }}
+# It would print its credentials to the log.
+KIRA_DEMO_CLIENT: "false"
+{{- end }}
 {{- if not (kindIs "invalid" .Values.server.shutdownDelaySeconds) }}
 KIRA_SHUTDOWN_DELAY: {{ printf "%ds" (int .Values.server.shutdownDelaySeconds) }}
 {{- end }}
@@ -71,13 +75,34 @@ KIRA_CONFIG: /etc/kira/config/config.toml
 {{- end }}
 {{- end -}}
 
-{{/* All settings that the pods share: the ConfigMap. Checked by `kira-users.check`. */}}
+{{/* All settings that the pods share, by name. Checked by `kira-users.check`. */}}
 {{- define "kira-users.config" -}}
 {{- $config := merge (include "kira-users.fixed" . | fromYaml) (include "kira-users.placed" . | fromYaml) -}}
 {{- range $name, $value := .Values.config -}}
 {{- $_ := set $config $name (include "kira-users.text" $value) -}}
 {{- end -}}
 {{- toYaml $config -}}
+{{- end -}}
+
+{{/*
+The same as environment of a container. They are part of the pod's template, not of a ConfigMap: that would change in place
+with an upgrade, and a pod of the version before that starts again would read settings that it does not know, and end.
+*/}}
+{{- define "kira-users.settingsEnv" -}}
+{{- range $name, $value := include "kira-users.config" . | fromYaml }}
+{{- /* Kubernetes would take a dollar for the beginning of another variable. */}}
+- {name: {{ $name }}, value: {{ $value | replace "$" "$$" | quote }}}
+{{- end }}
+{{- end -}}
+
+{{/* What the program reads as its file, KIRA_CONFIG. */}}
+{{- define "kira-users.toml" -}}
+{{- range .Values.products }}
+[[products]]
+id = {{ .id | quote }}
+code = {{ .code | quote }}
+name = {{ .name | toJson }}
+{{- end }}
 {{- end -}}
 
 {{/* The settings of the doors' TLS. They are the API's alone: no other pod has the files. */}}

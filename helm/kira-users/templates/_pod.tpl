@@ -15,11 +15,17 @@ labels:
   {{- end }}
 annotations:
   kubectl.kubernetes.io/default-container: kira-users
-  # A ConfigMap's change alone starts no pod again; this does.
-  checksum/config: {{ include "kira-users.configMapData" .root | sha256sum }}
+  {{- include "kira-users.configAnnotation" .root | nindent 2 }}
   {{- with .root.Values.podAnnotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end -}}
+
+{{/* The file of the pod's own configuration: an annotation of the pod that is mounted, so that it is the template's own too. */}}
+{{- define "kira-users.configAnnotation" -}}
+{{- if .Values.products -}}
+kira-users/config: {{ include "kira-users.toml" . | trim | quote }}
+{{- end -}}
 {{- end -}}
 
 {{/* What every pod has, for the restricted Pod Security Standard. */}}
@@ -50,12 +56,23 @@ securityContext:
   capabilities: {drop: [ALL]}
 {{- end -}}
 
-{{/* Where the program's own configuration comes from. Secrets are files, named in the ConfigMap. */}}
-{{- define "kira-users.envFrom" -}}
-- configMapRef: {name: {{ include "kira-users.fullname" . }}}
-{{- with .Values.extraEnvFrom }}
-{{ toYaml . }}
-{{- end }}
+{{/*
+The environment of a container that runs the program; takes a dict with `root`, and `own`, the YAML of variables that are
+this container's alone. Secrets are files, named in the settings.
+*/}}
+{{- define "kira-users.environment" -}}
+{{- with .root.Values.extraEnvFrom -}}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{ end -}}
+env:
+  {{- include "kira-users.settingsEnv" .root | trim | nindent 2 }}
+  {{- with .own }}
+  {{- trim . | nindent 2 }}
+  {{- end }}
+  {{- with .root.Values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end -}}
 
 {{- define "kira-users.volumeMounts" -}}
@@ -110,12 +127,7 @@ securityContext:
 name: clients
 {{ include "kira-users.containerBase" .root }}
 args: [client, import, --file, /etc/kira/clients/clients.json]
-envFrom:
-  {{- include "kira-users.envFrom" .root | nindent 2 }}
-{{- with .root.Values.extraEnv }}
-env:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{ include "kira-users.environment" (dict "root" .root) }}
 resources:
   {{- toYaml .root.Values.migration.resources | nindent 2 }}
 volumeMounts:
@@ -141,8 +153,8 @@ volumeMounts:
 {{- end }}
 {{- if $v.products }}
 - name: config
-  configMap:
-    name: {{ include "kira-users.fullname" .root }}-files
+  downwardAPI:
+    items: [{path: config.toml, fieldRef: {fieldPath: "metadata.annotations['kira-users/config']"}}]
 {{- end }}
 {{- with $v.database.ca }}
 {{- if .name }}

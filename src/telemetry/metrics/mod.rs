@@ -53,6 +53,8 @@ pub enum RequestOutcome {
     Refused,
     /// Ours: an error inside, no answer in time, the database away.
     Failed,
+    /// Nobody knows: the caller did not wait for the answer.
+    Abandoned,
 }
 
 impl RequestOutcome {
@@ -63,6 +65,7 @@ impl RequestOutcome {
             Self::Success => "success",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
         }
     }
 }
