@@ -69,7 +69,7 @@ pub const SETTINGS: &[Setting] = &[
         "KIRA_MAX_CONCURRENT_REQUESTS",
         "server.max_concurrent_requests",
         "512",
-        "Most requests that are worked at, over both doors; those beyond are refused at once with 503 or UNAVAILABLE",
+        "Most requests that are worked at, over both doors; those beyond are refused with 503 or UNAVAILABLE",
     ),
     setting("KIRA_MAX_BODY_BYTES", "server.max_body_bytes", "64MiB", "Largest request, over both doors"),
     setting(

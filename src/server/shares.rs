@@ -29,7 +29,7 @@ impl<D: Door> Wrap for ShedPublic<D> {
             return pass(request, next).await;
         }
         let Some(_place) = self.places.public() else {
-            return self.places.refuse(&self.door, &self.metrics, request.version());
+            return self.places.refuse(&self.door, &self.metrics);
         };
         pass(request, next).await
     }
@@ -49,7 +49,7 @@ impl<D: Door> Wrap for ShedClient<D> {
             return pass(request, next).await;
         };
         let Some(_place) = self.places.of_client(client_id) else {
-            return self.places.refuse(&self.door, &self.metrics, request.version());
+            return self.places.refuse(&self.door, &self.metrics);
         };
         pass(request, next).await
     }

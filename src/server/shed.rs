@@ -1,14 +1,13 @@
-//! How many requests are worked at, at a time: those beyond are refused at once, so that those that are accepted are
+//! How many requests are worked at, at a time: those beyond are refused, so that those that are accepted are
 //! answered in a time that is worth waiting for.
 //!
 //! Whoever is refused must cost next to nothing, or the refusals alone would take the machine. So [`Shed`] stands before
 //! all that is done for a request, its line in the log, its span and its measures included: a copy of an answer that was
-//! made once, a request id, a count, and a line in the log each second that it happens. Over HTTP/1 the refusal ends its
-//! connection: who comes again at once has to make a new one first. A connection is not kept waiting instead, as it may
-//! be a proxy's, which would then keep waiting whoever comes next.
+//! made once, a request id, a count, and a line in the log each second that it happens. And who comes again at once
+//! would be refused again, tens of thousands of times a second: so a refusal is held for a moment, when it has no place.
+//! It is the answer that is held and not the connection, which may be a proxy's and carry what others ask next.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,10 +16,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use futures_util::future::Either;
 use http::header::CONNECTION;
 use http::response::Parts;
-use http::{HeaderMap, HeaderValue, Version};
+use http::{HeaderValue, Version};
 use http_body_util::{BodyExt as _, Full};
 use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
@@ -39,6 +37,12 @@ use crate::telemetry::Metrics;
 
 /// Seconds after which a request that was refused may be tried again: a full house is emptied many times in one.
 const RETRY_AFTER: u32 = 1;
+/// A refusal is sent after this: a loop of a client's makes four a second and not thousands, and who tries another
+/// process instead has lost little.
+const HOLD: Duration = Duration::from_millis(250);
+/// Refusals that are held at a time. Those beyond are sent at once, and end their connection where it has no other
+/// requests: a new one costs a caller something as well.
+const MOST_HELD: usize = 10_000;
 /// The log tells at most so often that requests are refused.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
@@ -59,6 +63,8 @@ pub struct Places {
     public: Semaphore,
     /// Each client has half of the places at most: with those for calls without credentials it still keeps out no other.
     clients: Shares,
+    /// Of refusals that are held.
+    held: Semaphore,
     untold: AtomicU64,
     told: Mutex<Option<Instant>>,
 }
@@ -73,6 +79,7 @@ impl Places {
             all: Arc::new(places(requests)),
             public: places(part(4)),
             clients: Shares::new(part(2)),
+            held: Semaphore::new(MOST_HELD),
             untold: AtomicU64::new(0),
             told: Mutex::new(None),
         }
@@ -89,13 +96,24 @@ impl Places {
     }
 
     /// Refuses a request that has got as far as `door`.
-    pub(super) fn refuse<D: Door>(&self, door: &D, metrics: &Metrics, version: Version) -> HttpResponse {
+    pub(super) fn refuse<D: Door>(&self, door: &D, metrics: &Metrics) -> HttpResponse {
         metrics.shed(D::NAME);
         self.tell();
         let mut response = refusal(door);
         response.extensions_mut().insert(Unobserved);
-        end_connection(response.headers_mut(), version);
         response
+    }
+
+    /// The refusal, when it is time for it.
+    async fn hold(&self, version: Version, mut refusal: HttpResponse) -> HttpResponse {
+        match self.held.try_acquire() {
+            Ok(_held) => tokio::time::sleep(HOLD).await,
+            Err(_) if version < Version::HTTP_2 => {
+                refusal.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Err(_) => {}
+        }
+        refusal
     }
 
     /// Notes that a request was refused.
@@ -155,19 +173,12 @@ impl Shed {
             true => tonic::body::Body::empty(),
             false => tonic::body::Body::new(Full::new(self.refusal.body.clone())),
         };
-        end_connection(&mut head.headers, request.version());
         HttpResponse::from_parts(head, body)
     }
 }
 
 fn refusal(door: &impl Door) -> HttpResponse {
     door.refuse(error::status_with_retry(ErrorReason::Unavailable, RETRY_AFTER))
-}
-
-fn end_connection(headers: &mut HeaderMap, version: Version) {
-    if version < Version::HTTP_2 {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
 }
 
 impl<S: HttpService> Layer<S> for Shed {
@@ -190,26 +201,33 @@ type Answered = Result<HttpResponse, Infallible>;
 impl<S: HttpService> Service<HttpRequest> for Shedding<S> {
     type Response = HttpResponse;
     type Error = Infallible;
-    type Future = Either<Ready<Answered>, Pin<Box<dyn Future<Output = Answered> + Send>>>;
+    type Future = Pin<Box<dyn Future<Output = Answered> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: HttpRequest) -> Self::Future {
+        let (places, version) = (Arc::clone(&self.shed.places), request.version());
         // gRPC's own health needs no place: a probe must not take a busy service for a dead one.
         let place = match is_grpcs_own(request.uri().path()) {
             true => None,
-            false => match Arc::clone(&self.shed.places.all).try_acquire_owned() {
+            false => match Arc::clone(&places.all).try_acquire_owned() {
                 Ok(place) => Some(place),
-                Err(_) => return Either::Left(ready(Ok(self.shed.refused(&request)))),
+                Err(_) => {
+                    let refusal = self.shed.refused(&request);
+                    return Box::pin(async move { Ok(places.hold(version, refusal).await) });
+                }
             },
         };
         let next = self.next.clone();
-        Either::Right(Box::pin(async move {
+        Box::pin(async move {
             let response = pass(request, next).await;
             drop(place);
-            Ok(response)
-        }))
+            match response.extensions().get::<Unobserved>() {
+                None => Ok(response),
+                Some(Unobserved) => Ok(places.hold(version, response).await),
+            }
+        })
     }
 }
