@@ -29,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("contract", &[]),
     ("domain", &[]),
     ("profile", &["ambient", "contract", "domain"]),
-    ("server", &["ambient", "auth", "config", "store", "telemetry"]),
+    ("server", &["ambient", "auth", "config", "shares", "store", "telemetry"]),
     (
         "service",
         &[
@@ -38,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "contract",
             "domain",
             "profile",
+            "shares",
             "signing",
             "store",
             "telemetry",
@@ -46,6 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "webhook",
         ],
     ),
+    ("shares", &[]),
     ("signing", &[]),
     ("store", &["ambient", "domain", "telemetry"]),
     ("telemetry", &["config"]),

@@ -1,8 +1,9 @@
 //! kira-users: the user-onboarding service of a fintech, self-hosted.
 //!
 //! [`app`] puts the parts together. The two doors are in [`server`], what they lead to in [`service`], the rules in
-//! [`domain`], what is known of a user in [`profile`], and what is kept in [`store`] and [`vault`]; [`verification`] works in the background. The contract, from which messages, routes, JSON and
-//! validators are generated, is in [`contract`].
+//! [`domain`], what is known of a user in [`profile`], and what is kept in [`store`] and [`vault`]; [`verification`]
+//! and [`webhook`] work in the background. The contract, from which messages, routes, JSON and validators are generated, is
+//! in [`contract`].
 
 pub mod ambient;
 pub mod app;
@@ -16,6 +17,7 @@ pub mod domain;
 pub mod profile;
 pub mod server;
 pub mod service;
+pub mod shares;
 pub mod signing;
 pub mod store;
 pub mod telemetry;

@@ -21,13 +21,14 @@ use crate::contract::{self, v1};
 use crate::domain::eligibility::{Catalogue, Product};
 use crate::server::{GrpcDoor, RestDoor};
 use crate::service::callbacks::Callbacks;
-use crate::service::events::{Events, Feed, Places};
+use crate::service::events::{Events, Feed};
 use crate::service::response::Numbers;
 use crate::service::reviews::{ReviewDesk, Reviews};
 use crate::service::tokens::Tokens;
 use crate::service::users::Users;
 use crate::service::verifications::Verifications;
 use crate::service::webhooks::Webhooks;
+use crate::shares::Shares;
 use crate::vault::documents::DocumentStore;
 
 /// The reviews of an opened installation, for the command line.
@@ -83,7 +84,7 @@ impl Services {
             events: Events {
                 store: users.store.clone(),
                 feed: Arc::new(Feed::new(users.store.clone())),
-                places: Places::new(config.server.event_streams_per_client),
+                streams: Shares::new(config.server.event_streams_per_client),
             },
             webhooks: Webhooks { desk: webhooks::webhook_desk(config, opened) },
             tokens: Tokens { authenticator },

@@ -1,16 +1,12 @@
 //! What one connection is at: how many requests are answered, and since when there are none.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
-use tonic::Status;
 
 use super::HttpResponse;
+use super::through::through;
 
 /// The requests of one connection. One is open from the moment that its headers are there until the last of its answer
 /// is on its way.
@@ -73,7 +69,12 @@ pub(super) struct Open(Activity);
 impl Open {
     /// The request stays open until the response's body is dropped.
     pub(super) fn until_sent(self, response: HttpResponse) -> HttpResponse {
-        response.map(|body| tonic::body::Body::new(Answering { body, _open: self }))
+        response.map(|body| {
+            through(body, move |frame| {
+                let _open = &self;
+                frame
+            })
+        })
     }
 }
 
@@ -82,28 +83,6 @@ impl Drop for Open {
         let mut requests = self.0.lock();
         requests.open -= 1;
         requests.quiet_since = Instant::now();
-    }
-}
-
-struct Answering {
-    body: tonic::body::Body,
-    _open: Open,
-}
-
-impl Body for Answering {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -2,17 +2,15 @@
 //! and never let them out, so that they stay in memory for ever.
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use tonic::Status;
+use http_body::{Body, Frame};
 
 use super::HttpResponse;
-use super::door::Call;
+use super::streamed::IsStream;
+use super::through::through;
 
 /// An answer is to be taken within this, and the time that its length allows.
 const GRACE: Duration = Duration::from_secs(120);
@@ -36,14 +34,12 @@ impl Deliveries {
     /// The response, whose parts are watched until they are taken. A stream of events is not: its reader may take its
     /// time, and has few of them.
     pub(super) fn watch(&self, response: HttpResponse) -> HttpResponse {
-        let call = response.extensions().get::<Call>().and_then(|call| call.method);
-        let streams =
-            call.is_some_and(|method| method.server_streaming) && response.body().size_hint().exact().is_none();
-        if streams || response.body().is_end_stream() {
+        if response.extensions().get::<IsStream>().is_some() || response.body().is_end_stream() {
             return response;
         }
         let deliveries = self.clone();
-        response.map(|body| tonic::body::Body::new(Watched { body, deliveries }))
+        let send = move |frame: Frame<Bytes>| frame.map_data(|bytes| deliveries.send(bytes, Instant::now()));
+        response.map(|body| through(body, send))
     }
 
     /// Returns once something has not been taken in time.
@@ -94,34 +90,27 @@ impl Drop for Sent {
     }
 }
 
-struct Watched {
-    body: tonic::body::Body,
-    deliveries: Deliveries,
-}
-
-impl Body for Watched {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        frame.map(|frame| {
-            frame.map(|frame| frame.map(|f| f.map_data(|bytes| self.deliveries.send(bytes, Instant::now()))))
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+    use http_body_util::BodyExt as _;
+    use tracing::Span;
+
+    use super::super::streamed::told;
     use super::*;
+
+    #[test]
+    fn the_reader_of_a_stream_may_take_its_time_and_that_of_an_answer_may_not() {
+        let answer = || HttpResponse::new(tonic::body::Body::new(http_body_util::Full::from("an event")));
+        let sent = |response: HttpResponse| {
+            let deliveries = Deliveries::default();
+            let mut body = deliveries.watch(response).into_body();
+            let frame = body.frame().now_or_never().flatten().expect("it is there").expect("it arrives");
+            (frame, deliveries.lock().due.len())
+        };
+        assert_eq!(sent(answer()).1, 1);
+        assert_eq!(sent(told(answer(), "EventsService/WatchEvents", Span::none())).1, 0);
+    }
 
     #[test]
     fn what_is_not_taken_in_its_time_is_overdue() {

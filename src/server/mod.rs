@@ -2,8 +2,8 @@
 //!
 //! A request of either door passes [`cors`](mod@cors) (at the REST door: preflights), [`Shed`](shed) (is there a place),
 //! [`Observe`](observe) (request id, span, measures, the log line), [`Announce`](rate_limit) (the headers of the rate),
-//! [`Identify`](identify) (which call is it), [`ShedPublic`](shares) (is there a place for it without credentials),
-//! [`Limits`](limits) (size and time), [`Authenticate`](authenticate), [`ShedClient`](shares) (is there a place for this
+//! [`Identify`](identify) (which call is it), [`ShedPublic`](fairness) (is there a place for it without credentials),
+//! [`Limits`](limits) (size and time), [`Authenticate`](authenticate), [`ShedClient`](fairness) (is there a place for this
 //! client) and [`RateLimit`](rate_limit), in this order, before it reaches its [`Door`].
 
 mod activity;
@@ -13,6 +13,7 @@ mod cors;
 mod delivery;
 mod door;
 mod ending;
+mod fairness;
 mod identify;
 mod layer;
 mod limits;
@@ -21,9 +22,9 @@ mod observe;
 mod parting;
 mod patience;
 mod rate_limit;
-mod shares;
 mod shed;
 mod streamed;
+mod through;
 pub mod tls;
 
 use std::sync::Arc;
@@ -82,7 +83,7 @@ pub fn service<D: Door>(door: D, shared: &Shared) -> impl HttpService {
         .layer(layer::Around(observe::Observe::new::<D>(shared)))
         .layer(layer::Around(rate_limit::Announce { limits: shared.rate_limits.clone() }))
         .layer(layer::Around(identify::Identify { door: door.clone() }))
-        .layer(layer::Around(shares::ShedPublic {
+        .layer(layer::Around(fairness::ShedPublic {
             door: door.clone(),
             metrics: metrics.clone(),
             places: places.clone(),
@@ -96,7 +97,7 @@ pub fn service<D: Door>(door: D, shared: &Shared) -> impl HttpService {
             door: door.clone(),
             authenticator: shared.authenticator.clone(),
         }))
-        .layer(layer::Around(shares::ShedClient {
+        .layer(layer::Around(fairness::ShedClient {
             door: door.clone(),
             metrics: metrics.clone(),
             places: places.clone(),

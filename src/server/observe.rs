@@ -354,3 +354,29 @@ pub(super) fn request_id(headers: &HeaderMap, ambient: &SharedAmbient) -> Header
         .cloned()
         .unwrap_or_else(|| HeaderValue::from_str(&ambient.new_id().to_string()).expect("a UUID is a header value"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::super::listener::service_fn;
+    use super::*;
+    use crate::ambient::System;
+    use crate::config::{LogFormat, TelemetryConfig};
+
+    #[tokio::test]
+    async fn a_request_whose_caller_does_not_wait_is_measured_as_abandoned() {
+        let log = "off".to_owned();
+        let config = TelemetryConfig { log, log_format: LogFormat::Json, metrics: true, trust_rest: true, otlp: None };
+        let metrics = Metrics::new(&config).expect("they are shown here alone");
+        let ambient: SharedAmbient = Arc::new(System::default());
+        let observe = Observe { ambient, metrics: metrics.clone(), door: "rest", is_grpc: false, trusts_traces: true };
+        let request = HttpRequest::new(tonic::body::Body::empty());
+        let answer = observe.wrap(request, service_fn(|_| pending()));
+        assert!(answer.now_or_never().is_none(), "it takes for ever, and is dropped here");
+        let page = metrics.page(false).expect("there are metrics").text;
+        let told = "call=\"other\",code=\"499\",door=\"rest\",outcome=\"abandoned\"} 1";
+        assert!(page.contains(&format!("kira_request_duration_seconds_count{{{told}")), "{page}");
+        assert!(page.contains("kira_requests_in_flight{door=\"rest\"} 0"), "{page}");
+    }
+}

@@ -30,9 +30,9 @@ use super::door::{Door, is_grpcs_own};
 use super::layer::{HttpService, pass};
 use super::observe::{REQUEST_ID, request_id};
 use super::rate_limit::RateLimits;
-use super::shares::{Share, Shares};
 use super::{HttpRequest, HttpResponse};
 use crate::ambient::SharedAmbient;
+use crate::shares::{Share, Shares};
 use crate::telemetry::Metrics;
 
 /// Seconds after which a request that was refused may be tried again: a full house is emptied many times in one.
@@ -91,7 +91,7 @@ impl Places {
     }
 
     /// A place of those for one client, if there is one.
-    pub(super) fn of_client(&self, client_id: Uuid) -> Option<Share<'_>> {
+    pub(super) fn of_client(&self, client_id: Uuid) -> Option<Share> {
         self.clients.take(client_id)
     }
 

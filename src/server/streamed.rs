@@ -22,8 +22,13 @@ struct Streamed {
     is_whole: bool,
 }
 
+/// Marks an answer whose reader may take its time; an extension of the response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IsStream;
+
 /// `response`, whose body is a stream of this call within `span`.
-pub(super) fn told(response: HttpResponse, call: &'static str, span: Span) -> HttpResponse {
+pub(super) fn told(mut response: HttpResponse, call: &'static str, span: Span) -> HttpResponse {
+    response.extensions_mut().insert(IsStream);
     response.map(|body| {
         tonic::body::Body::new(Streamed { body, call, span, began: Instant::now(), bytes: 0, is_whole: false })
     })

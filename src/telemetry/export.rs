@@ -8,9 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use opentelemetry::KeyValue;
 use opentelemetry_http::{HttpClient, HttpError};
-use opentelemetry_otlp::{
-    MetricExporter, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _, WithTonicConfig as _,
-};
+use opentelemetry_otlp::{MetricExporter, Protocol, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
 use tokio::runtime::Handle;
 use tonic::transport::ClientTlsConfig;
@@ -31,56 +29,36 @@ pub(super) fn resource() -> Resource {
 
 /// Sends spans to the collector. It needs the context of a Tokio runtime, which does the sending.
 pub(super) fn spans(otlp: &OtlpConfig) -> Result<SpanExporter, TelemetryError> {
-    let endpoint = endpoint_of(otlp, "v1/traces");
     Ok(match otlp.protocol {
-        OtlpProtocol::Grpc => SpanExporter::builder()
-            .with_tonic()
-            .with_timeout(TIMEOUT)
-            .with_tls_config(tls())
-            .with_endpoint(endpoint)
-            .build()?,
-        OtlpProtocol::Http => SpanExporter::builder()
-            .with_http()
-            .with_protocol(Protocol::HttpBinary)
-            .with_http_client(OnRuntime::new()?)
-            .with_timeout(TIMEOUT)
-            .with_endpoint(endpoint)
-            .build()?,
+        OtlpProtocol::Grpc => over_grpc(SpanExporter::builder().with_tonic(), otlp).build()?,
+        OtlpProtocol::Http => over_http(SpanExporter::builder().with_http(), otlp, "v1/traces")?.build()?,
     })
 }
 
 /// Sends metrics to the collector. It needs the context of a Tokio runtime, which does the sending.
 pub(super) fn metrics(otlp: &OtlpConfig) -> Result<MetricExporter, TelemetryError> {
-    let endpoint = endpoint_of(otlp, "v1/metrics");
     Ok(match otlp.protocol {
-        OtlpProtocol::Grpc => MetricExporter::builder()
-            .with_tonic()
-            .with_timeout(TIMEOUT)
-            .with_tls_config(tls())
-            .with_endpoint(endpoint)
-            .build()?,
-        OtlpProtocol::Http => MetricExporter::builder()
-            .with_http()
-            .with_protocol(Protocol::HttpBinary)
-            .with_http_client(OnRuntime::new()?)
-            .with_timeout(TIMEOUT)
-            .with_endpoint(endpoint)
-            .build()?,
+        OtlpProtocol::Grpc => over_grpc(MetricExporter::builder().with_tonic(), otlp).build()?,
+        OtlpProtocol::Http => over_http(MetricExporter::builder().with_http(), otlp, "v1/metrics")?.build()?,
     })
 }
 
-/// Over HTTP each signal has a path of its own below the endpoint; over gRPC the service's name tells them apart.
-fn endpoint_of(otlp: &OtlpConfig, signal: &str) -> String {
-    let endpoint = otlp.endpoint.as_str().trim_end_matches('/');
-    match otlp.protocol {
-        OtlpProtocol::Grpc => endpoint.to_owned(),
-        OtlpProtocol::Http => format!("{endpoint}/{signal}"),
-    }
+/// Here the service's name tells the signals apart. Where the endpoint is https, the certificate authorities of the machine
+/// are trusted.
+fn over_grpc<B: WithExportConfig + WithTonicConfig>(builder: B, otlp: &OtlpConfig) -> B {
+    let tls = ClientTlsConfig::new().with_native_roots();
+    builder.with_timeout(TIMEOUT).with_tls_config(tls).with_endpoint(otlp.endpoint.as_str())
 }
 
-/// Used where the endpoint is https: the certificate authorities of the machine.
-fn tls() -> ClientTlsConfig {
-    ClientTlsConfig::new().with_native_roots()
+/// Here each signal has a path of its own below the endpoint.
+fn over_http<B: WithExportConfig + WithHttpConfig>(
+    builder: B,
+    otlp: &OtlpConfig,
+    path: &str,
+) -> Result<B, TelemetryError> {
+    let endpoint = format!("{}/{path}", otlp.endpoint.as_str().trim_end_matches('/'));
+    let builder = builder.with_protocol(Protocol::HttpBinary).with_http_client(OnRuntime::new()?);
+    Ok(builder.with_timeout(TIMEOUT).with_endpoint(endpoint))
 }
 
 /// An HTTP client for the SDK's own threads, which have no runtime: the runtime of the service does the sending.

@@ -161,7 +161,7 @@ async fn a_rest_caller_who_is_not_trusted_decides_nothing_about_traces_and_names
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_whose_caller_gives_up_is_told_of_too() {
+async fn a_request_that_is_cut_short_is_told_of_too() {
     let database = TestDatabase::migrated().await;
     let mut setup = Setup::on(database);
     setup.set("KIRA_WORKER", "false");

@@ -1,7 +1,6 @@
 //! The events service: what happened to a client's users, listed from a cursor on or watched (decisions, section 8).
 
 mod feed;
-mod places;
 mod show;
 mod watcher;
 
@@ -13,13 +12,13 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 pub use self::feed::Feed;
-pub use self::places::Places;
 pub use self::watcher::EventStream;
 use self::watcher::Watcher;
 use super::failure::of_store;
 use super::request::{caller, checked_id};
 use crate::contract::v1;
 use crate::contract::v1::events_service_server::EventsService;
+use crate::shares::Shares;
 use crate::store::{EventFilter, Store};
 
 /// How many events a list shows where the caller does not say.
@@ -33,8 +32,8 @@ pub struct Events {
     pub store: Store,
     /// Tells of new events.
     pub feed: Arc<Feed>,
-    /// How many streams each client has.
-    pub places: Places,
+    /// How many streams each client may have: each costs a query for every new event.
+    pub streams: Shares,
 }
 
 #[tonic::async_trait]
@@ -70,7 +69,10 @@ impl EventsService for Events {
         let client_id = caller(&request)?.client_id;
         let v1::WatchEventsRequest { after, last_event_id, user_id, types } = request.into_inner();
         let filter = filter(user_id.as_deref(), &types)?;
-        let place = self.places.take(client_id)?;
+        let share = self.streams.take(client_id).ok_or_else(|| {
+            let message = format!("At most {} event streams at a time", self.streams.each());
+            error::status(ErrorReason::RateLimitExceeded, message)
+        })?;
         // Before anything is read, so that nothing new is missed.
         let head = self.feed.subscribe();
         self.store.position_events().await.map_err(of_store)?;
@@ -79,7 +81,7 @@ impl EventsService for Events {
             (None, Some(cursor)) => self.position(client_id, checked_id(Some(cursor))?, "after").await?,
             (None, None) => self.store.last_position().await.map_err(of_store)?,
         };
-        Ok(Response::new(Watcher::new(self.store.clone(), client_id, filter, position, head, place).into_stream()))
+        Ok(Response::new(Watcher::new(self.store.clone(), client_id, filter, position, head, share).into_stream()))
     }
 }
 

@@ -12,10 +12,10 @@ use tonic::Status;
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
-use super::places::Place;
 use super::show;
 use crate::contract::v1;
 use crate::service::failure::of_store;
+use crate::shares::Share;
 use crate::store::{EventFilter, EventRecord, Store};
 
 /// How many events are read at once.
@@ -33,7 +33,7 @@ pub(super) struct Watcher {
     position: i64,
     head: watch::Receiver<i64>,
     page: VecDeque<EventRecord>,
-    _place: Place,
+    _share: Share,
 }
 
 impl Watcher {
@@ -43,9 +43,9 @@ impl Watcher {
         filter: EventFilter,
         position: i64,
         head: watch::Receiver<i64>,
-        place: Place,
+        share: Share,
     ) -> Self {
-        Self { store, client_id, filter, position, head, page: VecDeque::new(), _place: place }
+        Self { store, client_id, filter, position, head, page: VecDeque::new(), _share: share }
     }
 
     /// The events from here on. An error is the last item.
