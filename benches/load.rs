@@ -1,4 +1,4 @@
-//! The whole program under load, as a user starts it: CPU time a request over both doors, a large file, creates a
+//! The whole program under load, as a user starts it: CPU time a request over both protocols, a large file, creates a
 //! second, start, memory, size. Figures are of the server's process; what they are compared with runs in turn with it.
 //!
 //! `cargo bench --bench load`; with `KIRA_TEST_DATABASE_URL` also creates on PostgreSQL beside pgbench.
@@ -25,7 +25,7 @@ const MIB: f64 = 1024.0 * 1024.0;
 async fn main() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on disk");
     start(folder.path()).await;
-    doors(folder.path()).await;
+    listeners(folder.path()).await;
     large_file(folder.path()).await;
     sqlite(folder.path()).await;
     if let Ok(url) = std::env::var("KIRA_TEST_DATABASE_URL") {
@@ -50,7 +50,7 @@ async fn start(folder: &Path) {
 }
 
 /// CPU time a request, REST over HTTP/1.1 against native gRPC.
-async fn doors(folder: &Path) {
+async fn listeners(folder: &Path) {
     let program = Program::start(folder, &[]).await;
     let session = Session::open(&program).await;
     let user = session.create().await;

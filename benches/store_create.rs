@@ -14,14 +14,17 @@ use std::time::Instant;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use kira_users::ambient::{Ambient, System};
-use kira_users::store::{Creation, NewClaim, NewEvent, NewUser, NewVerification, Store, StoreOptions};
+use kira_users::domain::event::{EventKind, EventPayload};
+use kira_users::domain::status::Status;
+use kira_users::domain::user_type::UserType;
+use kira_users::env::{Env, SystemEnv};
+use kira_users::store::{Creation, NewClaim, NewEntries, NewEvent, NewUser, NewVerification, Store, StoreOptions};
 use sea_orm::{ConnectionTrait, Database};
 use serde_json::json;
 use url::Url;
 use uuid::Uuid;
 
-use beside::{ROUND, TASKS};
+use beside::{ROUND, TASKS, random_id};
 
 const ROUNDS: usize = 3;
 
@@ -76,7 +79,7 @@ async fn open(url: &str) -> Store {
     let options = StoreOptions { max_connections: TASKS, ..StoreOptions::default() };
     let store = Store::connect(url, options).await.expect("a database");
     store.migrate().await.expect("a schema");
-    let system = System::default();
+    let system = SystemEnv::default();
     beside::client(&store, &system).await;
     store
 }
@@ -94,7 +97,7 @@ async fn rounds(mut round: impl AsyncFnMut() -> f64) -> Vec<f64> {
 /// Creates a second over one round.
 async fn rate(store: &Store) -> f64 {
     let client = store.list_clients().await.expect("a read").remove(0).id;
-    let system = Arc::new(System::default());
+    let system = Arc::new(SystemEnv::default());
     let start = Instant::now();
     let tasks = (0..TASKS).map(|_| {
         let (store, system) = (store.clone(), Arc::clone(&system));
@@ -112,10 +115,8 @@ async fn rate(store: &Store) -> f64 {
     f64::from(total) / start.elapsed().as_secs_f64()
 }
 
-fn user(system: &System, client_id: Uuid) -> NewUser {
+fn user(system: &SystemEnv, client_id: Uuid) -> NewUser {
     let now = system.now();
-    let mut key = [0; 16];
-    system.fill_random(&mut key);
     NewUser {
         id: system.new_id(),
         client_id,
@@ -136,7 +137,14 @@ fn user(system: &System, client_id: Uuid) -> NewUser {
         profile: vec![2; 2000],
         created_at: now,
         documents: Vec::new(),
-        claim: NewClaim { operation: "users.create", key: Uuid::from_bytes(key), fingerprint: [3; 32] },
-        event: NewEvent { id: system.new_id(), kind: "user.created", payload: json!({"status": "CREATED"}) },
+        claim: NewClaim { operation: "users.create", key: random_id(system), fingerprint: [3; 64], outcome: None },
+        fields: vec!["email".to_owned()],
+        event: NewEvent {
+            id: system.new_id(),
+            kind: EventKind::UserCreated,
+            payload: EventPayload::new(UserType::Individual, Status::Created),
+        },
+        // What an ordinary individual without documents has: e-mail, phone, external id, two numbers, five of names.
+        index: NewEntries { digests: (0..10).map(|_| random_id(system)).collect(), unique_external_id: None },
     }
 }

@@ -1,4 +1,4 @@
-//! What telemetry costs: a GET over both doors with a tenth of the traces sent to a collector, metrics and one line of the
+//! What telemetry costs: a GET over both protocols with a tenth of the traces sent to a collector, metrics and one line of the
 //! log for each request, beside the same with all of it off.
 //!
 //! `cargo bench --bench telemetry`
@@ -42,11 +42,11 @@ async fn main() {
         // Its token is good for the programs to come, which have the same database.
         (session, user)
     };
-    for door in ["REST", "gRPC"] {
+    for listener in ["REST", "gRPC"] {
         let mut figures = [off.as_slice(), on.as_slice()].map(|settings| (settings, Vec::new(), Vec::new()));
         for _ in 0..ROUNDS {
             for (settings, rates, costs) in &mut figures {
-                let (rate, cost) = round(folder.path(), settings, door, &session, &user).await;
+                let (rate, cost) = round(folder.path(), settings, listener, &session, &user).await;
                 rates.push(rate);
                 costs.push(cost);
             }
@@ -54,7 +54,7 @@ async fn main() {
         let [(rate_off, cost_off), (rate_on, cost_on)] =
             figures.map(|(_, mut rates, mut costs)| (median(&mut rates), median(&mut costs)));
         println!(
-            "GET over {door}: {rate_on:>7.0} a second with telemetry, {rate_off:.0} without, ratio {:.2} (target 0.9)",
+            "GET over {listener}: {rate_on:>7.0} a second with telemetry, {rate_off:.0} without, ratio {:.2} (target 0.9)",
             rate_on / rate_off
         );
         println!(
@@ -65,13 +65,13 @@ async fn main() {
 }
 
 /// Requests a second, and CPU time a request in microseconds.
-async fn round(folder: &Path, settings: &[(&str, &str)], door: &str, session: &Session, user: &str) -> (f64, f64) {
+async fn round(folder: &Path, settings: &[(&str, &str)], listener: &str, session: &Session, user: &str) -> (f64, f64) {
     let program = Program::start(folder, settings).await;
     let (begin, before) = (Instant::now(), program.cpu_seconds());
     let loops = (0..TASKS).map(async |_| {
         let mut count = 0.0;
         while begin.elapsed() < ROUND {
-            if door == "REST" {
+            if listener == "REST" {
                 session.rest_get(user).await
             } else {
                 session.grpc_get(user).await

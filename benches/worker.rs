@@ -12,14 +12,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use kira_users::ambient::{Ambient, SharedAmbient, System};
 use kira_users::contract::v1;
+use kira_users::domain::event::{EventKind, EventPayload};
+use kira_users::domain::status::Status;
+use kira_users::domain::user_type::UserType;
+use kira_users::env::{Env, SharedEnv, SystemEnv};
 use kira_users::profile::{self, Profile};
-use kira_users::store::{Creation, NewClaim, NewEvent, NewUser, NewVerification, Store, StoreOptions};
+use kira_users::store::{Creation, NewClaim, NewEntries, NewEvent, NewUser, NewVerification, Store, StoreOptions};
 use kira_users::telemetry::Metrics;
 use kira_users::vault::documents::DocumentStore;
-use kira_users::vault::{KeyRing, Owner, Place, SEAL_OVERHEAD, Vault};
-use kira_users::verification::{Parts, Sandbox, Worker};
+use kira_users::vault::{AeadContext, KeyRing, Owner, SEAL_OVERHEAD, Vault};
+use kira_users::verification::{Sandbox, Worker, WorkerDeps};
 use sea_orm::{ConnectionTrait, Database};
 use serde_json::json;
 use url::Url;
@@ -48,7 +51,7 @@ async fn postgres(maintenance: &Url, folder: &Path) {
     let mut url = maintenance.clone();
     url.set_path("kira_bench_worker");
     let (rate, client) = measure(url.as_str(), folder).await;
-    println!("PostgreSQL:     {rate:>6.0} verifications/s (wanted: 500)");
+    println!("PostgreSQL:     {rate:>6.0} verifications/s (target: 500)");
     let script = folder.join("verify.sql");
     std::fs::write(&script, SCRIPT.replace("CLIENT", &client.to_string())).expect("a script");
     // The script picks users by number.
@@ -68,15 +71,18 @@ const SCRIPT: &str = "\
 \\set n random(1, 5000)
 \\set a random(0, 9000000000000000000)
 BEGIN;
-UPDATE users SET status = 'VERIFYING', version = version + 1, updated_at = now() WHERE id = (SELECT id FROM numbered WHERE number = :n);
-UPDATE verification_attempts SET state = 'running', started_at = now() WHERE id = (SELECT attempt_id FROM numbered WHERE number = :n);
-INSERT INTO events SELECT md5(:a::text || 'a')::uuid, 'CLIENT', id, 'user.status_changed', 2, '{\"status\":\"VERIFYING\"}', now(), NULL FROM numbered WHERE number = :n;
+UPDATE users SET status = 'VERIFYING', version = version + 1, updated_at = now() WHERE client_id = 'CLIENT' AND id = (SELECT id FROM numbered WHERE number = :n);
+UPDATE verification_attempts SET state = 'running', started_at = now() WHERE client_id = 'CLIENT' AND id = (SELECT attempt_id FROM numbered WHERE number = :n);
+INSERT INTO outbox (client_id, id, user_id, kind, sequence, payload, created_at)
+ SELECT 'CLIENT', md5(:a::text || 'a')::uuid, id, 'user.status_changed', 2, '{\"status\":\"VERIFYING\"}', now() FROM numbered WHERE number = :n;
 COMMIT;
 BEGIN;
-UPDATE users SET status = 'VERIFIED', version = version + 2, updated_at = now() WHERE id = (SELECT id FROM numbered WHERE number = :n);
-UPDATE verification_attempts SET state = 'verified', finished_at = now() WHERE id = (SELECT attempt_id FROM numbered WHERE number = :n);
-INSERT INTO events SELECT md5(:a::text || 'b')::uuid, 'CLIENT', id, 'user.status_changed', 3, '{\"status\":\"VERIFIED\"}', now(), NULL FROM numbered WHERE number = :n;
-INSERT INTO events SELECT md5(:a::text || 'c')::uuid, 'CLIENT', id, 'user.verification.accepted', 4, '{\"status\":\"VERIFIED\"}', now(), NULL FROM numbered WHERE number = :n;
+UPDATE users SET status = 'VERIFIED', version = version + 2, updated_at = now() WHERE client_id = 'CLIENT' AND id = (SELECT id FROM numbered WHERE number = :n);
+UPDATE verification_attempts SET state = 'verified', finished_at = now() WHERE client_id = 'CLIENT' AND id = (SELECT attempt_id FROM numbered WHERE number = :n);
+INSERT INTO outbox (client_id, id, user_id, kind, sequence, payload, created_at)
+ SELECT 'CLIENT', md5(:a::text || 'b')::uuid, id, 'user.status_changed', 3, '{\"status\":\"VERIFIED\"}', now() FROM numbered WHERE number = :n;
+INSERT INTO outbox (client_id, id, user_id, kind, sequence, payload, created_at)
+ SELECT 'CLIENT', md5(:a::text || 'c')::uuid, id, 'user.verification.accepted', 4, '{\"status\":\"VERIFIED\"}', now() FROM numbered WHERE number = :n;
 COMMIT;
 ";
 
@@ -84,11 +90,11 @@ COMMIT;
 async fn measure(url: &str, folder: &Path) -> (f64, Uuid) {
     let store = Store::connect(url, StoreOptions::default()).await.expect("a database");
     store.migrate().await.expect("a schema");
-    let ambient: SharedAmbient = Arc::new(System::default());
-    let vault = Vault::new(KeyRing::parse(KEYS).expect("a key ring"), Arc::clone(&ambient));
-    let client = beside::client(&store, ambient.as_ref()).await;
+    let env: SharedEnv = Arc::new(SystemEnv::default());
+    let vault = Vault::new(KeyRing::parse(KEYS).expect("a key ring"), Arc::clone(&env));
+    let client = beside::client(&store, env.as_ref()).await;
     for _ in 0..COUNT / 50 {
-        let creates = (0..50).map(|_| store.create_user(user(&vault, ambient.as_ref(), client)));
+        let creates = (0..50).map(|_| store.create_user(user(&vault, env.as_ref(), client)));
         for outcome in futures_util::future::join_all(creates).await {
             assert_eq!(outcome.expect("an outcome"), Creation::Inserted);
         }
@@ -96,7 +102,7 @@ async fn measure(url: &str, folder: &Path) -> (f64, Uuid) {
     let documents =
         DocumentStore::open(&folder.join("documents").display().to_string(), Uuid::nil()).expect("a folder");
     let parts =
-        Parts { store: store.clone(), vault, documents, ambient, wanted: Arc::default(), metrics: Metrics::default() };
+        WorkerDeps { store: store.clone(), vault, documents, env, wake: Arc::default(), metrics: Metrics::default() };
     let worker = Worker::new(parts, Arc::new(Sandbox::new(Duration::ZERO)));
     let start = Instant::now();
     assert_eq!(worker.drain().await.expect("the database answers"), COUNT);
@@ -105,9 +111,9 @@ async fn measure(url: &str, folder: &Path) -> (f64, Uuid) {
     (rate, client)
 }
 
-fn user(vault: &Vault, ambient: &dyn Ambient, client_id: Uuid) -> NewUser {
-    let now = ambient.now();
-    let id = ambient.new_id();
+fn user(vault: &Vault, env: &dyn Env, client_id: Uuid) -> NewUser {
+    let now = env.now();
+    let id = env.new_id();
     let (data_key, wrapped_key) = vault.new_data_key(Owner { client_id, user_id: id });
     // About as long as a profile with its documents' descriptions.
     let profile = Profile::Individual(v1::Individual {
@@ -122,20 +128,26 @@ fn user(vault: &Vault, ambient: &dyn Ambient, client_id: Uuid) -> NewUser {
         category: Some("usa"),
         status: "CREATED",
         verification: Some(NewVerification {
-            attempt_id: ambient.new_id(),
+            attempt_id: env.new_id(),
             trigger: "create",
             state: "pending",
             deadline_at: now + TimeDelta::hours(24),
-            job_id: ambient.new_id(),
+            job_id: env.new_id(),
             run_at: now,
             trace_context: None,
         }),
         missing: json!({}),
         wrapped_key,
-        profile: data_key.seal(&Place::UserProfile, profile::encode(&profile, SEAL_OVERHEAD)),
+        profile: data_key.seal(&AeadContext::UserProfile, profile::encode(&profile, SEAL_OVERHEAD)),
         created_at: now,
         documents: Vec::new(),
-        claim: NewClaim { operation: "create_user", key: ambient.new_id(), fingerprint: [3; 32] },
-        event: NewEvent { id: ambient.new_id(), kind: "user.created", payload: json!({"status": "CREATED"}) },
+        claim: NewClaim { operation: "create_user", key: env.new_id(), fingerprint: [3; 64], outcome: None },
+        fields: vec!["email".to_owned()],
+        event: NewEvent {
+            id: env.new_id(),
+            kind: EventKind::UserCreated,
+            payload: EventPayload::new(UserType::Individual, Status::Created),
+        },
+        index: NewEntries::default(),
     }
 }

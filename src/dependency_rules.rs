@@ -1,18 +1,20 @@
-//! Who may use whom: a step never calls back up.
+//! Which module may use which: dependencies never point upwards.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every module with the modules of this crate that it may use. `app` may use all; nothing but `cli` may use `app`.
+/// Every module with the modules of this crate that it may use. `app` may use all; only `cli` may use `app`.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("ambient", &[]),
-    ("auth", &["ambient", "config", "store", "vault"]),
+    ("env", &[]),
+    ("archive", &["env", "store", "vault"]),
+    ("auth", &["env", "config", "store", "vault"]),
     (
         "cli",
         &[
-            "ambient",
+            "env",
             "app",
+            "archive",
             "auth",
             "config",
             "contract",
@@ -25,20 +27,27 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "webhook",
         ],
     ),
-    ("config", &[]),
+    // The master keys are validated with all other settings.
+    ("config", &["vault"]),
     ("contract", &[]),
+    ("current_client", &[]),
     ("domain", &[]),
-    ("profile", &["ambient", "contract", "domain"]),
-    ("server", &["ambient", "auth", "config", "shares", "store", "telemetry"]),
+    ("extra_cost", &[]),
+    ("health", &["store"]),
+    ("jobs", &["env", "auth", "health", "server", "service", "store", "telemetry", "vault", "verification", "webhook"]),
+    ("per_client_permits", &[]),
+    ("profile", &["env", "contract", "domain"]),
+    ("server", &["env", "auth", "config", "current_client", "extra_cost", "per_client_permits", "telemetry"]),
     (
         "service",
         &[
-            "ambient",
+            "env",
             "auth",
             "contract",
             "domain",
+            "extra_cost",
+            "per_client_permits",
             "profile",
-            "shares",
             "signing",
             "store",
             "telemetry",
@@ -47,16 +56,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "webhook",
         ],
     ),
-    ("shares", &[]),
     ("signing", &[]),
-    ("store", &["ambient", "domain", "telemetry"]),
+    ("store", &["env", "current_client", "domain", "telemetry"]),
     ("telemetry", &["config"]),
-    ("vault", &["ambient"]),
-    ("webhook", &["ambient", "config", "domain", "profile", "signing", "store", "telemetry", "vault"]),
-    ("verification", &["ambient", "contract", "domain", "profile", "signing", "store", "telemetry", "vault"]),
+    ("vault", &["env"]),
+    ("webhook", &["env", "config", "domain", "profile", "signing", "store", "telemetry", "vault"]),
+    ("verification", &["env", "contract", "domain", "profile", "signing", "store", "telemetry", "vault"]),
 ];
 
-/// The crates that only `store` may know.
+/// The modules of `server` that are below the middleware, with the modules of `server` that they may use.
+const SERVER_MAY_USE: &[(&str, &[&str])] = &[
+    ("admission", &["connection", "context", "message", "protocol"]),
+    ("body", &["context", "message"]),
+    ("connection", &["admission", "body", "context", "message"]),
+    ("message", &[]),
+    ("tls", &[]),
+];
+
+/// The crates that only `store` may use.
 const DATABASE: &[&str] = &["sea_orm", "sea_orm_migration", "entity", "migration"];
 
 fn sources(module: &str) -> Vec<PathBuf> {
@@ -74,38 +91,91 @@ fn sources(module: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The names that follow `prefix` in the code of a module, comments aside.
-fn named_after(module: &str, prefix: &str) -> BTreeSet<String> {
+/// The code of a module without the lines that are comments.
+fn code(module: &str) -> String {
+    let texts = sources(module).into_iter().map(|path| fs::read_to_string(path).expect("a source file"));
+    let lines = |text: String| {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).map(str::to_owned);
+        code.collect::<Vec<_>>()
+    };
+    texts.flat_map(lines).collect::<Vec<_>>().join("\n")
+}
+
+/// The names that follow `prefix` in `code`: in imports, groups of imports (`crate::{a::B, c}`) and full paths.
+fn named_after(code: &str, prefix: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for path in sources(module) {
-        let text = fs::read_to_string(&path).expect("a source file");
-        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
-            for (at, _) in line.match_indices(prefix) {
-                let rest = &line[at + prefix.len()..];
-                let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                names.insert(name);
+    for (at, _) in code.match_indices(prefix) {
+        let rest = &code[at + prefix.len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => names.extend(members(group).into_iter().map(first_name)),
+            None => {
+                names.insert(first_name(rest));
             }
         }
     }
     names
 }
 
-#[test]
-fn every_module_uses_only_what_lies_below_it() {
-    for (module, allowed) in MAY_USE {
-        let mut used = named_after(module, "crate::");
+/// The members of a group of imports, whose opening brace is stripped.
+fn members(group: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut found) = (0_usize, 0, Vec::new());
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                found.push(&group[start..at]);
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                found.push(&group[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn first_name(path: &str) -> String {
+    path.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+/// Checks each module against its list. `prefix` is the path that the names follow, `folder` the folder of the modules.
+fn check(rules: &[(&str, &[&str])], folder: &str, prefix: &str) {
+    for (module, allowed) in rules {
+        let mut used = named_after(&code(&format!("{folder}{module}")), prefix);
         used.retain(|name| name != module && !name.is_empty());
         let forbidden: Vec<_> = used.iter().filter(|name| !allowed.contains(&name.as_str())).collect();
-        assert!(forbidden.is_empty(), "{module} may not use {forbidden:?}");
+        assert!(forbidden.is_empty(), "{folder}{module} may not use {forbidden:?}");
     }
 }
 
 #[test]
-fn only_the_store_knows_the_database() {
+fn every_module_uses_only_what_is_below_it() {
+    check(MAY_USE, "", "crate::");
+    check(SERVER_MAY_USE, "server/", "crate::server::");
+}
+
+#[test]
+fn groups_of_imports_and_full_paths_are_seen() {
+    let code = "use crate::{a::B, c::{D, e::F},\n    g};\nfn f() -> crate::h::I { crate::j::k() }";
+    let expected = ["a", "c", "g", "h", "j"].map(str::to_owned);
+    assert_eq!(named_after(code, "crate::"), BTreeSet::from(expected));
+}
+
+#[test]
+fn only_the_store_uses_the_database_crates() {
     let others = MAY_USE.iter().map(|(module, _)| *module).chain(["app"]).filter(|module| *module != "store");
     for module in others {
-        let used: BTreeSet<_> = named_after(module, "use ").into_iter().collect();
-        let known: Vec<_> = DATABASE.iter().filter(|name| used.contains(**name)).collect();
+        let code = code(module);
+        let used = |name: &str| {
+            code.match_indices(&format!("{name}::")).any(|(at, _)| {
+                let before = code[..at].chars().next_back();
+                before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != ':')
+            })
+        };
+        let known: Vec<_> = DATABASE.iter().filter(|name| used(name)).collect();
         assert!(known.is_empty(), "{module} may not use {known:?}");
     }
 }

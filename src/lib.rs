@@ -1,23 +1,28 @@
 //! kira-users: the user-onboarding service of a fintech, self-hosted.
 //!
-//! [`app`] puts the parts together. The two doors are in [`server`], what they lead to in [`service`], the rules in
-//! [`domain`], what is known of a user in [`profile`], and what is kept in [`store`] and [`vault`]; [`verification`]
-//! and [`webhook`] work in the background. The contract, from which messages, routes, JSON and validators are generated, is
-//! in [`contract`].
+//! [`app`] assembles the parts. The two protocols are in [`server`], the calls in [`service`], the rules in [`domain`],
+//! the profile of a user in [`profile`], and storage in [`store`] and [`vault`]. [`jobs`] starts everything that runs in
+//! the background, such as [`verification`] and [`webhook`]. Messages, routes, JSON and validators are generated from
+//! the protos into [`contract`].
 
-pub mod ambient;
 pub mod app;
+pub mod archive;
 pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod contract;
+pub mod current_client;
 #[cfg(test)]
 mod dependency_rules;
 pub mod domain;
+pub mod env;
+pub mod extra_cost;
+pub mod health;
+pub mod jobs;
+pub mod per_client_permits;
 pub mod profile;
 pub mod server;
 pub mod service;
-pub mod shares;
 pub mod signing;
 pub mod store;
 pub mod telemetry;

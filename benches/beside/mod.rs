@@ -1,4 +1,4 @@
-//! What the measurements are compared with: the same rows, written statement by statement by somebody else; and the
+//! What the measurements are compared with: the same rows, written statement by statement without this service; and the
 //! client that owns the rows of both.
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use kira_users::ambient::{Ambient, System};
+use kira_users::env::{Env, SystemEnv};
 use kira_users::store::{ClientRecord, CredentialRecord, Store};
 use rusqlite::{Connection, params};
 use url::Url;
@@ -45,14 +45,17 @@ const SCRIPT: &str = "\
 \\set a random(0, 9000000000000000000)
 \\set b random(0, 9000000000000000000)
 BEGIN;
-INSERT INTO users VALUES (md5(:a::text || :b::text)::uuid, 'CLIENT', 'individual', 'usa', 'CREATED', md5(:b::text)::uuid,
- true, '{\"verification\":[\"occupation\"]}', decode(repeat('01', 80), 'hex'), decode(repeat('02', 2000), 'hex'), 1, now(), now());
-INSERT INTO jobs VALUES (md5(:b::text || 'j')::uuid, 'verification', 'CLIENT', md5(:a::text || :b::text)::uuid,
- md5(:b::text)::uuid, 'queued', now(), 0, NULL, NULL, NULL, NULL, now());
-INSERT INTO events VALUES (md5(:b::text || 'e')::uuid, 'CLIENT', md5(:a::text || :b::text)::uuid, 'user.created', 1,
- '{\"status\":\"CREATED\"}', now(), NULL);
-INSERT INTO idempotency_keys VALUES ('CLIENT', 'users.create', md5(:b::text || 'k')::uuid, decode(repeat('03', 32), 'hex'),
- md5(:a::text || :b::text)::uuid, now());
+INSERT INTO users VALUES ('CLIENT', md5(:a::text || :b::text)::uuid, 'individual', 'usa', 'CREATED', NULL,
+ md5(:b::text)::uuid, true, '{\"verification\":[\"occupation\"]}', decode(repeat('01', 80), 'hex'), decode(repeat('02', 2000), 'hex'), 1, 1, now(), now());
+INSERT INTO user_index SELECT 'CLIENT', 1, md5(:a::text || :b::text || n)::uuid, md5(:a::text || :b::text)::uuid
+ FROM generate_series(1, 10) AS n;
+INSERT INTO user_count_changes VALUES ('CLIENT', md5(:a::text || :b::text)::uuid, 0, 'individual', NULL, 'CREATED', 1);
+INSERT INTO jobs VALUES ('CLIENT', md5(:b::text || 'j')::uuid, 'verification', md5(:a::text || :b::text)::uuid,
+ md5(:b::text)::uuid, now(), 0, NULL, NULL, NULL, now());
+INSERT INTO outbox (client_id, id, user_id, kind, sequence, payload, created_at) VALUES ('CLIENT',
+ md5(:b::text || 'e')::uuid, md5(:a::text || :b::text)::uuid, 'user.created', 1, '{\"status\":\"CREATED\"}', now());
+INSERT INTO idempotency_keys VALUES ('CLIENT', md5(:b::text || 'k')::uuid, decode(repeat('03', 64), 'hex'),
+ md5(:a::text || :b::text)::uuid, NULL, NULL, now());
 COMMIT;
 ";
 
@@ -65,7 +68,7 @@ pub(crate) fn rusqlite(folder: &Path) -> f64 {
     }
     let mut connection = Connection::open(file).expect("a database file");
     connection.execute_batch(TABLES).expect("tables");
-    let system = System::default();
+    let system = SystemEnv::default();
     let client = system.new_id();
     let now = system.now().to_rfc3339();
     let start = Instant::now();
@@ -86,10 +89,21 @@ pub(crate) fn rusqlite(folder: &Path) -> f64 {
             }
             .expect("a row");
         }
+        for _ in 0..10 {
+            let mut statement = write.prepare_cached(ENTRY).expect("a statement");
+            statement.execute(params![client, random_id(&system), user]).expect("a row");
+        }
         write.commit().expect("a commit");
         count += 1;
     }
     f64::from(count) / start.elapsed().as_secs_f64()
+}
+
+/// An identifier at random, as digests are.
+pub(crate) fn random_id(system: &SystemEnv) -> Uuid {
+    let mut bytes = [0; 16];
+    system.fill_random(&mut bytes);
+    Uuid::from_bytes(bytes)
 }
 
 /// CPU time in milliseconds of writing 10 MiB to a new file and on to the disk: what the kernel takes for it.
@@ -125,27 +139,29 @@ CREATE TABLE jobs (id BLOB PRIMARY KEY, client BLOB, user BLOB REFERENCES users,
 CREATE INDEX jobs_due ON jobs (state, run_at);
 CREATE TABLE events (id BLOB PRIMARY KEY, client BLOB, user BLOB REFERENCES users, kind TEXT, created_at TEXT);
 CREATE TABLE claims (client BLOB, key BLOB, fingerprint BLOB, user BLOB REFERENCES users, PRIMARY KEY (client, key));
+CREATE TABLE entries (client BLOB, digest BLOB, user BLOB, PRIMARY KEY (client, digest, user)) WITHOUT ROWID;
 ";
 const USER: &str = "INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const JOB: &str = "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)";
 const EVENT: &str = "INSERT INTO events VALUES (?, ?, ?, ?, ?)";
+const ENTRY: &str = "INSERT INTO entries VALUES (?, ?, ?)";
 const CLAIM: &str = "INSERT INTO claims VALUES (?, ?, ?, ?)";
 
-/// A client that owns users; nobody can sign in as it.
-pub(crate) async fn client(store: &Store, ambient: &dyn Ambient) -> Uuid {
+/// A client that owns users; it has no credentials.
+pub(crate) async fn client(store: &Store, env: &dyn Env) -> Uuid {
     let client = ClientRecord {
-        id: ambient.new_id(),
+        id: env.new_id(),
         name: "bench".to_owned(),
         role: "client".to_owned(),
-        created_at: ambient.now(),
+        created_at: env.now(),
         disabled_at: None,
     };
     let credential = CredentialRecord {
-        id: ambient.new_id(),
+        id: env.new_id(),
         client_id: client.id,
         password_hash: String::new(),
         api_key_digest: [0; 32],
-        created_at: ambient.now(),
+        created_at: env.now(),
         expires_at: None,
     };
     store.insert_client(&client, &credential).await.expect("a client");

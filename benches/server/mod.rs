@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use base64_simd::STANDARD;
 use bytes::Bytes;
-use kira_users::ambient::{Ambient, System};
 use kira_users::contract::v1;
 use kira_users::contract::v1::users_service_client::UsersServiceClient;
+use kira_users::env::{Env, SystemEnv};
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 use uuid::Uuid;
 
-const REST: &str = "127.0.0.1:18080";
+pub(crate) const REST: &str = "127.0.0.1:18080";
 const GRPC: &str = "127.0.0.1:18051";
 const ADMIN: &str = "127.0.0.1:18090";
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -129,7 +129,7 @@ pub(crate) struct Session {
     grpc: UsersServiceClient<Channel>,
     user: v1::create_user_request::User,
     body: String,
-    system: System,
+    system: SystemEnv,
 }
 
 impl Session {
@@ -150,7 +150,8 @@ impl Session {
             .send();
         let answer: Value = answer.await.expect("an answer").json().await.expect("a token");
         let token = answer["data"]["access_token"].as_str().expect("a token").to_owned();
-        let channel = Channel::from_shared(format!("http://{GRPC}")).expect("a URL").connect().await.expect("a door");
+        let channel =
+            Channel::from_shared(format!("http://{GRPC}")).expect("a URL").connect().await.expect("a listener");
         let body = two_kilobytes().to_string();
         let read = kira_gateway::json::read::<v1::CreateUserRequest>(body.as_bytes());
         Self {
@@ -161,7 +162,7 @@ impl Session {
             grpc: UsersServiceClient::new(channel),
             user: read.message.user.expect("a user"),
             body,
-            system: System::default(),
+            system: SystemEnv::default(),
         }
     }
 

@@ -1,14 +1,14 @@
 //! The validators: every `buf.validate` rule of a request becomes a call of the run-time crate. A rule that is not known
 //! here is an error of the build, so that none is silently left unchecked.
 
-use anyhow::{Context, Result, bail, ensure};
-use proc_macro2::TokenStream;
-use prost_reflect::{MessageDescriptor, Value};
+use anyhow::{Context, Result, bail};
+use proc_macro2::{Ident, TokenStream};
+use prost_reflect::MessageDescriptor;
 use quote::quote;
 
 use crate::model::{Arity, Field, Form, Leaf, Member, Shape, Type};
 use crate::names;
-use crate::options::Options;
+use crate::rules::{Rule, Rules};
 use crate::runtime;
 use crate::schema::Schema;
 
@@ -31,7 +31,6 @@ pub(crate) fn message(schema: &Schema, message: &MessageDescriptor) -> Result<To
             (Arity::Optional, Type::String) => Some(quote! {
                 if self.#rust.as_deref().is_some_and(str::is_empty) { self.#rust = None; }
             }),
-            (Arity::Optional, Type::Enum(..)) => Some(quote!(if self.#rust == Some(0) { self.#rust = None; })),
             _ => None,
         }
     });
@@ -93,9 +92,15 @@ fn each(
 }
 
 fn check(schema: &Schema, message: &MessageDescriptor, shape: &Shape) -> Result<TokenStream> {
-    let place = if schema.form(message) == Form::Object { Place::Member } else { Place::Here };
+    let place = if schema.form(message) == Form::Object { ReportAt::Member } else { ReportAt::Here };
     let mut code = TokenStream::new();
-    for leaf in shape.leaves.iter().filter(|leaf| !leaf.is_output_only()) {
+    let flattened = flattened(schema, message)?;
+    // Only the service knows what a change is a change of: it judges the result.
+    let is_judged = |leaf: &&Leaf| {
+        let field = leaf.way.first().map(|(field, _)| field);
+        flattened.iter().any(|inner| inner.is_change && Some(&inner.field) == field)
+    };
+    for leaf in shape.leaves.iter().filter(|leaf| !leaf.is_output_only() && !is_judged(leaf)) {
         code.extend(leaf_check(schema, leaf, place).with_context(|| leaf.field.descriptor.name().to_owned())?);
     }
     for oneof in shape.oneofs.iter().filter(|oneof| !oneof.late) {
@@ -129,6 +134,21 @@ fn check(schema: &Schema, message: &MessageDescriptor, shape: &Shape) -> Result<
         };
         code.extend(quote!(match &self.#rust { #arms None => #none }));
     }
+    code.extend(message_rules(schema, message, shape, None)?);
+    for Flattened { field, message: inner, .. } in flattened.iter().filter(|inner| !inner.is_change) {
+        code.extend(message_rules(schema, inner, shape, Some(field))?);
+    }
+    Ok(code)
+}
+
+/// The rules about a message as a whole: this one, or the one that is flattened into it as `of`.
+fn message_rules(
+    schema: &Schema,
+    message: &MessageDescriptor,
+    shape: &Shape,
+    of: Option<&Ident>,
+) -> Result<TokenStream> {
+    let mut code = TokenStream::new();
     for rule in
         schema.extension(&message.options(), "buf.validate.message").iter().flat_map(|rules| rules.messages("cel"))
     {
@@ -138,27 +158,58 @@ fn check(schema: &Schema, message: &MessageDescriptor, shape: &Shape) -> Result<
         let problem = match &rule.field {
             None => quote!(cx.problem(#code_name, #text);),
             Some(field) => {
-                let leaf = shape.leaves.iter().find(|leaf| leaf.field.descriptor.name() == field);
+                let is_it = |leaf: &&Leaf| {
+                    let outer = of.is_none_or(|of| leaf.way.first().is_some_and(|(field, _)| field == of));
+                    outer && leaf.field.descriptor.name() == field
+                };
+                let leaf = shape.leaves.iter().find(is_it);
                 let leaf = leaf.with_context(|| format!("rule {}: no field {field}", rule.name))?;
                 let (slot, name) = (leaf.slot, &leaf.name);
                 quote!(cx.enter(#slot, #name); cx.problem(#code_name, #text); cx.leave();)
             }
         };
-        code.extend(quote!(if !#function(self, cx.now()) { #problem }));
+        code.extend(match of {
+            None => quote!(if !#function(self, cx.now()) { #problem }),
+            Some(of) => quote! {
+                if let Some(inner) = &self.#of {
+                    if !#function(inner, cx.now()) { #problem }
+                }
+            },
+        });
     }
     Ok(code)
 }
 
+/// A message whose keys are keys of the enclosing one.
+struct Flattened {
+    /// The field that it is.
+    field: Ident,
+    message: MessageDescriptor,
+    /// Whether it is a change of a stored message.
+    is_change: bool,
+}
+
+fn flattened(schema: &Schema, message: &MessageDescriptor) -> Result<Vec<Flattened>> {
+    let mut found = Vec::new();
+    for member in schema.members(message)? {
+        if let Member::Field(Field { r#type: Type::Message(message, _), flatten: Some(_), rust: field, .. }) = member {
+            let is_change = schema.changed(&message)?.is_some();
+            found.push(Flattened { field, message, is_change });
+        }
+    }
+    Ok(found)
+}
+
 /// Where the problems of a message's fields lie.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ReportAt {
     /// At the field's key.
     Member,
     /// Where the message is: its JSON is not an object.
     Here,
 }
 
-fn leaf_check(schema: &Schema, leaf: &Leaf, place: Place) -> Result<TokenStream> {
+fn leaf_check(schema: &Schema, leaf: &Leaf, place: ReportAt) -> Result<TokenStream> {
     let field = &leaf.field;
     let rules = Rules::of(schema, field)?;
     let rust = &field.rust;
@@ -178,6 +229,9 @@ fn leaf_check(schema: &Schema, leaf: &Leaf, place: Place) -> Result<TokenStream>
             let missing = if rules.required { quote!(cx.required()) } else { quote!({}) };
             match (&field.r#type, value.is_empty(), rules.required) {
                 (_, true, false) => return Ok(TokenStream::new()),
+                (Type::Enum(path), ..) if field.discriminator => {
+                    quote!(cx.kind::<#path>(#owner.#rust.unwrap_or_default());)
+                }
                 // Over gRPC the unspecified value is as good as none.
                 (Type::Enum(..), _, true) => {
                     quote!(match &#owner.#rust { Some(value) if *value != 0 => { #value } _ => #missing })
@@ -199,6 +253,11 @@ fn leaf_check(schema: &Schema, leaf: &Leaf, place: Place) -> Result<TokenStream>
                     let value = &#owner.#rust;
                     if #is_default { cx.required(); } else { #value }
                 },
+                // The unspecified value is how a message without presence says that there is none.
+                (false, false) if matches!(field.r#type, Type::Enum(..)) => quote! {
+                    let value = &#owner.#rust;
+                    if !#is_default { #value }
+                },
                 (false, false) => quote!(let value = &#owner.#rust; #value),
             }
         }
@@ -212,9 +271,9 @@ fn leaf_check(schema: &Schema, leaf: &Leaf, place: Place) -> Result<TokenStream>
     };
     let (slot, name) = (leaf.slot, &leaf.name);
     Ok(match place {
-        Place::Here => quote!({ #way #body }),
-        Place::Member if field.header.is_some() => quote!({ cx.enter_header(#name); #body cx.leave(); }),
-        Place::Member => quote!({ #way cx.enter(#slot, #name); #body cx.leave(); }),
+        ReportAt::Here => quote!({ #way #body }),
+        ReportAt::Member if field.header.is_some() => quote!({ cx.enter_header(#name); #body cx.leave(); }),
+        ReportAt::Member => quote!({ #way cx.enter(#slot, #name); #body cx.leave(); }),
     })
 }
 
@@ -228,18 +287,62 @@ fn list_check(field: &Field, rules: &Rules, place: &TokenStream, value: TokenStr
         let max = rules.max_items.map_or(quote!(usize::MAX), |max| quote!(#max));
         code.extend(quote!(cx.items(#place.len(), #min, #max);));
     }
-    if value.is_empty() {
+    if value.is_empty() && !matches!(field.arity, Arity::Map) {
         return Ok(code);
     }
     code.extend(match field.arity {
         Arity::Map => quote! {
-            for (key, value) in &#place { cx.enter_free(key); #value cx.leave(); }
+            for (key, value) in &#place {
+                let _ = value;
+                cx.enter_free(key);
+                cx.text(key, 0, usize::MAX);
+                #value
+                cx.leave();
+            }
         },
-        _ => quote! {
-            for (index, value) in #place.iter().enumerate() { cx.enter_index(index); #value cx.leave(); }
-        },
+        _ => {
+            // Of an array that is too long, the elements beyond its limit are not looked at.
+            let most = rules.max_items.map(|max| quote!(.take(#max)));
+            if field.each_alone {
+                return Ok(quote! {
+                    #code
+                    for (index, value) in #place.iter().enumerate()#most { cx.alone(index, |cx| { #value }); }
+                });
+            }
+            quote! {
+                for (index, value) in #place.iter().enumerate()#most { cx.enter_index(index); #value cx.leave(); }
+            }
+        }
     });
     Ok(code)
+}
+
+/// Checks a text, `value`: its length first, and its form only if it is not too long.
+fn text_check(schema: &Schema, field: &Field, rules: &Rules) -> Result<TokenStream> {
+    let mut form = reader_check(field, rules);
+    if rules.uuid {
+        let message = field.form_message.as_deref().unwrap_or("Invalid uuid");
+        form.extend(quote!(cx.uuid(value, #message);));
+    }
+    for rule in &rules.predefined {
+        let function = rule.function(schema)?;
+        let (code_name, message) = (&rule.code, field.form_message.as_ref().unwrap_or(&rule.message));
+        let holds = match rules.max_len {
+            Some(_) => quote!(#function(value)),
+            None => quote!(cx.has_form(value, #function)),
+        };
+        form.extend(quote!(if !#holds { cx.problem(#code_name, #message); }));
+    }
+    // A UUID has one form, which says it all.
+    if rules.uuid && rules.min_len.is_none() && rules.max_len.is_none() {
+        return Ok(form);
+    }
+    let (min, max) = (rules.min_len.unwrap_or_default(), rules.max_len);
+    let max = max.map_or(quote!(usize::MAX), |max| quote!(#max));
+    Ok(match form.is_empty() {
+        true => quote!(cx.text(value, #min, #max);),
+        false => quote!(if cx.text(value, #min, #max) { #form }),
+    })
 }
 
 /// Checks one value, `value`, a reference; empty where there is nothing to check.
@@ -247,18 +350,7 @@ fn value_check(schema: &Schema, field: &Field, rules: &Rules) -> Result<TokenStr
     let mut code = TokenStream::new();
     match &field.r#type {
         Type::Bool => {}
-        Type::String => {
-            let (min, max) = (rules.min_len.unwrap_or_default(), rules.max_len);
-            let max = max.map_or(quote!(usize::MAX), |max| quote!(#max));
-            // A UUID has one form, which says it all.
-            if !rules.uuid || rules.min_len.is_some() || rules.max_len.is_some() {
-                code.extend(quote!(cx.text(value, #min, #max);));
-            }
-            if rules.uuid {
-                let message = field.form_message.as_deref().unwrap_or("Invalid uuid");
-                code.extend(quote!(cx.uuid(value, #message);));
-            }
-        }
+        Type::String => code.extend(text_check(schema, field, rules)?),
         Type::Bytes => {
             if rules.min_len.is_some() || rules.max_len.is_some() {
                 let min = rules.min_len.unwrap_or_default();
@@ -266,164 +358,64 @@ fn value_check(schema: &Schema, field: &Field, rules: &Rules) -> Result<TokenStr
                 code.extend(quote!(cx.bytes(value, #min, #max);));
             }
         }
-        Type::Enum(path) => code.extend(quote!(cx.enumeration::<#path>(*value);)),
+        Type::Enum(path) => code.extend(quote!(cx.specified::<#path>(*value); cx.enumeration::<#path>(*value);)),
         Type::Number(_) => {
+            let mut limits = TokenStream::new();
             for (limit, exclusive, is_least) in &rules.limits {
-                code.extend(if *is_least {
+                limits.extend(if *is_least {
                     quote!(cx.at_least(*value as f64, #limit, #exclusive);)
                 } else {
                     quote!(cx.at_most(*value as f64, #limit, #exclusive);)
                 });
             }
-            if rules.finite {
-                code.extend(quote!(cx.finite(f64::from(*value));));
-            }
+            code.extend(match &field.r#type {
+                // JSON has no other numbers.
+                Type::Number("f32" | "f64") => quote!(if cx.finite(f64::from(*value)) { #limits }),
+                _ => limits,
+            });
         }
         Type::Message(message, _) => match message.full_name() {
             "google.protobuf.Struct" => code.extend(quote!(cx.structure(value);)),
             "google.protobuf.ListValue" => code.extend(quote!(cx.list(value);)),
             "google.protobuf.Value" => code.extend(quote!(cx.value(value);)),
             "google.protobuf.StringValue" => code.extend(quote!(cx.text(value, 0, usize::MAX);)),
+            "google.protobuf.DoubleValue" | "google.protobuf.FloatValue" => {
+                code.extend(quote!(cx.finite(f64::from(*value));));
+            }
+            "google.protobuf.Timestamp" => code.extend(quote!(cx.timestamp(value);)),
+            "google.protobuf.Duration" => code.extend(quote!(cx.duration(value);)),
             name if name.starts_with("google.protobuf.") => {}
             _ => code.extend(quote!(cx.message(value);)),
         },
     }
-    for rule in &rules.predefined {
-        let function = rule.function(schema)?;
-        let (code_name, message) = (&rule.code, field.form_message.as_ref().unwrap_or(&rule.message));
-        code.extend(quote!(if !#function(value) { cx.problem(#code_name, #message); }));
-    }
     for rule in &rules.cel {
         let function = rule.function(schema)?;
         let (code_name, message) = (&rule.code, &rule.message);
-        code.extend(quote!(if !#function(value, cx.now()) { cx.problem(#code_name, #message); }));
+        code.extend(match rule.field.as_deref() {
+            Some(KEYS) => quote! {
+                for key in #function(value, cx.now()) {
+                    cx.enter_free(&key);
+                    cx.problem(#code_name, #message);
+                    cx.leave();
+                }
+            },
+            _ => quote!(if !#function(value, cx.now()) { cx.problem(#code_name, #message); }),
+        });
     }
     Ok(code)
 }
 
-/// A rule that stands in the contract as a CEL expression and here as a Rust function.
-struct Rule {
-    /// The violation's code: the id before the first dot.
-    code: String,
-    /// The function's name: the id after it.
-    name: String,
-    /// Of a message's rule: the field that the problem is at, the id after a second dot.
-    field: Option<String>,
-    message: String,
-}
+/// In place of a field's name: the rule's function names the keys of a free structure that break it.
+pub(crate) const KEYS: &str = "keys";
 
-impl Rule {
-    fn of(options: &Options) -> Result<Self> {
-        let id = options.string("id").context("a rule without an id")?;
-        let message = options.string("message").with_context(|| format!("rule {id} has no message"))?;
-        let mut parts = id.split('.').map(str::to_owned);
-        match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(code), Some(name), field, None) => Ok(Self { code, name, field, message }),
-            _ => bail!("rule {id}: its id is not code.function or code.function.field"),
-        }
+/// What a text must be to a reader: one that must not be empty shows something, and a number is whole.
+fn reader_check(field: &Field, rules: &Rules) -> TokenStream {
+    let mut code = TokenStream::new();
+    if matches!(field.r#type, Type::String) && rules.min_len.is_some_and(|min| min > 0) {
+        code.extend(quote!(cx.visible(value);));
     }
-
-    fn function(&self, schema: &Schema) -> Result<TokenStream> {
-        let module = schema.rules.as_ref().context("rules need Generator::rules")?;
-        let name = names::ident(&self.name);
-        Ok(quote!(#module::#name))
+    if field.number {
+        code.extend(quote!(cx.unmasked(value);));
     }
-}
-
-/// The rules of a field that are known here.
-#[derive(Default)]
-struct Rules {
-    required: bool,
-    min_len: Option<usize>,
-    max_len: Option<usize>,
-    uuid: bool,
-    min_items: Option<usize>,
-    max_items: Option<usize>,
-    /// Limit, whether it is excluded, and whether it is the lower one.
-    limits: Vec<(f64, bool, bool)>,
-    finite: bool,
-    predefined: Vec<Rule>,
-    cel: Vec<Rule>,
-}
-
-impl Rules {
-    fn of(schema: &Schema, field: &Field) -> Result<Self> {
-        let mut rules = Self::default();
-        if let Some(options) = schema.extension(&field.descriptor.options(), "buf.validate.field") {
-            rules.read(schema, &options)?;
-        }
-        Ok(rules)
-    }
-
-    fn read(&mut self, schema: &Schema, options: &Options) -> Result<()> {
-        for (field, value) in options.dynamic().fields() {
-            match field.name() {
-                "required" => self.required = value.as_bool().unwrap_or_default(),
-                "cel" => {
-                    for rule in options.messages("cel") {
-                        self.cel.push(Rule::of(&rule)?);
-                    }
-                }
-                kind @ ("string" | "bytes" | "repeated" | "enum" | "double" | "float" | "int32" | "int64"
-                | "uint32" | "uint64") => {
-                    let inner = options.message(kind).context("rules of a type")?;
-                    self.read_kind(schema, kind, &inner)?;
-                }
-                other => bail!("the rule `{other}` of buf.validate is not supported"),
-            }
-        }
-        Ok(())
-    }
-
-    fn read_kind(&mut self, schema: &Schema, kind: &str, options: &Options) -> Result<()> {
-        let size = |value: &Value| -> Option<usize> { usize::try_from(value.as_u64()?).ok() };
-        for (field, value) in options.dynamic().fields() {
-            match (kind, field.name()) {
-                ("string" | "bytes", "min_len") => self.min_len = size(value),
-                ("string" | "bytes", "max_len") => self.max_len = size(value),
-                ("string", "uuid") => self.uuid = value.as_bool().unwrap_or_default(),
-                ("repeated", "min_items") => self.min_items = size(value),
-                ("repeated", "max_items") => self.max_items = size(value),
-                ("repeated", "items") => {
-                    let items = options.message("items").context("rules of items")?;
-                    let mut inner = Self::default();
-                    inner.read(schema, &items)?;
-                    ensure!(!inner.required, "`required` says nothing of items");
-                    let (min_items, max_items) = (self.min_items, self.max_items);
-                    *self = Self { required: self.required, min_items, max_items, ..inner };
-                }
-                ("enum", "defined_only") => {}
-                ("double" | "float", "finite") => self.finite = value.as_bool().unwrap_or_default(),
-                (_, limit @ ("gt" | "gte" | "lt" | "lte")) => {
-                    let number = number(value).context("a limit is a number")?;
-                    self.limits.push((number, !limit.ends_with('e'), limit.starts_with('g')));
-                }
-                (kind, other) => bail!("the rule `{kind}.{other}` of buf.validate is not supported"),
-            }
-        }
-        for (extension, value) in options.dynamic().extensions() {
-            if value.as_bool() != Some(true) {
-                continue;
-            }
-            let predefined = schema
-                .extension(&extension.options(), "buf.validate.predefined")
-                .with_context(|| format!("{} is no predefined rule", extension.full_name()))?;
-            for rule in predefined.messages("cel") {
-                self.predefined.push(Rule::of(&rule)?);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn number(value: &Value) -> Option<f64> {
-    Some(match value {
-        Value::F64(number) => *number,
-        Value::F32(number) => f64::from(*number),
-        Value::I32(number) => f64::from(*number),
-        Value::U32(number) => f64::from(*number),
-        Value::I64(number) => *number as f64,
-        Value::U64(number) => *number as f64,
-        _ => return None,
-    })
+    code
 }

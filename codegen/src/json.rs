@@ -1,4 +1,4 @@
-//! The JSON codec: `FromJson`, `ToJson` and `SetField` of messages, and the names of enum values.
+//! The JSON codec: `FromJson` and `ToJson` of messages, and the names of enum values.
 
 use anyhow::{Result, bail, ensure};
 use proc_macro2::TokenStream;
@@ -9,6 +9,7 @@ use crate::model::{Arity, Field, Form, Leaf, Oneof, Shape, Type};
 use crate::names;
 use crate::runtime;
 use crate::schema::Schema;
+use crate::text;
 
 /// Marks that the reader has for the members of one object.
 const MAX_SLOTS: u32 = 256;
@@ -20,7 +21,7 @@ pub(crate) fn message(schema: &Schema, message: &MessageDescriptor) -> Result<To
     if schema.is_request(message) {
         code.extend(read(schema, message, &path, &shape)?);
         if schema.form(message) == Form::Object {
-            code.extend(set_field(schema, &path, &shape));
+            code.extend(text::set_field(schema, &path, &shape)?);
         }
     }
     if schema.is_response(message) {
@@ -69,7 +70,7 @@ pub(crate) fn r#enum(schema: &Schema, descriptor: &EnumDescriptor) -> Result<Tok
 }
 
 /// The type, or the marker, that reads one value of a type.
-fn marker(r#type: &Type) -> TokenStream {
+pub(crate) fn marker(r#type: &Type) -> TokenStream {
     let gateway = runtime();
     match r#type {
         Type::Bool => quote!(bool),
@@ -86,22 +87,26 @@ fn marker(r#type: &Type) -> TokenStream {
 
 fn field_marker(field: &Field) -> TokenStream {
     let gateway = runtime();
-    let one = marker(&field.r#type);
+    let one = match &field.r#type {
+        Type::Enum(path) if field.discriminator => quote!(#gateway::json::Discriminator<#path>),
+        r#type => marker(r#type),
+    };
     match field.arity {
         Arity::Implicit | Arity::Optional => one,
+        Arity::List if field.each_alone => quote!(#gateway::json::AloneList<#one>),
         Arity::List => quote!(#gateway::json::List<#one>),
         Arity::Map => quote!(#gateway::json::Map<#one>),
     }
 }
 
 /// The place of a leaf below `self`; the flattened messages on the way are made.
-fn place(leaf: &Leaf) -> TokenStream {
+pub(crate) fn place(leaf: &Leaf) -> TokenStream {
     let way = leaf.way.iter().map(|(field, _)| quote!(#field.get_or_insert_default().));
     let rust = &leaf.field.rust;
     quote!(self.#(#way)* #rust)
 }
 
-fn assign(leaf: &Leaf) -> TokenStream {
+pub(crate) fn assign(leaf: &Leaf) -> TokenStream {
     let place = place(leaf);
     match (&leaf.field.arity, &leaf.field.r#type) {
         // A recursive message is boxed: `into` makes of a value either itself or its box.
@@ -112,74 +117,74 @@ fn assign(leaf: &Leaf) -> TokenStream {
 }
 
 fn read(schema: &Schema, message: &MessageDescriptor, path: &TokenStream, shape: &Shape) -> Result<TokenStream> {
-    let gateway = runtime();
-    let deserializer = quote!(__D: #gateway::json::Deserializer<'de>);
     match schema.form(message) {
-        Form::DataUri => {
-            let (media_type, media_enum, content) = data_uri_fields(message, shape)?;
-            return Ok(quote! {
-                impl #gateway::json::Scalar for #path {
-                    type Value = Self;
-
-                    fn expected() -> ::std::borrow::Cow<'static, str> {
-                        ::std::borrow::Cow::Borrowed("string")
-                    }
-
-                    fn read(token: #gateway::json::Token<'_>) -> Result<Self, #gateway::json::Refusal> {
-                        let (#media_type, #content) = #gateway::json::data_uri::<#media_enum>(token)?;
-                        Ok(Self { #media_type, #content })
-                    }
-                }
-            });
-        }
-        Form::Transparent => {
-            let leaf = only_field(message, shape)?;
-            let rust = &leaf.field.rust;
-            let marker = field_marker(&leaf.field);
-            return Ok(quote! {
-                impl #gateway::json::FromJson for #path {
-                    type Value = Self;
-
-                    fn from_json<'de, #deserializer>(
-                        json: __D,
-                        reader: &#gateway::json::Reader<'de>,
-                    ) -> Result<Option<Self>, __D::Error> {
-                        let value = <#marker as #gateway::json::FromJson>::from_json(json, reader)?;
-                        Ok(value.map(|#rust| Self { #rust }))
-                    }
-                }
-            });
-        }
-        Form::Object => {}
+        Form::DataUri => read_data_uri(message, path, shape),
+        Form::Transparent => read_transparent(schema, message, path, shape),
+        Form::Object => read_object(message, path, shape),
     }
+}
+
+fn read_data_uri(message: &MessageDescriptor, path: &TokenStream, shape: &Shape) -> Result<TokenStream> {
+    let gateway = runtime();
+    let (media_type, media_enum, content) = data_uri_fields(message, shape)?;
+    Ok(quote! {
+        impl #gateway::json::Scalar for #path {
+            type Value = Self;
+
+            fn expected() -> ::std::borrow::Cow<'static, str> {
+                ::std::borrow::Cow::Borrowed("string")
+            }
+
+            fn read(token: #gateway::json::Token<'_>) -> Result<Self, #gateway::json::ScalarError> {
+                let (#media_type, #content) = #gateway::json::data_uri::<#media_enum>(token)?;
+                Ok(Self { #media_type, #content })
+            }
+        }
+    })
+}
+
+fn read_transparent(
+    schema: &Schema,
+    message: &MessageDescriptor,
+    path: &TokenStream,
+    shape: &Shape,
+) -> Result<TokenStream> {
+    let leaf = only_field(message, shape)?;
+    let rust = &leaf.field.rust;
+    let marker = field_marker(&leaf.field);
+    if schema.transparent_scalar(message)? {
+        return Ok(transparent_scalar(path, rust, &marker));
+    }
+    let gateway = runtime();
+    let body = quote! {
+        let value = <#marker as #gateway::json::FromJson>::from_json(json, reader)?;
+        Ok(value.map(|#rust| Self { #rust }))
+    };
+    Ok(from_json(path, &body))
+}
+
+fn from_json(path: &TokenStream, body: &TokenStream) -> TokenStream {
+    let gateway = runtime();
+    quote! {
+        impl #gateway::json::FromJson for #path {
+            type Value = Self;
+
+            fn from_json<'de, __D: #gateway::json::Deserializer<'de>>(
+                json: __D,
+                reader: &#gateway::json::Reader<'de>,
+            ) -> Result<Option<Self>, __D::Error> {
+                #body
+            }
+        }
+    }
+}
+
+fn read_object(message: &MessageDescriptor, path: &TokenStream, shape: &Shape) -> Result<TokenStream> {
+    let gateway = runtime();
     let mut slots = shape.slots;
-    let mut arms = TokenStream::new();
-    for leaf in shape.leaves.iter().filter(|leaf| leaf.is_read()) {
-        let marker = field_marker(&leaf.field);
-        let assign = assign(leaf);
-        let (slot, name) = (leaf.slot, &leaf.name);
-        // Every name but the first gets a mark of its own behind those of the schema. Problems are told under the first:
-        // the checks that follow know no other.
-        let mut spellings = vec![(slot, name.clone())];
-        for alias in &leaf.field.aliases {
-            spellings.push((slots, alias.clone()));
-            slots += 1;
-        }
-        if spellings.len() == 1 {
-            arms.extend(quote! {
-                #name => if let Some(value) = members.value::<#marker, A>(entries, #slot, #name)? { #assign; },
-            });
-            continue;
-        }
-        for (mark, spelling) in &spellings {
-            let others = spellings.iter().filter(|(other, _)| other != mark);
-            let others = others.map(|(slot, name)| quote!((#slot, #name)));
-            arms.extend(quote! {
-                #spelling => if let Some(value) =
-                    members.alias::<#marker, A>(entries, (#slot, #name), (#mark, #spelling), &[#(#others),*])? { #assign; },
-            });
-        }
-    }
+    let leaves = shape.leaves.iter().filter(|leaf| leaf.is_read());
+    let mut arms: TokenStream = leaves.map(|leaf| read_leaf(leaf, &mut slots)).collect();
+    ensure!(slots <= MAX_SLOTS, "{}: more than {MAX_SLOTS} members in one JSON object", message.full_name());
     let mut rest = quote!(_ => return Ok(false),);
     let mut reads = quote!(#gateway::json::read_object::<Self, __D>(json, reader));
     let mut union = TokenStream::new();
@@ -190,44 +195,13 @@ fn read(schema: &Schema, message: &MessageDescriptor, path: &TokenStream, shape:
             }
             None => arms.extend(read_oneof(oneof)),
             Some(discriminator) => {
-                let (rust, oneof_path) = (&oneof.rust, &oneof.path);
-                let kinds = oneof.fields.iter().map(|field| {
-                    let variant = names::camel(field.descriptor.name());
-                    let base = field.slot;
-                    quote! {
-                        Some(#oneof_path::#variant(kind)) => {
-                            members.base += #base;
-                            let known = kind.read_member(key, entries, members);
-                            members.base -= #base;
-                            known
-                        }
-                    }
-                });
-                rest = quote!(_ => return match &mut self.#rust { #(#kinds)* None => Ok(false) },);
+                rest = read_union_member(oneof);
                 reads = quote!(#gateway::json::read_union::<Self, __D>(json, reader));
-                let tags = oneof.fields.iter().map(|field| &field.json);
-                let choices = oneof.fields.iter().map(|field| {
-                    let variant = names::camel(field.descriptor.name());
-                    let tag = &field.json;
-                    quote!(#tag => #oneof_path::#variant(Default::default()))
-                });
-                let slot = oneof.slot;
-                union = quote! {
-                    impl #gateway::json::Union for #path {
-                        const DISCRIMINATOR: &'static str = #discriminator;
-                        const SLOT: u32 = #slot;
-                        const TAGS: &'static [&'static str] = &[#(#tags),*];
-
-                        fn choose(&mut self, tag: &str) -> bool {
-                            self.#rust = Some(match tag { #(#choices,)* _ => return false });
-                            true
-                        }
-                    }
-                };
+                union = read_union(path, oneof, discriminator);
             }
         }
     }
-    ensure!(slots <= MAX_SLOTS, "{}: more than {MAX_SLOTS} members in one JSON object", message.full_name());
+    let from_json = from_json(path, &reads);
     Ok(quote! {
         impl #gateway::json::Object for #path {
             fn read_member<'de, A: #gateway::json::MapAccess<'de>>(
@@ -243,19 +217,101 @@ fn read(schema: &Schema, message: &MessageDescriptor, path: &TokenStream, shape:
             }
         }
 
-        impl #gateway::json::FromJson for #path {
-            type Value = Self;
-
-            fn from_json<'de, #deserializer>(
-                json: __D,
-                reader: &#gateway::json::Reader<'de>,
-            ) -> Result<Option<Self>, __D::Error> {
-                #reads
-            }
-        }
+        #from_json
 
         #union
     })
+}
+
+/// The keys of one member. Every name but the first takes a mark of its own behind those of the schema. Problems are
+/// reported under the first name, the only one that the later checks know.
+fn read_leaf(leaf: &Leaf, slots: &mut u32) -> TokenStream {
+    let marker = field_marker(&leaf.field);
+    let assign = assign(leaf);
+    let (slot, name) = (leaf.slot, &leaf.name);
+    if leaf.field.aliases.is_empty() {
+        return quote! {
+            #name => if let Some(value) = members.value::<#marker, A>(entries, #slot, #name)? { #assign; },
+        };
+    }
+    let mut spellings = vec![(slot, name.clone())];
+    for alias in &leaf.field.aliases {
+        spellings.push((*slots, alias.clone()));
+        *slots += 1;
+    }
+    let arms = spellings.iter().map(|(mark, spelling)| {
+        let others = spellings.iter().filter(|(other, _)| other != mark);
+        let others = others.map(|(slot, name)| quote!((#slot, #name)));
+        quote! {
+            #spelling => if let Some(value) =
+                members.alias::<#marker, A>(entries, (#slot, #name), (#mark, #spelling), &[#(#others),*])? { #assign; },
+        }
+    });
+    quote!(#(#arms)*)
+}
+
+/// Leaves a key that the enclosing object does not have to the member of a flattened oneof.
+fn read_union_member(oneof: &Oneof) -> TokenStream {
+    let (rust, path) = (&oneof.rust, &oneof.path);
+    let kinds = oneof.fields.iter().map(|field| {
+        let variant = names::camel(field.descriptor.name());
+        let base = field.slot;
+        quote! {
+            Some(#path::#variant(kind)) => {
+                members.base += #base;
+                let known = kind.read_member(key, entries, members);
+                members.base -= #base;
+                known
+            }
+        }
+    });
+    quote!(_ => return match &mut self.#rust { #(#kinds)* None => Ok(false) },)
+}
+
+/// Chooses the member of a flattened oneof by its discriminator.
+fn read_union(path: &TokenStream, oneof: &Oneof, discriminator: &str) -> TokenStream {
+    let gateway = runtime();
+    let (rust, oneof_path, slot) = (&oneof.rust, &oneof.path, oneof.slot);
+    let tags = oneof.fields.iter().map(|field| &field.json);
+    let choices = oneof.fields.iter().map(|field| {
+        let variant = names::camel(field.descriptor.name());
+        let tag = &field.json;
+        quote!(#tag => #oneof_path::#variant(Default::default()))
+    });
+    quote! {
+        impl #gateway::json::Union for #path {
+            const DISCRIMINATOR: &'static str = #discriminator;
+            const SLOT: u32 = #slot;
+            const TAGS: &'static [&'static str] = &[#(#tags),*];
+
+            fn choose(&mut self, tag: &str) -> bool {
+                self.#rust = Some(match tag { #(#choices,)* _ => return false });
+                true
+            }
+        }
+    }
+}
+
+/// A message that is read as its only field.
+fn transparent_scalar(path: &TokenStream, rust: &proc_macro2::Ident, marker: &TokenStream) -> TokenStream {
+    let gateway = runtime();
+    quote! {
+        impl #gateway::json::Scalar for #path {
+            type Value = Self;
+
+            fn expected() -> ::std::borrow::Cow<'static, str> {
+                <#marker as #gateway::json::Scalar>::expected()
+            }
+
+            fn read(token: #gateway::json::Token<'_>) -> Result<Self, #gateway::json::ScalarError> {
+                <#marker as #gateway::json::Scalar>::read(token).map(|#rust| Self { #rust })
+            }
+
+            fn from_text(text: &str) -> Result<Self, #gateway::json::ScalarError> {
+                <#marker as #gateway::json::Scalar>::from_text(text).map(|#rust| Self { #rust })
+            }
+        }
+    }
 }
 
 /// The members of a oneof that are keys of their own: at most one may be given.
@@ -405,90 +461,4 @@ fn write_oneof(oneof: &Oneof) -> TokenStream {
         quote!(Some(#path::#variant(value)) => { out.key(#name); #value })
     });
     quote!(match &self.#rust { #(#arms)* None => {} })
-}
-
-/// Whether a message has a text form, so that it can stand in a path or a query.
-fn is_text(message: &MessageDescriptor) -> bool {
-    matches!(
-        message.full_name(),
-        "google.protobuf.Timestamp"
-            | "google.protobuf.Duration"
-            | "google.protobuf.FieldMask"
-            | "google.protobuf.BoolValue"
-            | "google.protobuf.StringValue"
-            | "google.protobuf.BytesValue"
-            | "google.protobuf.DoubleValue"
-            | "google.protobuf.FloatValue"
-            | "google.protobuf.Int32Value"
-            | "google.protobuf.Int64Value"
-            | "google.protobuf.UInt32Value"
-            | "google.protobuf.UInt64Value"
-    )
-}
-
-fn set_field(schema: &Schema, path: &TokenStream, shape: &Shape) -> TokenStream {
-    let gateway = runtime();
-    let mut scalars = TokenStream::new();
-    let mut messages = TokenStream::new();
-    for leaf in shape.leaves.iter().filter(|leaf| leaf.is_read()) {
-        let (slot, name) = (leaf.slot, &leaf.name);
-        match (&leaf.field.r#type, &leaf.field.arity) {
-            (_, Arity::Map) => {}
-            (Type::Message(message, _), arity) if !is_text(message) => {
-                let own = !message.full_name().starts_with("google.protobuf.");
-                if own && matches!(arity, Arity::Optional) && schema.form(message) == Form::Object {
-                    let place = place(leaf);
-                    messages.extend(quote! {
-                        Some((#name, rest)) => {
-                            let inner = #place.get_or_insert_default();
-                            #gateway::text::nested(#slot, #name, inner, rest, value, problems)
-                        }
-                    });
-                }
-            }
-            (r#type, arity) => {
-                let marker = marker(r#type);
-                let place = place(leaf);
-                let assign = match arity {
-                    Arity::List => quote!(#place.push(value)),
-                    _ => assign(leaf),
-                };
-                scalars.extend(quote! {
-                    #name => {
-                        if let Some(value) = #gateway::text::scalar::<#marker>(#slot, #name, value, problems) {
-                            #assign;
-                        }
-                        return true;
-                    }
-                });
-            }
-        }
-    }
-    for oneof in shape.oneofs.iter().filter(|oneof| !oneof.flatten) {
-        let (rust, oneof_path) = (&oneof.rust, &oneof.path);
-        for field in &oneof.fields {
-            if matches!(&field.r#type, Type::Message(message, _) if !is_text(message)) {
-                continue;
-            }
-            let (slot, name, marker) = (field.slot, &field.json, marker(&field.r#type));
-            let variant = names::camel(field.descriptor.name());
-            scalars.extend(quote! {
-                #name => {
-                    if let Some(value) = #gateway::text::scalar::<#marker>(#slot, #name, value, problems) {
-                        self.#rust = Some(#oneof_path::#variant(value.into()));
-                    }
-                    return true;
-                }
-            });
-        }
-    }
-    quote! {
-        impl #gateway::text::SetField for #path {
-            fn set_field(&mut self, path: &str, value: &str, problems: &mut #gateway::problem::Problems) -> bool {
-                let _ = (value, &problems);
-                match path { #scalars _ => {} }
-                match path.split_once('.') { #messages _ => false }
-            }
-        }
-    }
 }

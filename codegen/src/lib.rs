@@ -6,18 +6,25 @@
 //! `kira-gateway`. No `protoc` is needed: protox reads the files.
 
 mod bounded;
+mod change;
 mod check;
+mod client;
 mod debug;
+mod elements;
+mod fields;
 mod json;
 mod model;
 mod names;
+mod numbers;
+mod openapi;
 mod options;
+mod order;
+mod reference;
+mod rules;
 mod schema;
 mod service;
-// The run-time crate's own parser: a template that it would refuse at start-up does not build.
-#[allow(dead_code, unreachable_pub, reason = "shared with the run-time crate, which uses all of it")]
-#[path = "../../gateway/src/template.rs"]
-mod template;
+mod supported;
+mod text;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,6 +35,8 @@ use prost_build::Module;
 use prost_reflect::DescriptorPool;
 use quote::quote;
 
+pub use crate::openapi::OpenApi;
+pub use crate::reference::Reference;
 use crate::schema::Schema;
 
 /// What to generate, and where to. See the crate's documentation for an overview.
@@ -41,6 +50,7 @@ pub struct Generator {
     rules: Option<String>,
     extern_paths: Vec<(String, String)>,
     messages_only: bool,
+    client_only: bool,
 }
 
 impl Generator {
@@ -55,6 +65,7 @@ impl Generator {
             rules: None,
             extern_paths: Vec::new(),
             messages_only: false,
+            client_only: false,
         }
     }
 
@@ -87,7 +98,7 @@ impl Generator {
         self
     }
 
-    /// The Rust module with the functions that stand for CEL rules, by the name after the dot of the rule's id.
+    /// The Rust module with the functions that implement CEL rules, by the name after the dot of the rule's id.
     #[must_use]
     pub fn rules(mut self, module: &str) -> Self {
         self.rules = Some(module.to_owned());
@@ -108,9 +119,16 @@ impl Generator {
         self
     }
 
-    /// Writes `name.rs` and `name.descriptors.bin` (the encoded descriptor set without internal packages, options
-    /// kept, for gRPC reflection) to
-    /// the build script's output folder, and tells cargo when to run again.
+    /// Leaves out all that a server needs: messages, gRPC clients, and in each package the list `CALLS` of what a client has
+    /// to know of its calls, of the type `crate::calls::Call`.
+    #[must_use]
+    pub fn client_only(mut self) -> Self {
+        self.client_only = true;
+        self
+    }
+
+    /// Writes `name.rs` and `name.descriptors.bin` (the encoded descriptor set without internal packages, options kept, for
+    /// gRPC reflection) to the build script's output folder, and names the files after whose change cargo runs it again.
     ///
     /// # Errors
     /// What is wrong with the `.proto` files or their options, naming the element.
@@ -131,6 +149,18 @@ impl Generator {
         let code = self.generate(compiler.descriptor_pool())?;
         std::fs::write(out.join(format!("{name}.rs")), code)?;
         Ok(())
+    }
+
+    /// The tables of the API reference, from the same descriptors as the code.
+    ///
+    /// # Errors
+    /// What is wrong with the `.proto` files or their options, naming the element.
+    pub fn reference(self) -> Result<Reference> {
+        let folders: Vec<&PathBuf> = std::iter::once(&self.root).chain(&self.includes).collect();
+        let mut compiler = protox::Compiler::new(&folders)?;
+        compiler.include_imports(true).include_source_info(true).open_files(self.all_files()?)?;
+        let schema = Schema::new(compiler.descriptor_pool(), &self.packages, &self.extern_paths, self.rules)?;
+        reference::reference(&schema, &self.packages)
     }
 
     fn all_files(&self) -> Result<Vec<PathBuf>> {
@@ -161,17 +191,28 @@ impl Generator {
 
     fn generate(&self, pool: DescriptorPool) -> Result<String> {
         let schema = Schema::new(pool, &self.packages, &self.extern_paths, self.rules.clone())?;
+        self.packages.iter().try_for_each(|package| supported::check(&schema, package))?;
         let mut modules = self.prost_messages(&schema)?;
         for package in &self.packages {
             let mut code = TokenStream::new();
+            if self.client_only {
+                code.extend(client::package(&schema, package)?);
+                modules.entry(Module::from_protobuf_package_name(package)).or_default().push_str(&print(code)?);
+                continue;
+            }
             for message in schema.messages(package) {
                 code.extend(debug::message(&schema, &message)?);
+                code.extend(numbers::message(&schema, &message)?);
                 if !self.messages_only {
                     code.extend(json::message(&schema, &message)?);
                     code.extend(check::message(&schema, &message)?);
+                    code.extend(order::message(&schema, &message)?);
                     code.extend(bounded::message(&schema, &message)?);
+                    code.extend(fields::message(&schema, &message)?);
+                    code.extend(change::message(&schema, &message)?);
                 }
             }
+            code.extend(elements::package(&schema, package)?);
             for r#enum in schema.enums(package) {
                 if !self.messages_only {
                     code.extend(json::r#enum(&schema, &r#enum)?);
@@ -181,11 +222,7 @@ impl Generator {
             for service in schema.services(package) {
                 code.extend(service::service(&schema, &service)?);
             }
-            let file = syn::parse2(code).context("the generated code does not parse")?;
-            modules
-                .entry(Module::from_protobuf_package_name(package))
-                .or_default()
-                .push_str(&prettyplease::unparse(&file));
+            modules.entry(Module::from_protobuf_package_name(package)).or_default().push_str(&print(code)?);
         }
         Ok(nest(&modules))
     }
@@ -208,6 +245,11 @@ impl Generator {
         }
         Ok(config.generate(requests)?.into_iter().collect())
     }
+}
+
+fn print(code: TokenStream) -> Result<String> {
+    let file = syn::parse2(code).context("the generated code does not parse")?;
+    Ok(prettyplease::unparse(&file))
 }
 
 /// One file of nested modules, so that the paths that prost writes between packages resolve.

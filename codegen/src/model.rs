@@ -1,5 +1,8 @@
 //! The contract as the generator sees it.
 
+use std::collections::BTreeSet;
+
+use anyhow::{Result, ensure};
 use proc_macro2::{Ident, TokenStream};
 use prost_reflect::{FieldDescriptor, MessageDescriptor, OneofDescriptor};
 
@@ -29,6 +32,14 @@ pub(crate) enum Arity {
     Map,
 }
 
+/// Of kira.api.v1.Impact.
+#[derive(Clone, Copy)]
+pub(crate) enum Impact {
+    None,
+    Reconsider,
+    Invalidates,
+}
+
 /// A field with its options.
 #[derive(Clone)]
 pub(crate) struct Field {
@@ -41,7 +52,15 @@ pub(crate) struct Field {
     pub(crate) flatten: Option<String>,
     pub(crate) header: Option<String>,
     pub(crate) sensitive: bool,
+    /// Whether it is the number of a person or business, which answers may mask.
+    pub(crate) number: bool,
+    /// What a change of it means.
+    pub(crate) impact: Impact,
+    /// Whether it is an enum that says what kind of request it is.
+    pub(crate) discriminator: bool,
     pub(crate) emit_empty: bool,
+    /// Whether each element of the list is judged alone.
+    pub(crate) each_alone: bool,
     pub(crate) form_message: Option<String>,
     pub(crate) input_only: bool,
     pub(crate) output_only: bool,
@@ -102,6 +121,21 @@ pub(crate) struct Shape {
     pub(crate) oneofs: Vec<Oneof>,
     /// How many places its members take.
     pub(crate) slots: u32,
+}
+
+impl Shape {
+    /// Refuses two members with one key. Those of a flattened oneof are judged with their message, which is another.
+    pub(crate) fn check_names(&self) -> Result<()> {
+        let mut seen = BTreeSet::new();
+        let of_leaves = self.leaves.iter().filter(|leaf| leaf.field.header.is_none());
+        let of_leaves = of_leaves.flat_map(|leaf| std::iter::once(&leaf.name).chain(&leaf.field.aliases));
+        let of_oneofs = self.oneofs.iter().filter(|oneof| !oneof.flatten).flat_map(|oneof| &oneof.fields);
+        let discriminators = self.oneofs.iter().filter_map(|oneof| oneof.discriminator.as_ref());
+        for name in of_leaves.chain(of_oneofs.map(|field| &field.json)).chain(discriminators) {
+            ensure!(seen.insert(name), "two members have the JSON name `{name}`");
+        }
+        Ok(())
+    }
 }
 
 /// The JSON of a message.

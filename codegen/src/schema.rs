@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use heck::ToShoutySnakeCase;
 use proc_macro2::TokenStream;
 use prost_reflect::{
@@ -11,7 +11,7 @@ use prost_reflect::{
 };
 use quote::quote;
 
-use crate::model::{Arity, EnumValue, Field, Form, Leaf, Member, Oneof, Shape, Type};
+use crate::model::{Arity, EnumValue, Field, Form, Impact, Leaf, Member, Oneof, Shape, Type};
 use crate::names;
 use crate::options::Options;
 
@@ -25,6 +25,8 @@ pub(crate) struct Schema {
     requests: BTreeSet<String>,
     /// Full names of the messages that responses consist of.
     responses: BTreeSet<String>,
+    /// Full names of the messages that changes are about, and of what they consist of.
+    stored: BTreeSet<String>,
 }
 
 impl Schema {
@@ -47,19 +49,80 @@ impl Schema {
                 reach(&method.output(), &mut responses);
             }
         }
-        Ok(Self {
+        let mut schema = Self {
             pool,
             packages: packages.to_vec(),
             extern_paths: externs,
             rules: rules.as_deref().map(parse).transpose()?,
             requests,
             responses,
-        })
+            stored: BTreeSet::new(),
+        };
+        let mut stored = BTreeSet::new();
+        for package in packages {
+            for message in schema.messages(package) {
+                if let Some(changed) = schema.changed(&message)? {
+                    reach(&changed, &mut stored);
+                }
+            }
+        }
+        schema.stored = stored;
+        Ok(schema)
+    }
+
+    /// The message that this one is a change of.
+    pub(crate) fn changed(&self, message: &MessageDescriptor) -> Result<Option<MessageDescriptor>> {
+        let shape = self.extension(&message.options(), "kira.api.v1.message");
+        let Some(name) = shape.and_then(|shape| shape.string("changes")) else { return Ok(None) };
+        let full_name = format!("{}.{name}", message.package_name());
+        let changed = self.pool.get_message_by_name(&full_name);
+        changed.map(Some).with_context(|| format!("{}: there is no message {full_name}", message.full_name()))
+    }
+
+    /// Whether the message is one that changes are about, or a part of one.
+    pub(crate) fn is_stored(&self, message: &MessageDescriptor) -> bool {
+        self.stored.contains(message.full_name())
+    }
+
+    /// Whether the types of a package have Rust types: generated ones, or others that were named.
+    pub(crate) fn has_package(&self, package: &str) -> bool {
+        self.packages.iter().any(|own| own == package) || self.extern_paths.contains_key(package)
     }
 
     /// Whether the field holds messages that are checked themselves.
     pub(crate) fn has_check(&self, field: &Field) -> bool {
         matches!(&field.r#type, Type::Message(message, _) if !message.full_name().starts_with("google.protobuf."))
+    }
+
+    /// Whether a request without this field is refused.
+    pub(crate) fn is_required(&self, field: &Field) -> bool {
+        let rules = self.extension(&field.descriptor.options(), "buf.validate.field");
+        rules.is_some_and(|rules| rules.flag("required"))
+    }
+
+    /// Whether a request without any member of this oneof is refused.
+    pub(crate) fn is_required_oneof(&self, oneof: &Oneof) -> bool {
+        let rules = self.extension(&oneof.descriptor.options(), "buf.validate.oneof");
+        rules.is_some_and(|rules| rules.flag("required"))
+    }
+
+    /// Whether a text can represent the message, so that a path or a query can hold it.
+    pub(crate) fn is_text(&self, message: &MessageDescriptor) -> Result<bool> {
+        Ok(match self.form(message) {
+            Form::DataUri => true,
+            Form::Transparent => self.transparent_scalar(message)?,
+            Form::Object => TEXTS.contains(&message.full_name()),
+        })
+    }
+
+    /// Whether the only field of a transparent message is a scalar that is always there.
+    pub(crate) fn transparent_scalar(&self, message: &MessageDescriptor) -> Result<bool> {
+        Ok(match self.members(message)?.as_slice() {
+            [Member::Field(field)] => {
+                matches!(field.arity, Arity::Implicit) && !matches!(field.r#type, Type::Message(..))
+            }
+            _ => false,
+        })
     }
 
     /// Whether requests contain the message.
@@ -133,7 +196,6 @@ impl Schema {
     }
 
     /// The message's parts, with their places in the order of its JSON object.
-    ///
     pub(crate) fn members(&self, message: &MessageDescriptor) -> Result<Vec<Member>> {
         let mut slot = 0;
         let mut members = Vec::new();
@@ -188,6 +250,7 @@ impl Schema {
                 }
             }
         }
+        shape.check_names().with_context(|| message.full_name().to_owned())?;
         Ok(shape)
     }
 
@@ -297,8 +360,16 @@ impl Schema {
             aliases: shape.map(|shape| shape.strings("json_aliases")).unwrap_or_default(),
             flatten: flatten.then(|| text("flatten_prefix").unwrap_or_default()),
             header: text("header"),
+            number: shape.and_then(|shape| shape.number("sensitivity")) == Some(SENSITIVITY_NUMBER),
+            impact: match shape.and_then(|shape| shape.number("impact")) {
+                Some(IMPACT_NONE) => Impact::None,
+                Some(IMPACT_INVALIDATES) => Impact::Invalidates,
+                _ => Impact::Reconsider,
+            },
+            discriminator: shape.is_some_and(|shape| shape.flag("discriminator")),
             sensitive: shape.and_then(|shape| shape.number("sensitivity")).unwrap_or_default() != 0,
             emit_empty: shape.is_some_and(|shape| shape.flag("emit_empty")),
+            each_alone: shape.is_some_and(|shape| shape.flag("each_alone")),
             form_message: text("form_message"),
             input_only: behaviors.contains(&INPUT_ONLY),
             output_only: behaviors.contains(&OUTPUT_ONLY),
@@ -360,7 +431,9 @@ impl Schema {
     pub(crate) fn enum_values(&self, descriptor: &EnumDescriptor) -> Result<Vec<EnumValue>> {
         let prefix = format!("{}_", descriptor.name().to_shouty_snake_case());
         let mut values = Vec::new();
-        for value in descriptor.values().filter(|value| value.number() != 0) {
+        let mut declared: Vec<_> = descriptor.values().filter(|value| value.number() != 0).collect();
+        declared.sort_by_key(|value| value.path().last().copied());
+        for value in declared {
             let options = value.options();
             let shape = self.extension(&options, "kira.api.v1.value");
             let text = |name: &str| shape.as_ref().and_then(|shape| shape.string(name));
@@ -392,9 +465,32 @@ fn reach(message: &MessageDescriptor, found: &mut BTreeSet<String>) {
     }
 }
 
+/// Of kira.api.v1.Sensitivity.
+const SENSITIVITY_NUMBER: u64 = 2;
+
+// Of kira.api.v1.Impact.
+const IMPACT_NONE: u64 = 1;
+const IMPACT_INVALIDATES: u64 = 3;
+
 // Of google.api.FieldBehavior.
 const OUTPUT_ONLY: i32 = 3;
 const INPUT_ONLY: i32 = 4;
+
+/// The messages of `google.protobuf` whose JSON is a text, or that represent a scalar.
+pub(crate) const TEXTS: &[&str] = &[
+    "google.protobuf.Timestamp",
+    "google.protobuf.Duration",
+    "google.protobuf.FieldMask",
+    "google.protobuf.BoolValue",
+    "google.protobuf.StringValue",
+    "google.protobuf.BytesValue",
+    "google.protobuf.DoubleValue",
+    "google.protobuf.FloatValue",
+    "google.protobuf.Int32Value",
+    "google.protobuf.Int64Value",
+    "google.protobuf.UInt32Value",
+    "google.protobuf.UInt64Value",
+];
 
 /// The Rust types that prost has for google/protobuf/wrappers.proto and empty.proto.
 fn wrapper(full_name: &str) -> Option<TokenStream> {

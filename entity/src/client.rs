@@ -1,4 +1,4 @@
-//! `clients`: the customers of this service; every user belongs to one.
+//! `clients`: who calls this service; every user belongs to one.
 
 use sea_orm::entity::prelude::*;
 
@@ -15,9 +15,9 @@ pub struct Model {
     /// What it may do.
     #[sea_orm(column_type = "Text")]
     pub role: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTimeUtc,
-    /// Since when it is refused; absent while it is welcome.
+    /// When it was disabled; None: it is enabled.
     pub disabled_at: Option<DateTimeUtc>,
 }
 

@@ -6,11 +6,12 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "client_credentials")]
 pub struct Model {
+    /// The client it belongs to.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub client_id: Uuid,
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The client it belongs to.
-    pub client_id: Uuid,
     /// The password as a PHC string.
     #[sea_orm(column_type = "Text")]
     pub password_hash: String,
@@ -19,7 +20,7 @@ pub struct Model {
     pub api_key_digest: Vec<u8>,
     /// When it was made.
     pub created_at: DateTimeUtc,
-    /// From when on it is refused; absent: never.
+    /// When it expires; None: never.
     pub expires_at: Option<DateTimeUtc>,
 }
 

@@ -1,4 +1,4 @@
-//! `documents`: ties an object of the document store to its user. What is known about the document is in the profile.
+//! `documents`: the object of the document store that holds a user's document. Its metadata is in the profile.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,15 +6,17 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "documents")]
 pub struct Model {
+    /// The client that owns the user.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub client_id: Uuid,
+    /// The user.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: Uuid,
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The client that owns the user.
-    pub client_id: Uuid,
-    /// The user.
-    pub user_id: Uuid,
-    /// Where the sealed content lies in the document store; unique.
-    #[sea_orm(column_type = "Text", unique)]
+    /// The key of the sealed content in the document store; ends in the identifier.
+    #[sea_orm(column_type = "Text")]
     pub object_key: String,
     /// When it was made.
     pub created_at: DateTimeUtc,

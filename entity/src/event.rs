@@ -1,4 +1,4 @@
-//! `events`: the outbox; what happened to a user, written with the change itself. Nothing personal.
+//! `events`: the history of what happened to users, in an order that never changes. Written once. Nothing personal.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,11 +6,14 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "events")]
 pub struct Model {
-    /// Identifier.
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub id: Uuid,
     /// The client that owns the user.
+    #[sea_orm(primary_key, auto_increment = false)]
     pub client_id: Uuid,
+    /// The position in the order of all events, from 1 on, without a gap.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub position: i64,
+    /// Identifier.
+    pub id: Uuid,
     /// The user it is about.
     pub user_id: Uuid,
     /// What happened.
@@ -18,15 +21,11 @@ pub struct Model {
     pub kind: String,
     /// The user's version after the change: rises with every event of one user.
     pub sequence: i64,
-    /// What receivers are told.
+    /// What receivers get.
     #[sea_orm(column_type = "JsonBinary")]
     pub payload: Json,
     /// When it happened.
     pub created_at: DateTimeUtc,
-    /// When it was handed on to its receivers.
-    pub relayed_at: Option<DateTimeUtc>,
-    /// Its place in the order in which events are handed out; none until it is given one, soon after the commit.
-    pub position: Option<i64>,
     /// The trace that it happened in, as a `traceparent`.
     #[sea_orm(column_type = "Text", nullable)]
     pub trace_context: Option<String>,

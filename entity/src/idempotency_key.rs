@@ -1,4 +1,4 @@
-//! `idempotency_keys`: which key of which client made which user, or what of a user. They never expire.
+//! `idempotency_keys`: which key of which client made which user, attempt or change. They never expire.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,20 +9,20 @@ pub struct Model {
     /// The client whose key it is.
     #[sea_orm(primary_key, auto_increment = false)]
     pub client_id: Uuid,
-    /// The operation it was used for.
-    #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
-    pub operation: String,
-    /// The key.
+    /// A digest of the operation and the key.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub key: Uuid,
-    /// Keyed digest of the request, 32 bytes.
+    pub digest: Uuid,
+    /// Keyed digests of the request and of the row, 32 bytes each.
     #[sea_orm(column_type = "Blob")]
     pub fingerprint: Vec<u8>,
-    /// The user it made, or was used for.
+    /// The user that the request made or changed; the client itself, of a request that was about none of its users.
     pub user_id: Uuid,
-    /// What it made of the user's: a verification attempt; None: the user itself.
+    /// What the request made or changed beside a user: a verification attempt, a webhook endpoint, a delivery.
     pub resource_id: Option<Uuid>,
-    /// When it was claimed.
+    /// What the request did: names of fields and flags, nothing personal. Only of changes.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub outcome: Option<Json>,
+    /// When it was first used.
     pub created_at: DateTimeUtc,
 }
 

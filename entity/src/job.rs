@@ -6,29 +6,25 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "jobs")]
 pub struct Model {
+    /// The client that owns the user.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub client_id: Uuid,
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// What is to be done.
+    /// The kind of work.
     #[sea_orm(column_type = "Text")]
     pub kind: String,
-    /// The client that owns the user.
-    pub client_id: Uuid,
     /// The user it is about.
     pub user_id: Uuid,
     /// The verification attempt it belongs to.
-    pub attempt_id: Option<Uuid>,
-    /// Where it stands.
-    #[sea_orm(column_type = "Text")]
-    pub state: String,
-    /// Not to be started before.
+    pub attempt_id: Uuid,
+    /// When it is due: not before its start, and while it is leased the end of the lease.
     pub run_at: DateTimeUtc,
-    /// How often it was started.
+    /// How often it was started since the provider last answered.
     pub attempts: i32,
-    /// Who holds it: a token made anew for each lease.
+    /// A new token for each lease.
     pub lease_token: Option<Uuid>,
-    /// Until when it is held.
-    pub lease_until: Option<DateTimeUtc>,
     /// Why it last failed; never personal data.
     #[sea_orm(column_type = "Text", nullable)]
     pub last_error: Option<String>,

@@ -1,4 +1,4 @@
-//! `review_steps`: what reviewers did with the reviews, one row a step; never changed.
+//! `review_steps`: the steps of reviewers, one row each; never changed.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,13 +6,15 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "review_steps")]
 pub struct Model {
+    /// The client that owns the user.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub client_id: Uuid,
+    /// The verification attempt that is reviewed.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub attempt_id: Uuid,
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The verification attempt that is reviewed.
-    pub attempt_id: Uuid,
-    /// The client that owns the user.
-    pub client_id: Uuid,
     /// The user it is about.
     pub user_id: Uuid,
     /// The reviewer; none for an operator at the command line.
@@ -20,16 +22,16 @@ pub struct Model {
     /// The name of the reviewer or operator, as it was then.
     #[sea_orm(column_type = "Text")]
     pub reviewer: String,
-    /// What was done.
+    /// The action.
     #[sea_orm(column_type = "Text")]
     pub action: String,
-    /// What the client is told.
+    /// The reason that the client sees.
     #[sea_orm(column_type = "Text", nullable)]
     pub reason: Option<String>,
     /// For reviewers alone, sealed under the user's data key.
     #[sea_orm(column_type = "Blob", nullable)]
     pub sealed_note: Option<Vec<u8>>,
-    /// When it was done.
+    /// When it was taken.
     pub created_at: DateTimeUtc,
 }
 

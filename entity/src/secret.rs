@@ -12,7 +12,7 @@ pub struct Model {
     /// The key, sealed.
     #[sea_orm(column_type = "Blob")]
     pub sealed: Vec<u8>,
-    /// When it was made.
+    /// When it was made; of the marker of a master key, when a process last renewed it.
     pub created_at: DateTimeUtc,
 }
 

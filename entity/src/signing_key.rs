@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "signing_keys")]
 pub struct Model {
-    /// Key id, as it stands in the token header.
+    /// Key id, as in the token header.
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub kid: String,
     /// Public half, raw.

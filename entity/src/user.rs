@@ -1,4 +1,4 @@
-//! `users`: one row a user. The whole profile is one sealed blob; in clear stands only what queries need.
+//! `users`: one row for each user. The profile is one sealed blob; only what queries need is in clear.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,26 +6,27 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
 pub struct Model {
+    /// The client that owns the user.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub client_id: Uuid,
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The client that owns the user.
-    pub client_id: Uuid,
     /// Individual or business.
     #[sea_orm(column_type = "Text")]
     pub kind: String,
     /// Category derived from the address, where known.
     #[sea_orm(column_type = "Text", nullable)]
     pub category: Option<String>,
-    /// Where the user stands in its life.
+    /// The status of its life cycle.
     #[sea_orm(column_type = "Text")]
     pub status: String,
     /// The current verification attempt.
     pub attempt_id: Option<Uuid>,
-    /// Why the status is what it is: codes, messages and paths, never values. None: there is nothing to say.
+    /// Why the status is what it is: codes, messages and paths, never values. None: no reason.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub status_reasons: Option<Json>,
-    /// Whether the create started a verification by itself.
+    /// Whether a verification was ever started.
     pub verification_triggered: bool,
     /// What is still missing: field names only.
     #[sea_orm(column_type = "JsonBinary")]
@@ -36,6 +37,8 @@ pub struct Model {
     /// The profile, sealed under the data key.
     #[sea_orm(column_type = "Blob")]
     pub profile: Vec<u8>,
+    /// Which version of the index has the user's entries, see `user_index`.
+    pub index_version: i16,
     /// Counts the changes, from 1.
     pub version: i64,
     /// When it was made.

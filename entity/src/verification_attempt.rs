@@ -6,20 +6,21 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "verification_attempts")]
 pub struct Model {
+    /// The client that owns the user.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub client_id: Uuid,
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The client that owns the user.
-    pub client_id: Uuid,
     /// The user it verifies.
     pub user_id: Uuid,
     /// What started it.
     #[sea_orm(column_type = "Text")]
     pub trigger: String,
-    /// Where it stands.
+    /// Its state.
     #[sea_orm(column_type = "Text")]
     pub state: String,
-    /// Who verifies; none before a worker took it up.
+    /// The provider; None before a worker claimed it.
     #[sea_orm(column_type = "Text", nullable)]
     pub provider: Option<String>,
     /// What a good outcome proves.
@@ -28,15 +29,15 @@ pub struct Model {
     /// Why it ended as it did: codes, messages and paths, never values.
     #[sea_orm(column_type = "JsonBinary")]
     pub reasons: Json,
-    /// What the provider calls it.
-    #[sea_orm(column_type = "Text", nullable)]
-    pub reference: Option<String>,
+    /// What the provider calls it, sealed under the user's data key.
+    #[sea_orm(column_type = "Blob", nullable)]
+    pub sealed_reference: Option<Vec<u8>>,
     /// The provider's raw answer, sealed under the user's data key.
     #[sea_orm(column_type = "Blob", nullable)]
     pub sealed_answer: Option<Vec<u8>>,
     /// When it was asked for.
     pub created_at: DateTimeUtc,
-    /// When a worker first took it up.
+    /// When a worker first claimed it.
     pub started_at: Option<DateTimeUtc>,
     /// When it ended.
     pub finished_at: Option<DateTimeUtc>,
@@ -51,7 +52,11 @@ pub enum Relation {
     #[sea_orm(belongs_to = "super::client::Entity", from = "Column::ClientId", to = "super::client::Column::Id")]
     Client,
     /// The user it verifies.
-    #[sea_orm(belongs_to = "super::user::Entity", from = "Column::UserId", to = "super::user::Column::Id")]
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "(Column::ClientId, Column::UserId)",
+        to = "(super::user::Column::ClientId, super::user::Column::Id)"
+    )]
     User,
 }
 

@@ -1,4 +1,4 @@
-//! `watermarks`: how far a recurring sweep has got.
+//! `watermarks`: how far a recurring job has got.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,10 +6,10 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "watermarks")]
 pub struct Model {
-    /// The sweep.
+    /// The job.
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub name: String,
-    /// Everything before this moment is done.
+    /// Everything before this time is done.
     pub reached: DateTimeUtc,
 }
 

@@ -1,4 +1,4 @@
-//! `webhook_attempts`: what came of each attempt to deliver.
+//! `webhook_attempts`: the result of each attempt to deliver.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,7 +6,10 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "webhook_attempts")]
 pub struct Model {
-    /// What was to be delivered.
+    /// The client that receives.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub client_id: Uuid,
+    /// The delivery.
     #[sea_orm(primary_key, auto_increment = false)]
     pub delivery_id: Uuid,
     /// Counts from 1.

@@ -1,11 +1,26 @@
-//! `webhook_deliveries`: one event on its way to one endpoint; work as rows with leases.
+//! `webhook_deliveries`: one event for one endpoint; work as rows with leases.
 
 use sea_orm::entity::prelude::*;
+
+/// The states of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// Waits for its time, or is in flight.
+    Pending,
+    /// The endpoint has accepted it.
+    Delivered,
+    /// Every attempt has failed; only a replay sends it again.
+    Dead,
+}
 
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "webhook_deliveries")]
 pub struct Model {
+    /// The client that receives.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub client_id: Uuid,
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
@@ -13,27 +28,24 @@ pub struct Model {
     pub event_id: Uuid,
     /// Where it goes.
     pub endpoint_id: Uuid,
-    /// The client that is told.
-    pub client_id: Uuid,
-    /// The user it is about; none for a test, and for what tells of an endpoint.
+    /// The user it is about; None for a test and a notice about an endpoint.
     pub user_id: Option<Uuid>,
     /// What happened.
     #[sea_orm(column_type = "Text")]
     pub kind: String,
-    /// The place of the event among those of its user.
+    /// The sequence number of the event among those of its user.
     pub sequence: i64,
     /// The body, sealed: every attempt sends the same bytes.
     pub sealed_body: Vec<u8>,
-    /// Where it stands.
-    #[sea_orm(column_type = "Text")]
-    pub state: String,
-    /// How often it was tried, all in all.
+    /// Its state.
+    pub state: DeliveryState,
+    /// How often it was tried in all.
     pub attempts: i64,
-    /// How many steps of the schedule are used up; a replay begins the schedule anew.
+    /// How many steps of the schedule are used; a replay starts the schedule again.
     pub schedule_step: i64,
-    /// Not to be tried before; under a lease, when that ends; once it is delivered or given up, when that was.
+    /// When it is due; under a lease, when that ends; once it is delivered or dead, when that was.
     pub next_at: DateTimeUtc,
-    /// Who holds it: a token made anew for each lease.
+    /// A new token for each lease.
     pub lease_token: Option<Uuid>,
     /// When it was made.
     pub created_at: DateTimeUtc,

@@ -1,22 +1,42 @@
-//! `webhook_endpoints`: where clients want to be told what happens.
+//! `webhook_endpoints`: where clients receive events.
 
 use sea_orm::entity::prelude::*;
+
+/// Why an endpoint is disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum DisabledReason {
+    /// Its owner disabled it.
+    ByOwner,
+    /// Every attempt has failed for too long.
+    Failing,
+    /// It answered that it is gone.
+    Gone,
+}
+
+impl DisabledReason {
+    /// The code that clients and operators see.
+    #[must_use]
+    pub fn code(self) -> String {
+        self.to_value()
+    }
+}
 
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "webhook_endpoints")]
 pub struct Model {
+    /// The client that receives.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub client_id: Uuid,
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The client that is told.
-    pub client_id: Uuid,
-    /// Where.
-    #[sea_orm(column_type = "Text")]
-    pub url: String,
-    /// What signs, sealed.
+    /// Where, sealed: path and query often hold a token.
+    pub sealed_url: Vec<u8>,
+    /// The signing secret, sealed.
     pub sealed_secret: Vec<u8>,
-    /// What signed before and signs still, sealed.
+    /// The previous signing secret, sealed.
     pub sealed_previous_secret: Option<Vec<u8>>,
     /// Until when the previous secret signs beside the new one.
     pub previous_until: Option<DateTimeUtc>,
@@ -29,14 +49,13 @@ pub struct Model {
     pub failures: i64,
     /// Since when every attempt has failed.
     pub failing_since: Option<DateTimeUtc>,
-    /// Until when nothing is sent, because it failed or asked for it.
+    /// Until when nothing is sent, because it failed or asked for a pause.
     pub paused_until: Option<DateTimeUtc>,
-    /// Since when nothing is sent until somebody enables it.
+    /// When it was disabled: nothing is sent until it is enabled.
     pub disabled_at: Option<DateTimeUtc>,
-    /// Why: a code.
-    #[sea_orm(column_type = "Text", nullable)]
-    pub disabled_reason: Option<String>,
-    /// Since when it is no more; its deliveries stay as a record.
+    /// Why it is disabled.
+    pub disabled_reason: Option<DisabledReason>,
+    /// When it was deleted; its deliveries are kept for a while.
     pub deleted_at: Option<DateTimeUtc>,
     /// When it was made.
     pub created_at: DateTimeUtc,

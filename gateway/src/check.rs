@@ -1,6 +1,8 @@
-//! The rules of the contract, the same over both doors.
+//! The rules of the contract, the same over both protocols.
 //!
 //! The generator turns every `buf.validate` rule into a call here, in the words of Zod 3 (decisions, section 2).
+
+mod wire;
 
 use std::borrow::Cow;
 
@@ -8,8 +10,11 @@ use chrono::{DateTime, Utc};
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
 
-use crate::json::{JsonEnum, expected_values};
+use crate::alone::Alone;
+use crate::json::{JsonEnum, expected_values, unlisted_value};
 use crate::problem::{Path, Problems, Step};
+
+pub use wire::{SchemaOrder, below_index, is_blank, is_masked};
 
 /// A request whose rules can be checked. The generator implements it.
 pub trait Check {
@@ -45,6 +50,7 @@ pub struct Checker {
     /// Added to every slot: the place of a flattened kind within its object.
     base: u32,
     problems: Problems,
+    alone: Alone,
 }
 
 /// Makes a request ready for its service: what is not the caller's to set is cleared, every rule is checked, empty texts
@@ -52,25 +58,52 @@ pub struct Checker {
 ///
 /// # Errors
 /// All problems: those already `found` and the broken rules.
-pub fn accept<T: Check>(message: &mut T, now: DateTime<Utc>, mut found: Problems) -> Result<(), Problems> {
+pub fn accept<T: Check>(message: &mut T, now: DateTime<Utc>, found: Problems) -> Result<(), Problems> {
+    accept_each(message, now, found, Alone::default()).map(|_| ())
+}
+
+/// As [`accept`], of a request whose list has elements that are judged alone: their problems, those of reading included,
+/// are the answer.
+pub(crate) fn accept_each<T: Check>(
+    message: &mut T,
+    now: DateTime<Utc>,
+    mut found: Problems,
+    mut alone: Alone,
+) -> Result<Alone, Problems> {
     message.clear_output_only();
-    found.merge(broken_rules(message, now));
+    let checker = Checker::of(message, now);
+    found.merge(checker.problems);
     if !found.is_empty() {
-        return Err(found);
+        return Err(found.without_unknown_kinds());
     }
+    alone.merge_all(checker.alone);
     message.drop_empty();
-    Ok(())
+    Ok(alone.finished())
 }
 
 /// The broken rules of a message. `now` is the time of the request.
 #[must_use]
 pub fn broken_rules<T: Check>(message: &T, now: DateTime<Utc>) -> Problems {
-    let mut cx = Checker { now, path: Path::default(), base: 0, problems: Problems::default() };
-    message.check(&mut cx);
-    cx.problems
+    Checker::of(message, now).problems
 }
 
 impl Checker {
+    fn of<T: Check>(message: &T, now: DateTime<Utc>) -> Self {
+        let mut cx =
+            Self { now, path: Path::default(), base: 0, problems: Problems::default(), alone: Alone::default() };
+        message.check(&mut cx);
+        cx
+    }
+
+    /// Checks an element that is judged alone.
+    pub fn alone(&mut self, index: usize, check: impl FnOnce(&mut Self)) {
+        let outer = (std::mem::take(&mut self.path), std::mem::take(&mut self.problems));
+        check(self);
+        let found = std::mem::take(&mut self.problems);
+        (self.path, self.problems) = outer;
+        self.alone.merge(index, found);
+    }
+
     /// The time of the request.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
@@ -89,7 +122,7 @@ impl Checker {
 
     /// Goes to a member of the current object that is named by the request.
     pub fn enter_free(&mut self, name: &str) {
-        self.path.0.push(Step::Key { slot: 0, name: Cow::Owned(name.to_owned()) });
+        self.path.0.push(Step::named_by_request(0, name));
     }
 
     /// Goes to an element of the current array.
@@ -102,14 +135,14 @@ impl Checker {
         self.path.0.pop();
     }
 
-    /// Checks a message that stands at the current place.
+    /// Checks a message at the current place.
     pub fn message(&mut self, message: &impl Check) {
         let base = std::mem::take(&mut self.base);
         message.check(self);
         self.base = base;
     }
 
-    /// Checks a message whose members stand in the current object, from the place `slot` on.
+    /// Checks a message whose members are keys of the current object, from the place `slot` on.
     pub fn flattened(&mut self, slot: u32, message: &impl Check) {
         self.base += slot;
         message.check(self);
@@ -118,7 +151,12 @@ impl Checker {
 
     /// Records a problem at the current place.
     pub fn problem(&mut self, code: &'static str, message: impl Into<Cow<'static, str>>) {
-        self.problems.push(self.path.clone(), code, message);
+        self.problem_with(code, || message.into());
+    }
+
+    /// Records a problem whose sentence takes work, which is saved where no more problems are listed.
+    fn problem_with(&mut self, code: &'static str, message: impl FnOnce() -> Cow<'static, str>) {
+        self.problems.push_with(|| self.path.clone(), code, message);
     }
 
     /// Records that the value at the current place is not there.
@@ -126,17 +164,28 @@ impl Checker {
         self.problem("invalid_type", "Required");
     }
 
-    /// Checks a text: no NUL characters, and its length in characters.
-    pub fn text(&mut self, text: &str, min: usize, max: usize) {
+    /// Checks a text: its length in characters, then that it has no NUL characters. False for a text that is too long:
+    /// nothing else is to be looked for in it, since a caller decides how long it is.
+    pub fn text(&mut self, text: &str, min: usize, max: usize) -> bool {
+        if is_longer(text, max) {
+            self.problem_with("too_big", || format!("String must contain at most {max} character(s)").into());
+            return false;
+        }
         if text.as_bytes().contains(&0) {
             self.problem("custom", "Must not contain NUL characters");
         }
         // A character takes at least one byte, so that most texts need no counting.
         if text.len() < min || (min > 1 && text.chars().count() < min) {
-            self.problem("too_small", format!("String must contain at least {min} character(s)"));
-        } else if text.len() > max && text.chars().count() > max {
-            self.problem("too_big", format!("String must contain at most {max} character(s)"));
+            self.problem_with("too_small", || format!("String must contain at least {min} character(s)").into());
         }
+        true
+    }
+
+    /// Whether a text without a limit of its own has the form that `rule` describes. No form allows more than
+    /// [`LONGEST_FORM`] bytes: what is longer is not of that form, and the rule need not look at it.
+    #[must_use]
+    pub fn has_form(&self, text: &str, rule: fn(&str) -> bool) -> bool {
+        text.len() <= LONGEST_FORM && rule(text)
     }
 
     /// Checks that a text is a UUID in its usual form, with hyphens.
@@ -182,23 +231,25 @@ impl Checker {
         }
     }
 
-    /// Checks that a number is one.
-    pub fn finite(&mut self, number: f64) {
+    /// Checks that a number is one. False for infinity and what is no number.
+    pub fn finite(&mut self, number: f64) -> bool {
         if !number.is_finite() {
             self.problem("custom", "Number must be finite");
         }
+        number.is_finite()
     }
 
     /// Checks that a value is one of its list; the unspecified one counts as not given.
     pub fn enumeration<E: JsonEnum>(&mut self, number: i32) {
         if number != 0 && E::name_of(number).is_none() {
-            let expected = expected_values(E::VALUES.iter().map(|(_, name)| *name));
-            let message = format!("Invalid enum value. Expected {expected}, received '{number}'");
-            self.problem("invalid_enum_value", message);
+            self.problem_with("invalid_enum_value", || {
+                let expected = expected_values(E::VALUES.iter().map(|(_, name)| *name));
+                unlisted_value(&expected, &number.to_string()).into()
+            });
         }
     }
 
-    /// Records that the kind of the current object is not told.
+    /// Records that the kind of the current object is not given.
     pub fn no_kind(&mut self, slot: u32, discriminator: &'static str, tags: &'static [&'static str]) {
         self.enter(slot, discriminator);
         let expected = expected_values(tags.iter().copied());
@@ -228,12 +279,26 @@ impl Checker {
     /// Checks the texts of a free value.
     pub fn value(&mut self, value: &Value) {
         match &value.kind {
-            Some(Kind::StringValue(text)) => self.text(text, 0, usize::MAX),
+            Some(Kind::StringValue(text)) => {
+                self.text(text, 0, usize::MAX);
+            }
             Some(Kind::StructValue(inner)) => self.structure(inner),
             Some(Kind::ListValue(list)) => self.list(list),
-            _ => {}
+            Some(Kind::NumberValue(number)) => drop(self.finite(*number)),
+            Some(Kind::BoolValue(_) | Kind::NullValue(0)) => {}
+            // JSON has neither a value without a kind nor a second null.
+            None | Some(Kind::NullValue(_)) => self.required(),
         }
     }
+}
+
+/// The longest text, in bytes, that a rule about a form may accept where the field has no limit.
+const LONGEST_FORM: usize = 4_096;
+
+/// Whether a text has more than `max` characters; the work depends on `max` alone, not on the text.
+fn is_longer(text: &str, max: usize) -> bool {
+    // A character takes one to four bytes.
+    text.len() > max && (text.len() > max.saturating_mul(4) || text.chars().count() > max)
 }
 
 /// Whether a text is a UUID of 36 characters, in either case.
@@ -243,4 +308,44 @@ pub(crate) fn is_uuid(text: &str) -> bool {
             8 | 13 | 18 | 23 => byte == b'-',
             _ => byte.is_ascii_hexdigit(),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checker() -> Checker {
+        Checker {
+            now: DateTime::UNIX_EPOCH,
+            path: Path::default(),
+            base: 0,
+            problems: Problems::default(),
+            alone: Alone::default(),
+        }
+    }
+
+    fn codes(cx: Checker) -> Vec<Cow<'static, str>> {
+        cx.problems.into_sorted().into_iter().map(|problem| problem.code).collect()
+    }
+
+    #[test]
+    fn of_a_text_that_is_too_long_nothing_but_its_length_is_judged() {
+        let mut cx = checker();
+        assert!(!cx.text(&"\0".repeat(1_000_000), 1, 10));
+        assert!(!cx.text("éééé", 1, 3));
+        assert!(cx.text("ééé", 1, 3));
+        assert!(cx.text("", 1, 3));
+        assert_eq!(codes(cx), ["too_big", "too_big", "too_small"]);
+    }
+
+    #[test]
+    fn a_rule_about_a_form_never_sees_a_text_that_no_form_allows() {
+        fn rule(text: &str) -> bool {
+            assert!(text.len() <= LONGEST_FORM, "the rule is asked about a text of {} bytes", text.len());
+            true
+        }
+        let cx = checker();
+        assert!(cx.has_form(&"x".repeat(LONGEST_FORM), rule));
+        assert!(!cx.has_form(&"x".repeat(2_000_000), rule));
+    }
 }

@@ -1,7 +1,7 @@
 //! Requests whose kind only the service knows: a change does not say what it is a change of.
 //!
 //! Their path and headers are read and checked like those of any other. The body waits until the service has looked the
-//! kind up; what is wrong with it is for the service to tell, together with what it finds itself.
+//! kind up; the service reports its problems together with those that it finds itself.
 
 use bytes::Bytes;
 use tonic::{Request, Status};
@@ -15,13 +15,18 @@ use crate::rest::unrecognized;
 #[derive(Clone, Debug)]
 pub(crate) struct LateBody {
     pub(crate) bytes: Bytes,
-    /// Whether keys that nobody knows are problems.
+    /// Whether unknown keys are problems.
     pub(crate) strict: bool,
 }
 
-/// The keys of a request that nobody knows, on their way to the answer. A response extension.
+/// The unknown keys of a request, for the response. A response extension.
 #[derive(Clone, Debug, Default)]
 pub struct Unrecognized(pub(crate) Vec<Problem>);
+
+/// What the caller should know although the call succeeded. A response extension: over REST they follow the unknown keys
+/// in the `warnings` of the answer.
+#[derive(Clone, Debug, Default)]
+pub struct Warnings(pub Vec<Problem>);
 
 /// What a request brings that waits for its kind: a body over REST, nothing over gRPC.
 #[derive(Debug)]
@@ -30,7 +35,7 @@ pub struct Late(Option<LateBody>);
 /// A body that has been read.
 #[derive(Debug)]
 pub struct LateRead<T> {
-    /// The message; defaults stand where a problem was found.
+    /// The message; a field with a problem has its default.
     pub message: T,
     /// Everything wrong with the body.
     pub problems: Problems,
@@ -44,7 +49,7 @@ impl Late {
         Self(request.extensions_mut().remove::<LateBody>())
     }
 
-    /// Reads the body as one of the kind `tag`; None over gRPC, where the message is whole.
+    /// Reads the body as one of the kind `tag`; None without a body, and over gRPC, where the message is whole.
     ///
     /// # Errors
     /// INTERNAL where the body cannot be read for a reason that is not the caller's.
@@ -52,7 +57,8 @@ impl Late {
     where
         T: Union + FromJson<Value = T> + Send + 'static,
     {
-        let Some(LateBody { bytes, strict }) = self.0 else { return Ok(None) };
+        // Without a body nothing is given.
+        let Some(LateBody { bytes, strict }) = self.0.filter(|body| !body.bytes.is_empty()) else { return Ok(None) };
         let read = off_thread(bytes.len(), move || json::read_as::<T>(&bytes, tag)).await?;
         let mut problems = read.problems;
         let unknown = read.unknown.into_iter().map(unrecognized);

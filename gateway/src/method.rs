@@ -11,7 +11,7 @@ pub enum Access {
     Client,
 }
 
-/// A call and its policy, the same over both doors.
+/// A call and its policy, the same over both protocols.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Method {
     /// The service with its package: `kira.users.v1.UsersService`.
@@ -30,7 +30,7 @@ pub struct Method {
     pub access: Access,
     /// What the caller must be allowed to do.
     pub permission: Option<&'static str>,
-    /// The seconds for which anybody may keep a success.
+    /// The seconds for which any cache may keep a success.
     pub max_age: Option<u32>,
     /// Whether the answer is a stream.
     pub server_streaming: bool,

@@ -1,14 +1,25 @@
 //! Long computations, away from the threads that answer requests.
 
+use std::sync::LazyLock;
+
+use tokio::sync::Semaphore;
 use tonic::Status;
 use tracing::Span;
 
-use crate::error::{ErrorReason, because};
+use crate::error::{ErrorReason, with_reason};
 
-/// From this size on, in bytes, decoding, hashing and sealing take so long that other requests would wait.
-const LARGE: usize = 256 * 1024;
+/// From this size on, in bytes, decoding, hashing and sealing take about a millisecond, and other requests would wait.
+const LARGE: usize = 64 * 1024;
 
-/// Does work on `size` bytes, on a thread for blocking work where it takes long. The work is in the caller's span.
+/// One for each core but one: the runtime has threads for hundreds, which would leave little of the cores to those that
+/// serve.
+static PERMITS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Semaphore::new(Ord::max(cores - 1, 1))
+});
+
+/// Does work on `size` bytes, on a thread for blocking work where it takes long, and when it is its turn. The work is in
+/// the caller's span.
 ///
 /// # Errors
 /// INTERNAL where the work panics, or the runtime ends.
@@ -20,11 +31,18 @@ where
     if size < LARGE {
         return Ok(work());
     }
+    // It is never closed.
+    let permit = PERMITS.acquire().await.ok();
     let span = Span::current();
-    tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(|error| {
+    let work = move || {
+        // Held by the work, not by the request: the work goes on when its caller has gone away.
+        let _held = permit;
+        span.in_scope(work)
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
         // What a panic said may hold personal data, and the text of this error quotes it.
         tracing::error!(panicked = error.is_panic(), "work on a large request did not end");
-        because(ErrorReason::InternalError)
+        with_reason(ErrorReason::InternalError)
     })
 }
 

@@ -62,7 +62,7 @@ pub enum RouteError {
 
 /// What a router says to a request.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Found<'a, T> {
+pub enum RouteMatch<'a, T> {
     /// The route, and the decoded values of its variables from left to right.
     Route(&'a T, Vec<String>),
     /// The path has routes, but for these methods only.
@@ -113,13 +113,14 @@ impl<T> Router<T> {
 
     /// The route of a request; HEAD is served as GET.
     ///
-    /// Of the routes with this path and method, a literal segment beats `*`, which beats `**`, from left to right; and a
-    /// verb beats a segment that merely ends like one.
-    pub fn find(&self, method: &Method, path: &str) -> Found<'_, T> {
-        let Some(path) = path.strip_prefix('/') else { return Found::Nothing };
+    /// Of the routes with this path and method, a literal segment beats `*`, which beats `**`, from left to right. A path
+    /// that ends in a verb of its routes has those routes alone, for every method: it is not the resource whose id ends
+    /// like that, whose colon a caller can write as `%3A`.
+    pub fn find(&self, method: &Method, path: &str) -> RouteMatch<'_, T> {
+        let Some(path) = path.strip_prefix('/') else { return RouteMatch::Nothing };
         let raw: Vec<&str> = path.split('/').collect();
         let Some(decoded) = raw.iter().map(|segment| decode(segment)).collect::<Option<Vec<_>>>() else {
-            return Found::Malformed;
+            return RouteMatch::Malformed;
         };
         let method = if method == Method::HEAD { &Method::GET } else { method };
         let mut search = Search { routes: &self.routes, method, verb: None, others: BTreeSet::new() };
@@ -134,20 +135,20 @@ impl<T> Router<T> {
             if let Some(route) = search.descend(&self.root, &decoded) {
                 return route.found(&raw, &decoded);
             }
+            if !search.others.is_empty() {
+                return search.other_methods();
+            }
             search.verb = None;
         }
         if let Some(route) = search.descend(&self.root, &decoded) {
             return route.found(&raw, &decoded);
         }
-        if search.others.contains(Method::GET.as_str()) {
-            search.others.insert(Method::HEAD.as_str());
-        }
-        if search.others.is_empty() { Found::Nothing } else { Found::OtherMethods(search.others.into_iter().collect()) }
+        search.other_methods()
     }
 }
 
 impl<T> Entry<T> {
-    fn found(&self, raw: &[&str], decoded: &[Cow<'_, str>]) -> Found<'_, T> {
+    fn found(&self, raw: &[&str], decoded: &[Cow<'_, str>]) -> RouteMatch<'_, T> {
         let value = |variable: &crate::template::Variable| {
             if !variable.is_multi(&self.template) {
                 return decoded[variable.start].clone().into_owned();
@@ -156,7 +157,7 @@ impl<T> Entry<T> {
             let end = if rest { raw.len() } else { variable.end };
             raw[variable.start..end].iter().map(|segment| decode_but_slashes(segment)).collect::<Vec<_>>().join("/")
         };
-        Found::Route(&self.value, self.template.variables.iter().map(value).collect())
+        RouteMatch::Route(&self.value, self.template.variables.iter().map(value).collect())
     }
 }
 
@@ -171,7 +172,7 @@ struct Search<'a, 'q, T> {
 impl<'a, T> Search<'a, '_, T> {
     fn descend(&mut self, node: &'a Node, segments: &[Cow<'_, str>]) -> Option<&'a Entry<T>> {
         let Some((first, others)) = segments.split_first() else {
-            // `**` may stand for nothing.
+            // `**` may match nothing.
             return self.end(node).or_else(|| node.rest.as_deref().and_then(|rest| self.end(rest)));
         };
         if first.is_empty() {
@@ -182,6 +183,18 @@ impl<'a, T> Search<'a, '_, T> {
             let rest = node.rest.as_deref().filter(|_| others.iter().all(|segment| !segment.is_empty()))?;
             self.end(rest)
         })
+    }
+
+    /// The answer where no route has the method.
+    fn other_methods(mut self) -> RouteMatch<'a, T> {
+        if self.others.contains(Method::GET.as_str()) {
+            self.others.insert(Method::HEAD.as_str());
+        }
+        if self.others.is_empty() {
+            RouteMatch::Nothing
+        } else {
+            RouteMatch::OtherMethods(self.others.into_iter().collect())
+        }
     }
 
     fn end(&mut self, node: &'a Node) -> Option<&'a Entry<T>> {

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Refusal, Scalar};
+use crate::check::is_uuid;
+use crate::json::Scalar;
 use crate::problem::{Path, Problems, Step};
 
 /// A message whose fields can be set from texts. The generator implements it.
@@ -18,17 +19,34 @@ impl<T: SetField> SetField for Box<T> {
     }
 }
 
+/// Whether two texts are the same value: letter for letter, or as UUIDs, whose digits have no case.
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
+    one == other || is_uuid(one) && one.eq_ignore_ascii_case(other)
+}
+
 /// Takes the text of one field; a text that will not do is a problem at the field.
 pub fn scalar<T: Scalar>(slot: u32, name: &'static str, text: &str, problems: &mut Problems) -> Option<T::Value> {
     match T::from_text(text) {
-        Ok(value) => return Some(value),
-        Err(Refusal::Type) => {
-            let message = format!("Expected {}, received string", T::expected());
-            problems.push(Path::key(slot, name), "invalid_type", message);
+        Ok(value) => Some(value),
+        Err(refusal) => {
+            let (code, sentence) = refusal.describe::<T>("string");
+            problems.push_with(|| Path::key(slot, name), code, sentence);
+            None
         }
-        Err(Refusal::Value(code, message)) => problems.push(Path::key(slot, name), code, message),
     }
-    None
+}
+
+/// Whether a member of a oneof is the only one. `given` is the one that has been set before; another one is a problem at
+/// this one.
+pub fn is_alone(slot: u32, name: &'static str, given: Option<&'static str>, problems: &mut Problems) -> bool {
+    match given.filter(|other| *other != name) {
+        None => true,
+        Some(other) => {
+            problems.push(Path::key(slot, name), "custom", format!("Must not be given together with '{other}'"));
+            false
+        }
+    }
 }
 
 /// Sets a field of the message at `name`; its problems lie below that place.

@@ -1,10 +1,10 @@
-//! Errors over both doors.
+//! Errors over both protocols.
 
 use http::HeaderMap;
 use http_body_util::BodyExt;
 use kira_gateway::error::{
-    ErrorReason, because, complete, complete_headers, details, invalid_request, method_not_allowed, rest_response,
-    status, status_with_retry,
+    ErrorReason, complete, complete_headers, details, invalid_request, method_not_allowed, rest_response, status,
+    status_with_retry, with_reason,
 };
 use kira_gateway::problem::{Path, Problems, Step};
 use tonic::{Code, Status};
@@ -57,7 +57,7 @@ async fn a_wait_is_a_header() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_tells_the_right_ones() {
+async fn a_wrong_method_is_answered_with_the_right_ones() {
     let (code, headers, body) = rest(&method_not_allowed(&http::Method::PUT, &["GET", "HEAD"])).await;
     assert_eq!((code, &headers["allow"]), (405, &http::HeaderValue::from_static("GET, HEAD")));
     assert_eq!(body["code"], "method_not_allowed");
@@ -161,6 +161,6 @@ fn every_reason_has_a_name_that_leads_back_to_it() {
     assert_eq!(reason, ErrorReason::PayloadTooLarge);
     assert_eq!((reason.as_str(), reason.machine_code()), ("PAYLOAD_TOO_LARGE", "payload_too_large"));
     assert_eq!((reason.http_status(), reason.code()), (413, Code::ResourceExhausted));
-    assert_eq!(because(reason).message(), reason.message());
+    assert_eq!(with_reason(reason).message(), reason.message());
     assert_eq!(ErrorReason::from_reason("UNSPECIFIED"), None);
 }

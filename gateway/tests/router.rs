@@ -1,7 +1,7 @@
 //! The router, by the cases that other bridges got wrong: slashes, escapes, colons, precedence, 405.
 
 use http::Method;
-use kira_gateway::router::{Found, Router};
+use kira_gateway::router::{RouteMatch, Router};
 
 /// Routes by name: the value found is the template.
 fn router(routes: &[(&str, &'static str)]) -> Router<&'static str> {
@@ -15,10 +15,10 @@ fn router(routes: &[(&str, &'static str)]) -> Router<&'static str> {
 
 fn get(router: &Router<&'static str>, path: &str) -> String {
     match router.find(&Method::GET, path) {
-        Found::Route(template, values) => format!("{template} {values:?}"),
-        Found::OtherMethods(methods) => format!("405 {}", methods.join(", ")),
-        Found::Nothing => "404".to_owned(),
-        Found::Malformed => "400".to_owned(),
+        RouteMatch::Route(template, values) => format!("{template} {values:?}"),
+        RouteMatch::OtherMethods(methods) => format!("405 {}", methods.join(", ")),
+        RouteMatch::Nothing => "404".to_owned(),
+        RouteMatch::Malformed => "400".to_owned(),
     }
 }
 
@@ -118,31 +118,49 @@ fn a_colon_in_an_id_is_a_verb_only_where_a_route_has_that_verb() {
 }
 
 #[test]
-fn a_known_path_with_another_method_tells_its_methods() {
+fn a_known_path_with_another_method_names_its_methods() {
     let router = router(&[("GET", "/v1/users/{id}"), ("PUT", "/v1/users/{id}"), ("POST", "/v1/users")]);
-    assert_eq!(router.find(&Method::DELETE, "/v1/users/1"), Found::OtherMethods(vec!["GET", "HEAD", "PUT"]));
+    assert_eq!(router.find(&Method::DELETE, "/v1/users/1"), RouteMatch::OtherMethods(vec!["GET", "HEAD", "PUT"]));
     assert_eq!(get(&router, "/v1/users"), "405 POST");
     assert_eq!(get(&router, "/v1/nobody"), "404");
+}
+
+#[test]
+fn a_path_with_a_verb_names_the_methods_of_that_verb_alone() {
+    let router = router(&[
+        ("GET", "/v1/users/{id}"),
+        ("PATCH", "/v1/users/{id}"),
+        ("POST", "/v1/users/{id}:verify"),
+        ("GET", "/v1/{name=files/**}:read"),
+        ("DELETE", "/v1/{name=files/**}"),
+    ]);
+    assert_eq!(get(&router, "/v1/users/1:verify"), "405 POST");
+    assert_eq!(router.find(&Method::PATCH, "/v1/users/urn:1:verify"), RouteMatch::OtherMethods(vec!["POST"]));
+    assert_eq!(router.find(&Method::POST, "/v1/files/a/b:read"), RouteMatch::OtherMethods(vec!["GET", "HEAD"]));
+    // An escaped colon is no verb, and `read` is a verb, but not of this path.
+    assert_eq!(get(&router, "/v1/users/1%3Averify"), r#"/v1/users/{id} ["1:verify"]"#);
+    assert_eq!(get(&router, "/v1/users/1:read"), r#"/v1/users/{id} ["1:read"]"#);
+    assert_eq!(router.find(&Method::PUT, "/v1/users/1:read"), RouteMatch::OtherMethods(vec!["GET", "HEAD", "PATCH"]));
 }
 
 #[test]
 fn another_method_of_a_literal_does_not_hide_a_variable() {
     let router = router(&[("POST", "/v1/users/search"), ("GET", "/v1/users/{id}")]);
     assert_eq!(get(&router, "/v1/users/search"), r#"/v1/users/{id} ["search"]"#);
-    assert_eq!(router.find(&Method::PUT, "/v1/users/search"), Found::OtherMethods(vec!["GET", "HEAD", "POST"]));
+    assert_eq!(router.find(&Method::PUT, "/v1/users/search"), RouteMatch::OtherMethods(vec!["GET", "HEAD", "POST"]));
 }
 
 #[test]
 fn head_is_served_as_get() {
     let router = router(&[("GET", "/v1/users")]);
-    assert_eq!(router.find(&Method::HEAD, "/v1/users"), Found::Route(&"/v1/users", Vec::new()));
+    assert_eq!(router.find(&Method::HEAD, "/v1/users"), RouteMatch::Route(&"/v1/users", Vec::new()));
 }
 
 #[test]
 fn a_custom_method_is_a_method() {
     let router = router(&[("PURGE", "/v1/users")]);
     let purge = Method::from_bytes(b"PURGE").expect("a method");
-    assert_eq!(router.find(&purge, "/v1/users"), Found::Route(&"/v1/users", Vec::new()));
+    assert_eq!(router.find(&purge, "/v1/users"), RouteMatch::Route(&"/v1/users", Vec::new()));
     assert_eq!(get(&router, "/v1/users"), "405 PURGE");
 }
 

@@ -32,20 +32,49 @@ pub(crate) fn number(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).big_integer().not_null().take()
 }
 
-/// The same column, which may be empty.
+/// A small whole number of 16 bits.
+pub(crate) fn small(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).small_integer().not_null().take()
+}
+
+/// True or false.
+pub(crate) fn flag(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).boolean().not_null().take()
+}
+
+/// The same column, nullable.
 pub(crate) fn optional(mut column: ColumnDef) -> ColumnDef {
     column.null().take()
 }
 
-/// `column` of `table` is the `id` of a row of `target`.
+/// The primary key of a table.
+pub(crate) fn key<const N: usize>(columns: [&'static str; N]) -> IndexCreateStatement {
+    let mut key = Index::create();
+    key.primary();
+    for column in columns {
+        key.col(column);
+    }
+    key.take()
+}
+
+/// `client_id` of `table` is a client.
+pub(crate) fn client(table: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create().name(format!("{table}_client_fkey")).from(table, "client_id").to("clients", "id").take()
+}
+
+/// `client_id` and `column` of `table` are a row of `target`.
 pub(crate) fn reference(table: &'static str, column: &'static str, target: &'static str) -> ForeignKeyCreateStatement {
-    ForeignKey::create().name(format!("{table}_{column}_fkey")).from(table, column).to(target, "id").take()
+    ForeignKey::create()
+        .name(format!("{table}_{column}_fkey"))
+        .from(table, ("client_id", column))
+        .to(target, ("client_id", "id"))
+        .take()
 }
 
 /// An index named after its columns.
 pub(crate) fn index<const N: usize>(table: &'static str, columns: [&'static str; N]) -> IndexCreateStatement {
     let mut index = Index::create();
-    index.name(format!("{table}_{}_idx", columns.join("_"))).table(table);
+    index.name(format!("{table}_{}_idx", columns.join("_"))).table(table).if_not_exists();
     for column in columns {
         index.col(column);
     }

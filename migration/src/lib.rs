@@ -1,11 +1,14 @@
-//! The schema, as migrations: one concern a file, named by the day it was written. An applied migration is never edited.
+//! The schema, as migrations: the first seven make one aggregate each. An applied migration is never edited.
 //!
-//! Conventions: identifiers are UUIDs; closed lists are plain text (the proto owns them, a new value needs no
-//! migration); sealed and hashed values are bytes; times are in UTC with microseconds. SQLite keeps times as RFC 3339
-//! text, always with the offset `+00:00`, so that comparing texts compares times.
+//! Conventions: identifiers are UUIDs of version 7, so that their order is that of the inserts; closed lists are text (a
+//! new value needs no migration); sealed and hashed values are bytes; times are in UTC with microseconds. SQLite keeps
+//! times as RFC 3339 text with the offset `+00:00`, so that comparing texts compares times.
 //!
-//! A migration runs while the version before it serves, and that version may come back: what the rule of
-//! `migration/README.md` says of it is checked by `tests/upgrades`.
+//! `client_id` leads every primary, unique and foreign key of rows that belong to a client, so that the tables can be
+//! sharded by client. An index without it serves a background job, or a caller that knows an id alone.
+//!
+//! A migration runs while the version before it serves, and that version may be rolled back to: `tests/it/upgrades` checks
+//! the rule of `migration/README.md`.
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -13,24 +16,14 @@ use sea_orm_migration::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use sea_orm_migration::seaql_migrations;
 
 mod columns;
-mod m20261123_000001_clients;
-mod m20261123_000002_service_keys;
-mod m20261123_000003_users;
-mod m20261123_000004_documents;
-mod m20261123_000005_idempotency_keys;
-mod m20261123_000006_jobs;
-mod m20261123_000007_events;
-mod m20261123_000008_watermarks;
-mod m20261123_000009_verification_attempts;
-mod m20261123_000010_idempotency_resources;
-mod m20261123_000011_client_roles;
-mod m20261123_000012_review_steps;
-mod m20261123_000013_discarded_objects;
-mod m20261123_000014_webhook_endpoints;
-mod m20261123_000015_webhook_deliveries;
-mod m20261123_000016_event_positions;
-mod m20261123_000018_event_traces;
-mod m20261123_000019_delivery_traces;
+mod m20261128_000001_installation;
+mod m20261128_000002_clients;
+mod m20261128_000003_users;
+mod m20261128_000004_verification;
+mod m20261128_000005_events;
+mod m20261128_000006_webhooks;
+mod m20261128_000007_user_index;
+mod m20261128_000008_user_history;
 
 /// Every migration there is, in order.
 #[derive(Debug)]
@@ -39,26 +32,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
-            Box::new(m20261123_000001_clients::Migration),
-            Box::new(m20261123_000002_service_keys::Migration),
-            Box::new(m20261123_000003_users::Migration),
-            Box::new(m20261123_000004_documents::Migration),
-            Box::new(m20261123_000005_idempotency_keys::Migration),
-            Box::new(m20261123_000006_jobs::Migration),
-            Box::new(m20261123_000007_events::Migration),
-            Box::new(m20261123_000008_watermarks::Migration),
-            Box::new(m20261123_000009_verification_attempts::Migration),
-            Box::new(m20261123_000010_idempotency_resources::Migration),
-            Box::new(m20261123_000011_client_roles::Migration),
-            Box::new(m20261123_000012_review_steps::Migration),
-            Box::new(m20261123_000013_discarded_objects::Migration),
-            Box::new(m20261123_000014_webhook_endpoints::Migration),
-            Box::new(m20261123_000015_webhook_deliveries::Migration),
-            Box::new(m20261123_000016_event_positions::Migration),
-            Box::new(m20261123_000018_event_traces::Migration),
-            Box::new(m20261123_000019_delivery_traces::Migration),
-        ]
+        migrations(false)
     }
 
     /// Those of the applied migrations that this version knows. The library's own reading refuses a database with any
@@ -67,6 +41,56 @@ impl MigratorTrait for Migrator {
         let migrations = Self::migrations();
         let known = migrations.iter().map(|migration| migration.name());
         seaql_migrations::Entity::find().filter(seaql_migrations::Column::Version.is_in(known)).all(db).await
+    }
+}
+
+fn migrations(is_distributed: bool) -> Vec<Box<dyn MigrationTrait>> {
+    vec![
+        Box::new(m20261128_000001_installation::Migration),
+        Box::new(m20261128_000002_clients::Migration),
+        Box::new(m20261128_000003_users::Migration),
+        Box::new(m20261128_000004_verification::Migration),
+        Box::new(m20261128_000005_events::Migration { is_distributed }),
+        Box::new(m20261128_000006_webhooks::Migration { is_distributed }),
+        Box::new(m20261128_000007_user_index::Migration),
+        Box::new(m20261128_000008_user_history::Migration),
+    ]
+}
+
+/// The same migrations for a database that takes one change of the schema a transaction: each statement is one. A table or
+/// index that is there is left as it is, so that a migration which was interrupted can be repeated.
+#[derive(Debug)]
+pub struct StatementMigrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for StatementMigrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        let each = |migration| Box::new(ByStatement(migration)) as Box<dyn MigrationTrait>;
+        migrations(true).into_iter().map(each).collect()
+    }
+
+    async fn get_migration_models<C: ConnectionTrait>(db: &C) -> Result<Vec<seaql_migrations::Model>, DbErr> {
+        Migrator::get_migration_models(db).await
+    }
+}
+
+/// A migration without a transaction around it.
+struct ByStatement(Box<dyn MigrationTrait>);
+
+impl MigrationName for ByStatement {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for ByStatement {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(false)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        self.0.up(manager).await
     }
 }
 

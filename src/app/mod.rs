@@ -1,13 +1,12 @@
-//! Puts the parts together: the only place that knows all of them.
+//! Assembles the parts: the only module that uses all others.
 
+mod admin;
 mod banner;
-mod events;
-mod housekeeping;
+mod database;
 mod keys;
 mod open;
-mod queues;
+mod rates;
 mod services;
-mod tasks;
 mod tls;
 mod verification;
 mod webhooks;
@@ -21,211 +20,227 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-pub use self::open::{AppError, Opened, open};
-pub use self::services::review_desk;
+pub use self::open::{AppError, Resources, await_database, open, open_existing};
+pub use self::services::{archiver, exporter, review_admin, users_api};
 pub use self::verification::work;
-pub use self::webhooks::webhook_desk;
+pub use self::webhooks::webhook_admin;
 
-use self::services::{Health, Services};
-use self::tasks::Tasks;
+use self::services::Services;
 use self::tls::Tls;
-use crate::ambient::{SharedAmbient, System};
 use crate::auth::{Authenticator, StoreDirectory};
 use crate::config::Config;
-use crate::server::admin::Readiness;
+use crate::env::{SharedEnv, SystemEnv};
+use crate::health::{GrpcHealth, Readiness};
+use crate::jobs::{self, JobDeps, QueueDeps, ServerDeps, TaskGroup};
 use crate::server::listener::Listener;
-use crate::server::{self, Places, RateLimits, Shared, admin, listener};
+use crate::server::{self, ConcurrencyLimits, Shared, listener};
+use crate::service::lookup::rebuild::Rebuild;
 use crate::telemetry::Metrics;
 use crate::verification::Worker;
 use crate::webhook::Sender;
 
-/// How long a stop waits at least for the background work to end and its leases to be handed back, also where requests
-/// have used the whole time up.
+/// How long a stop waits at least for the background jobs to hand back their leases, also when the requests have used
+/// the whole shutdown timeout.
 const HAND_BACK_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a stop waits, at most, for the database to end what the stop has cut off, and for the last metrics to leave.
+/// How long a stop waits for the database to close, and for the last metrics to be sent.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often a database that is not there yet, or has an old schema, is asked again.
+/// How often a database that is unreachable, or has an old schema, is checked again.
 const WAIT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the search for the reason of an unreachable database may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
-/// Serves until the process is told to stop (SIGTERM or SIGINT), then lets accepted requests finish.
+/// Serves until SIGTERM or SIGINT, then lets accepted requests finish.
 ///
 /// # Errors
 /// The service cannot start.
 pub async fn serve(config: Config) -> Result<(), AppError> {
-    let ambient: SharedAmbient = Arc::new(System::default());
-    // One for the whole life: once a process listens for a signal, one that nobody waits for is lost.
+    let env: SharedEnv = Arc::new(SystemEnv::default());
+    // One for the whole run: once a process listens for a signal, a signal that no task awaits is lost.
     let mut signals = Signals::listen().map_err(AppError::start)?;
     let running = tokio::select! {
-        started = start(&config, ambient) => started?,
-        () = signals.told_to_stop() => return Ok(()),
+        started = start(&config, env) => started?,
+        () = signals.stop_requested() => return Ok(()),
     };
     banner::show(&config, &running).await?;
-    signals.told_to_stop().await;
+    signals.stop_requested().await;
     let (delay, timeout) = (config.server.shutdown_delay, config.server.shutdown_timeout);
-    tracing::info!(?delay, "stopping: accepted requests are answered first");
+    tracing::info!(?delay, "stopping: accepted requests finish first");
     let stop = async {
-        running.part(delay).await;
+        running.begin_drain(delay).await;
         running.stop(timeout.saturating_sub(delay)).await;
     };
     tokio::select! {
         () = stop => {}
-        () = signals.told_to_stop() => tracing::warn!("told to stop twice: requests under way are dropped"),
+        () = signals.stop_requested() => tracing::warn!("second stop signal: requests in flight are dropped"),
     }
     Ok(())
 }
 
 /// A service that runs in this process.
 pub struct Running {
-    /// Where the REST door listens.
+    /// The address of the REST listener.
     pub http_addr: SocketAddr,
-    /// Where the gRPC door listens.
+    /// The address of the gRPC listener.
     pub grpc_addr: SocketAddr,
-    /// Where health and readiness are asked.
+    /// The address of the admin listener.
     pub admin_addr: SocketAddr,
     /// The database, the key ring and the clock.
-    pub opened: Opened,
-    /// Verifies users; it runs unless the configuration leaves that to other processes.
+    pub resources: Resources,
+    /// Verifies users; it runs unless the configuration leaves verification to other processes.
     pub worker: Arc<Worker>,
     /// Sends webhooks; it runs where the worker does.
     pub sender: Arc<Sender>,
     readiness: Readiness,
-    health: Health,
-    parting: CancellationToken,
-    doors: Tasks,
-    background: Tasks,
-    admin: Tasks,
+    grpc_health: GrpcHealth,
+    draining: CancellationToken,
+    listeners: TaskGroup,
+    background: TaskGroup,
+    admin: TaskGroup,
 }
 
-/// Starts the service: waits for the database and its schema, opens both doors, begins the background work.
+/// Starts the service: waits for the database and its schema, opens both listeners, starts the background jobs.
 ///
 /// # Errors
-/// The configuration cannot work: an address is taken, a master key is missing, a folder cannot be made.
-pub async fn start(config: &Config, ambient: SharedAmbient) -> Result<Running, AppError> {
-    let tls = Tls::open(&config.server, &ambient)?;
-    let admin = Tasks::default();
-    let readiness = Readiness::waiting("starting");
-    let admin_listener = bind(config.server.admin_addr).await?;
-    let admin_addr = address(&admin_listener)?;
-    tracing::info!(admin = %admin_addr, "starting");
+/// The configuration cannot be used: an address is taken, a master key is missing, a folder cannot be created.
+pub async fn start(config: &Config, env: SharedEnv) -> Result<Running, AppError> {
+    let tls = Tls::open(&config.server, &env)?;
+    let admin = TaskGroup::default();
+    let readiness = Readiness::not_ready("starting");
     let metrics = Metrics::new(&config.telemetry).map_err(AppError::start)?;
-    let admin_service = admin::service(readiness.clone(), metrics.clone());
-    admin.spawn(|stop| listener::serve(admin_listener, admin_service, stop));
+    let admin_addr = admin::serve(config.server.admin_addr, &readiness, &metrics, &admin)?;
+    tracing::info!(admin = %admin_addr, "starting");
 
-    let opened = open::ready(config, ambient, metrics, &readiness).await?;
-    keys::check(&opened).await?;
-    let directory = Arc::new(StoreDirectory::new(opened.store.clone(), opened.vault.clone()));
-    let authenticator = Authenticator::open(&config.auth, directory, Arc::clone(&opened.ambient)).await;
+    let resources = open::ready(config, env, metrics, &readiness).await?;
+    keys::check(&resources).await?;
+    let directory = Arc::new(StoreDirectory::new(resources.store.clone(), resources.vault.clone()));
+    let authenticator = Authenticator::open(&config.auth, directory, Arc::clone(&resources.env)).await;
     let authenticator = Arc::new(authenticator.map_err(AppError::start)?);
-    let wanted = Arc::new(Notify::new());
-    let services = Services::open(config, &opened, Arc::clone(&authenticator), Arc::clone(&wanted)).await?;
+    let wake = Arc::new(Notify::new());
+    let services = Services::open(config, &resources, Arc::clone(&authenticator), Arc::clone(&wake)).await?;
     let documents = services.documents().clone();
     let feed = Arc::clone(services.feed());
-    let worker = verification::worker(config, &opened, documents.clone(), wanted)?;
-    let sender = webhooks::sender(config, &opened)?;
+    let worker = verification::worker(config, &resources, documents.clone(), wake)?;
+    let sender = webhooks::sender(config, &resources)?;
 
+    let listeners = TaskGroup::default();
     let shared = Shared {
-        ambient: Arc::clone(&opened.ambient),
-        metrics: opened.metrics.clone(),
+        env: Arc::clone(&resources.env),
+        metrics: resources.metrics.clone(),
         trust_rest_traces: config.telemetry.trust_rest,
         authenticator: Arc::clone(&authenticator),
-        rate_limits: config
-            .server
-            .rate_limit_per_second
-            .map(|rate| Arc::new(RateLimits::new(rate, Arc::clone(&opened.ambient)))),
+        rate_limits: rates::limits(&config.server, &resources),
         cors: server::cors(&config.server.cors_origins),
-        places: Arc::new(Places::new(config.server.max_concurrent_requests)),
+        concurrency: Arc::new(ConcurrencyLimits::new(
+            config.server.max_concurrent_requests,
+            config.server.max_body_bytes_in_flight,
+            config.server.max_body_bytes,
+            config.server.refusals_per_second,
+        )),
         max_body_bytes: config.server.max_body_bytes,
         request_timeout: config.server.request_timeout,
+        stop: listeners.token().clone(),
     };
-    let doors = Tasks::default();
-    let (rest, grpc, health) = services.doors(config, &opened.ambient, doors.token()).await?;
+    let (rest, grpc, grpc_health) = services.listeners(config, &resources.env, listeners.token()).await?;
 
     let http_listener = bind(config.server.http_addr).await?;
     let grpc_listener = bind(config.server.grpc_addr).await?;
     let (http_addr, grpc_addr) = (address(&http_listener)?, address(&grpc_listener)?);
     let max_connections = config.server.max_connections;
-    let http_listener = Listener { socket: http_listener, tls: tls.rest.clone(), max_connections };
-    let grpc_listener = Listener { socket: grpc_listener, tls: tls.grpc.clone(), max_connections };
-    let parting = CancellationToken::new();
-    let rest = server::parting(server::service(rest, &shared), parting.clone());
-    let grpc = server::parting(server::service(grpc, &shared), parting.clone());
-    doors.spawn(|stop| listener::serve(http_listener, rest, stop));
-    doors.spawn(|stop| listener::serve(grpc_listener, grpc, stop));
+    let listener =
+        |socket, tls| Listener { socket, tls, max_connections, trusted_proxies: config.server.trusted_proxies.clone() };
+    let (http_listener, grpc_listener) =
+        (listener(http_listener, tls.rest.clone()), listener(grpc_listener, tls.grpc.clone()));
+    let draining = CancellationToken::new();
+    let rest = server::draining(server::service(rest, &shared), draining.clone());
+    let grpc = server::draining(server::service(grpc, &shared), draining.clone());
+    listeners.spawn(|stop| listener::serve(http_listener, rest, stop));
+    listeners.spawn(|stop| listener::serve(grpc_listener, grpc, stop));
 
-    let background = Tasks::default();
-    housekeeping::run(&opened, documents, authenticator, &background);
-    housekeeping::reconnect(&opened.store, &background);
-    events::run(&feed, &background);
-    tls.run(&background, &opened);
-    webhooks::forget(config, &opened, &background);
-    if config.verification.worker {
-        verification::run(&worker, &opened.metrics, &background, &readiness);
-        webhooks::run(&sender, &background, &readiness);
-    } else {
-        verification::show(&worker, &readiness);
-        webhooks::show(&sender, &readiness);
-    }
-    queues::measure(&opened, &background);
-    readiness.ready(opened.store.clone());
-    housekeeping::report(&readiness, Some(&health), &opened.metrics, &background);
+    database::add_detail(&resources.store, &readiness);
+    verification::add_detail(&worker, &readiness);
+    webhooks::add_detail(&sender, &readiness);
+    readiness.set_ready(resources.store.clone());
+    let background = TaskGroup::default();
+    let deps = JobDeps {
+        store: resources.store.background(),
+        vault: resources.vault.clone(),
+        documents,
+        env: Arc::clone(&resources.env),
+        metrics: resources.metrics.clone(),
+        readiness: readiness.clone(),
+        feed,
+    };
+    let server = ServerDeps {
+        authenticator,
+        grpc_health: grpc_health.clone(),
+        certificates: tls.by_protocol(),
+        webhook_retention: config.webhook.retention,
+        index: Rebuild {
+            store: resources.store.background(),
+            vault: resources.vault.clone(),
+            index: keys::index(&resources).await?,
+        },
+    };
+    let queues =
+        config.verification.worker.then(|| QueueDeps { worker: Arc::clone(&worker), sender: Arc::clone(&sender) });
+    jobs::start(&deps, Some(&server), queues.as_ref(), &background);
     Ok(Running {
         http_addr,
         grpc_addr,
         admin_addr,
-        opened,
+        resources,
         worker,
         sender,
         readiness,
-        health,
-        parting,
-        doors,
+        grpc_health,
+        draining,
+        listeners,
         background,
         admin,
     })
 }
 
 impl Running {
-    /// Says that it is not ready any more, asks those who keep a connection to make the next one elsewhere, and goes on
-    /// for as long as `delay`: whoever shares requests out needs a while to notice.
-    pub async fn part(&self, delay: Duration) {
-        if !self.parting.is_cancelled() {
-            self.readiness.wait("stopping");
-            self.health.report(false).await;
-            self.opened.metrics.ready(false);
-            self.parting.cancel();
+    /// Begins the drain: reports not ready, ends HTTP/1 connections with their next response, and waits for `delay`,
+    /// which a load balancer needs to notice.
+    pub async fn begin_drain(&self, delay: Duration) {
+        if !self.draining.is_cancelled() {
+            self.readiness.set_not_ready("stopping");
+            self.grpc_health.report(false).await;
+            self.resources.metrics.ready(false);
+            self.draining.cancel();
         }
         tokio::time::sleep(delay).await;
     }
 
-    /// Stops: first readiness drops, then the doors take nothing new and answer what they have, for as long as
-    /// `timeout`; then the workers hand back what they have not done, and the database is closed, without waiting long
-    /// for what it is still doing.
+    /// Stops: reports not ready, closes the listeners, and lets accepted requests finish within `timeout`. Then the jobs
+    /// hand back their leases, and the database is closed.
     pub async fn stop(self, timeout: Duration) {
-        self.part(Duration::ZERO).await;
+        self.begin_drain(Duration::ZERO).await;
         let end = tokio::time::Instant::now() + timeout;
-        self.doors.stop();
-        if tokio::time::timeout_at(end, self.doors.ended()).await.is_err() {
-            tracing::warn!(?timeout, "some requests took too long and are dropped");
+        self.listeners.stop();
+        if tokio::time::timeout_at(end, self.listeners.ended()).await.is_err() {
+            tracing::warn!(?timeout, "shutdown timeout: requests in flight are dropped");
         }
-        // Last, since it is what gives the events of the last requests their places and streams what they tell.
+        // Last: a job gives the events of the last requests their sequence numbers.
         self.background.stop();
         let end = end.max(tokio::time::Instant::now() + HAND_BACK_TIMEOUT);
         if tokio::time::timeout_at(end, self.background.ended()).await.is_err() {
-            tracing::warn!("work under way is dropped; its leases end by themselves");
+            tracing::warn!("jobs in flight are dropped; their leases expire");
         }
-        let Opened { store, metrics, .. } = self.opened;
-        let (closed, ()) = tokio::join!(tokio::time::timeout(CLOSE_TIMEOUT, store.close()), last_metrics(metrics));
+        let Resources { store, metrics, .. } = self.resources;
+        let (closed, ()) = tokio::join!(tokio::time::timeout(CLOSE_TIMEOUT, store.close()), flush_metrics(metrics));
         if closed.is_err() {
-            tracing::warn!("the database is left before it has ended what it was doing");
+            tracing::warn!("the database did not close in time");
         }
         self.admin.stop();
     }
 }
 
-/// Sends the last metrics, where they are sent.
-async fn last_metrics(metrics: Metrics) {
+/// Sends the last metrics by OTLP, where that is configured.
+async fn flush_metrics(metrics: Metrics) {
     let sending = tokio::task::spawn_blocking(move || metrics.shut_down(CLOSE_TIMEOUT));
-    // The SDK has its own idea of a timeout where the collector is silent.
+    // The SDK does not keep its own timeout when the collector does not answer.
     if tokio::time::timeout(CLOSE_TIMEOUT, sending).await.is_err() {
         tracing::warn!("the last metrics were not sent in time");
     }
@@ -250,7 +265,7 @@ impl Signals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn told_to_stop(&mut self) {
+    async fn stop_requested(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -1,30 +1,33 @@
-//! Opening what the service and its commands stand on: the key ring, the database, the clock.
+//! Opens what the service and its commands need: the key ring, the database, the clock.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::WAIT_INTERVAL;
-use crate::ambient::{SharedAmbient, System};
-use crate::config::{Config, ConfigError};
-use crate::server::admin::Readiness;
-use crate::store::{Store, StoreError, StoreOptions};
+use super::{CONNECT_LIMIT, WAIT_INTERVAL};
+use crate::config::{Config, ConfigError, DatabaseProfile, Secret};
+use crate::env::{SharedEnv, SystemEnv};
+use crate::health::Readiness;
+use crate::service::master_keys::registered;
+use crate::store::{Listen, Profile, Store, StoreError, StoreOptions};
 use crate::telemetry::Metrics;
 use crate::vault::{KeyRing, KeyRingError, Vault};
 
-/// What the service and its commands stand on.
+/// What the service and its commands need.
 #[derive(Clone)]
-pub struct Opened {
+pub struct Resources {
     /// The database.
     pub store: Store,
     /// The key ring, and what it seals.
     pub vault: Vault,
     /// Clock, identifiers, randomness.
-    pub ambient: SharedAmbient,
-    /// What is measured; nothing, for a command.
+    pub env: SharedEnv,
+    /// The metrics; of a command they record nothing.
     pub metrics: Metrics,
 }
 
@@ -36,7 +39,7 @@ pub enum AppError {
     Address {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The data folder cannot be made.
@@ -44,8 +47,17 @@ pub enum AppError {
     DataFolder {
         /// The folder.
         folder: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: std::io::Error,
+    },
+    /// A command needs the database of a server, and there is none.
+    #[error(
+        "there is no database {file}; run the command in the server's folder, or with its KIRA_DATA_DIR or \
+         KIRA_DATABASE_URL"
+    )]
+    NoDatabase {
+        /// The file that is missing.
+        file: PathBuf,
     },
     /// The configuration names files that cannot be used.
     #[error(transparent)]
@@ -53,7 +65,7 @@ pub enum AppError {
     /// The master keys cannot be used.
     #[error("the master keys cannot be used")]
     MasterKeys(#[from] KeyRingError),
-    /// The key file is gone, but the data that its keys sealed is there.
+    /// The key file is missing, but the database holds data sealed under its keys.
     #[error(
         "the key file {file} is missing, but the database holds data sealed under master key(s) {ids}; restore the file, \
          or give the keys in KIRA_MASTER_KEYS"
@@ -70,13 +82,13 @@ pub enum AppError {
         /// The key's id.
         id: String,
     },
-    /// A master key's id is known, but its bytes are not those that sealed data.
+    /// A master key has the id of a key that sealed data, but other bytes.
     #[error("master key {id:?} is not the key that sealed the data: its bytes differ")]
     MasterKeyDiffers {
         /// The key's id.
         id: String,
     },
-    /// The credentials of the demo client, which can be shown once only, could not be.
+    /// The credentials of the demo client, which are shown only once, could not be printed.
     #[error(
         "the credentials of the demo client {client_id} could not be printed; `kira-users client rotate {client_id}` \
          makes new ones"
@@ -84,13 +96,16 @@ pub enum AppError {
     DemoClientNotShown {
         /// The client.
         client_id: Uuid,
-        /// What the system says of the standard output.
+        /// The error of the standard output.
         source: std::io::Error,
     },
+    /// The database does not answer; the reason.
+    #[error("{0}")]
+    Database(String),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Anything else that is needed to start.
+    /// Anything else that the start needs.
     #[error("cannot start")]
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -101,33 +116,67 @@ impl AppError {
     }
 }
 
-/// Opens the database and the key ring, whatever the schema's state. The embedded form makes its folder and its key
-/// file.
+/// Opens the database and the key ring in any state of the schema. The embedded mode creates its folder and key file.
 ///
 /// # Errors
 /// Which of them cannot be opened.
-pub async fn open(config: &Config) -> Result<Opened, AppError> {
-    open_with(config, Arc::new(System::default()), Metrics::default()).await
+pub async fn open(config: &Config) -> Result<Resources, AppError> {
+    open_with(config, Arc::new(SystemEnv::default()), Metrics::default()).await
 }
 
-async fn open_with(config: &Config, ambient: SharedAmbient, metrics: Metrics) -> Result<Opened, AppError> {
+/// How much longer than a request its statement may take.
+const STATEMENT_GRACE: Duration = Duration::from_secs(1);
+
+/// Opens what a server or `migrate` has created; creates nothing.
+///
+/// # Errors
+/// `NoDatabase` or `KeyFileMissing` if they are missing; else as [`open`].
+pub async fn open_existing(config: &Config) -> Result<Resources, AppError> {
+    if let Some(file) = config.database.file().filter(|file| !file.exists()) {
+        let file = std::path::absolute(&file).unwrap_or(file);
+        return Err(AppError::NoDatabase { file });
+    }
+    open(config).await
+}
+
+async fn open_with(config: &Config, env: SharedEnv, metrics: Metrics) -> Result<Resources, AppError> {
     let folder = &config.data_dir;
     if config.is_embedded() || config.vault.master_keys.is_none() {
-        // For its owner only: the key file is in it.
+        // Only its owner may read it: it holds the key file.
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|source| AppError::DataFolder { folder: folder.clone(), source })?;
     }
     let options = StoreOptions {
         max_connections: config.database.max_connections,
+        // A statement ends a little after its request.
+        statement_timeout: config.server.request_timeout + STATEMENT_GRACE,
+        listen: match config.database.listen_url.as_ref().map(Secret::expose) {
+            None => Listen::Database,
+            Some("off") => Listen::Off,
+            Some(url) => Listen::Url(url.to_owned()),
+        },
+        profile: match config.database.profile {
+            DatabaseProfile::Standard => Profile::Standard,
+            DatabaseProfile::Distributed => Profile::Distributed,
+        },
+        replica: config.database.read_url.as_ref().map(|url| url.expose().to_owned()),
         metrics: metrics.clone(),
         ..StoreOptions::default()
     };
     let store = Store::connect(config.database.url.expose(), options).await?;
-    let ring = key_ring(config, &store, &ambient).await?;
-    Ok(Opened { store, vault: Vault::new(ring, Arc::clone(&ambient)), ambient, metrics })
+    let ring = key_ring(config, &store, &env).await?;
+    Ok(Resources { store, vault: Vault::new(ring, Arc::clone(&env)), env, metrics })
 }
 
-async fn key_ring(config: &Config, store: &Store, ambient: &SharedAmbient) -> Result<KeyRing, AppError> {
+/// Makes the partitions of the first rows; without them those would go to the default partition. The job makes what
+/// cannot be made now.
+async fn make_partitions(Resources { store, env, .. }: &Resources) {
+    if let Err(error) = store.make_partitions(env.now()).await {
+        tracing::warn!(%error, "partitions are not made before the start; the job makes them");
+    }
+}
+
+async fn key_ring(config: &Config, store: &Store, env: &SharedEnv) -> Result<KeyRing, AppError> {
     if let Some(keys) = &config.vault.master_keys {
         return Ok(KeyRing::parse(keys.expose())?);
     }
@@ -135,41 +184,75 @@ async fn key_ring(config: &Config, store: &Store, ambient: &SharedAmbient) -> Re
     if file.exists() {
         return Ok(KeyRing::load_file(&file)?);
     }
-    let ids = match super::keys::registered(store).await {
-        Ok(ids) => ids,
-        // A new database, which has no tables yet. One of an older schema has them, and its data needs its keys.
+    let ids: Vec<String> = match registered(store).await {
+        Ok(keys) => keys.into_iter().map(|key| key.id).collect(),
+        // A new database, without tables. An older schema has tables, and data that needs its keys.
         Err(_) if !store.pending_migrations().await?.is_empty() => Vec::new(),
         Err(error) => return Err(error.into()),
     };
     if !ids.is_empty() {
         return Err(AppError::KeyFileMissing { file, ids: ids.join(", ") });
     }
-    let ring = KeyRing::create_file(&file, ambient.as_ref())?;
-    tracing::warn!(file = %file.display(), "made a key file: without it the personal data cannot be read; back it up");
+    let ring = match KeyRing::create_file(&file, env.as_ref()) {
+        // Another process made the file at the same time. The file appears only when it is complete.
+        Err(KeyRingError::File { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Ok(KeyRing::load_file(&file)?);
+        }
+        made => made?,
+    };
+    tracing::warn!(file = %file.display(), "created a key file: without it personal data cannot be read; back it up");
     Ok(ring)
 }
 
-/// Opens both and waits until the schema is current. The embedded database is brought there; a server's is the
-/// operator's to migrate, and may be away for a while.
+/// Waits until the database answers, for `limit` at most. Logs the reason of the wait, and each change of it.
+///
+/// # Errors
+/// `Database` with the reason after `limit`; `Store` when the database answers but cannot be used.
+pub async fn await_database(store: &Store, limit: Duration) -> Result<(), AppError> {
+    let end = Instant::now() + limit;
+    let mut logged = String::new();
+    loop {
+        match store.ping().await {
+            Ok(()) => return Ok(()),
+            Err(StoreError::Unavailable(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let reason = store.unavailability(CONNECT_LIMIT).await;
+        if Instant::now() >= end {
+            return Err(AppError::Database(reason));
+        }
+        if reason != logged {
+            tracing::warn!(reason, "waiting for the database");
+            logged = reason;
+        }
+        tokio::time::sleep(WAIT_INTERVAL).await;
+    }
+}
+
+/// Opens the resources and waits until the schema is current. The embedded database is migrated here; a server's is
+/// migrated by the operator, and may be unreachable for a while.
 pub(super) async fn ready(
     config: &Config,
-    ambient: SharedAmbient,
+    env: SharedEnv,
     metrics: Metrics,
     readiness: &Readiness,
-) -> Result<Opened, AppError> {
-    let opened = open_with(config, ambient, metrics).await?;
+) -> Result<Resources, AppError> {
+    let resources = open_with(config, env, metrics).await?;
     if config.is_embedded() {
-        opened.store.migrate().await?;
-        return Ok(opened);
+        resources.store.migrate().await?;
+        return Ok(resources);
     }
     loop {
-        let reason = match opened.store.pending_migrations().await {
-            Ok(pending) if pending.is_empty() => return Ok(opened),
+        let reason = match resources.store.pending_migrations().await {
+            Ok(pending) if pending.is_empty() => {
+                make_partitions(&resources).await;
+                return Ok(resources);
+            }
             Ok(pending) => format!("the schema lacks {} migration(s): run `kira-users migrate`", pending.len()),
-            Err(StoreError::Unavailable(_)) => "the database does not answer".to_owned(),
+            Err(StoreError::Unavailable(_)) => resources.store.unavailability(CONNECT_LIMIT).await,
             Err(error) => return Err(error.into()),
         };
-        if readiness.wait(&reason) {
+        if readiness.set_not_ready(&reason) {
             tracing::warn!(reason, "not ready");
         }
         tokio::time::sleep(WAIT_INTERVAL).await;

@@ -1,4 +1,4 @@
-//! The services of the contract, and the two doors to them.
+//! Builds the services of the contract and the two protocols that serve them.
 
 use std::sync::Arc;
 
@@ -9,45 +9,88 @@ use kira_gateway::rest::Gateway;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
 
-use super::open::{AppError, Opened};
+use super::open::{AppError, Resources};
 use super::{keys, verification, webhooks};
-use crate::ambient::SharedAmbient;
+use crate::archive::Archiver;
 use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::contract::{self, v1};
 use crate::domain::eligibility::{Catalogue, Product};
-use crate::server::{GrpcDoor, RestDoor};
+use crate::env::SharedEnv;
+use crate::health::GrpcHealth;
+use crate::per_client_permits::PerClientPermits;
+use crate::server::{Docs, GrpcProtocol, RestProtocol};
 use crate::service::callbacks::Callbacks;
+use crate::service::convert::Numbers;
+use crate::service::elements::Elements;
 use crate::service::events::{Events, Feed};
-use crate::service::response::Numbers;
-use crate::service::reviews::{ReviewDesk, Reviews};
+use crate::service::export::Exporter;
+use crate::service::history::History;
+use crate::service::reviews::{ReviewAdmin, Reviews};
 use crate::service::tokens::Tokens;
+use crate::service::turns::Turns;
 use crate::service::users::Users;
 use crate::service::verifications::Verifications;
 use crate::service::webhooks::Webhooks;
-use crate::shares::Shares;
 use crate::vault::documents::DocumentStore;
 
-/// The reviews of an opened installation, for the command line.
+/// The administration of reviews, for the command line.
 ///
 /// # Errors
 /// The configuration cannot work.
-pub async fn review_desk(config: &Config, opened: &Opened) -> Result<ReviewDesk, AppError> {
-    keys::check(opened).await?;
-    Ok(ReviewDesk { users: users(config, opened, Arc::default()).await?, four_eyes: config.review.four_eyes })
+pub async fn review_admin(config: &Config, resources: &Resources) -> Result<ReviewAdmin, AppError> {
+    keys::check(resources).await?;
+    Ok(ReviewAdmin { users: users(config, resources, Arc::default()).await?, four_eyes: config.review.four_eyes })
 }
 
-/// Where the documents of this installation are kept.
-pub(super) async fn documents(config: &Config, opened: &Opened) -> Result<DocumentStore, AppError> {
-    DocumentStore::open(&config.documents.url, keys::installation(opened).await?).map_err(AppError::start)
+/// Moves events to the archive, for the command line.
+///
+/// # Errors
+/// The database is unreachable, or the configuration cannot work.
+pub async fn archiver(config: &Config, resources: &Resources) -> Result<Archiver, AppError> {
+    keys::check(resources).await?;
+    Ok(Archiver {
+        store: resources.store.background(),
+        objects: documents(config, resources).await?,
+        env: Arc::clone(&resources.env),
+        key: keys::archive_key(resources).await?,
+    })
+}
+
+/// The users service behind its REST routes, for a command that calls it in this process. Its requests need the caller as
+/// an extension.
+///
+/// # Errors
+/// The configuration cannot work.
+pub async fn users_api(config: &Config, resources: &Resources) -> Result<Gateway, AppError> {
+    keys::check(resources).await?;
+    let env = Arc::clone(&resources.env);
+    let users = users(config, resources, Arc::default()).await?;
+    let users = Arc::new(Checked::new(users, Arc::new(move || env.now())));
+    Gateway::builder().routes(v1::users_service_rest::routes(users)).build().map_err(AppError::start)
+}
+
+/// What opens stored users for an export.
+///
+/// # Errors
+/// The configuration cannot work.
+pub async fn exporter(config: &Config, resources: &Resources) -> Result<Exporter, AppError> {
+    keys::check(resources).await?;
+    let documents = documents(config, resources).await?;
+    Ok(Exporter { store: resources.store.clone(), vault: resources.vault.clone(), documents })
+}
+
+/// The document store of this installation.
+pub(super) async fn documents(config: &Config, resources: &Resources) -> Result<DocumentStore, AppError> {
+    DocumentStore::open(&config.documents.url, keys::installation(resources).await?).map_err(AppError::start)
 }
 
 /// The services of the contract.
 pub(super) struct Services {
     users: Users,
+    elements: Elements,
+    history: History,
     verifications: Verifications,
     reviews: Reviews,
     callbacks: Callbacks,
@@ -57,61 +100,65 @@ pub(super) struct Services {
 }
 
 impl Services {
-    /// All services; `wanted` is told whenever a verification is asked for.
+    /// Builds all services; `wake` is notified whenever a verification is requested.
     pub(super) async fn open(
         config: &Config,
-        opened: &Opened,
+        resources: &Resources,
         authenticator: Arc<Authenticator>,
-        wanted: Arc<Notify>,
+        wake: Arc<Notify>,
     ) -> Result<Self, AppError> {
-        let users = users(config, opened, wanted).await?;
+        let users = users(config, resources, wake).await?;
         Ok(Self {
+            elements: Elements { users: users.clone() },
+            history: History { store: users.store.clone() },
             verifications: Verifications {
                 store: users.store.clone(),
                 vault: users.vault.clone(),
-                ambient: Arc::clone(&users.ambient),
+                env: Arc::clone(&users.env),
                 fingerprints: users.fingerprints.clone(),
                 verification_deadline: users.verification_deadline,
                 verification_wanted: Arc::clone(&users.verification_wanted),
             },
-            reviews: Reviews { desk: ReviewDesk { users: users.clone(), four_eyes: config.review.four_eyes } },
+            reviews: Reviews { admin: ReviewAdmin { users: users.clone(), four_eyes: config.review.four_eyes } },
             callbacks: Callbacks {
                 store: users.store.clone(),
                 vault: users.vault.clone(),
-                ambient: Arc::clone(&users.ambient),
+                env: Arc::clone(&users.env),
                 secret: verification::callback_secret(config)?,
             },
             events: Events {
                 store: users.store.clone(),
                 feed: Arc::new(Feed::new(users.store.clone())),
-                streams: Shares::new(config.server.event_streams_per_client),
+                streams: PerClientPermits::new(config.server.event_streams_per_client),
             },
-            webhooks: Webhooks { desk: webhooks::webhook_desk(config, opened) },
+            webhooks: Webhooks { admin: webhooks::webhook_admin(config, resources).await? },
             tokens: Tokens { authenticator },
             users,
         })
     }
 
-    /// Where the documents are kept.
+    /// The document store.
     pub(super) const fn documents(&self) -> &DocumentStore {
         &self.users.documents
     }
 
-    /// What tells watchers of new events.
+    /// The feed that notifies watchers of new events.
     pub(super) const fn feed(&self) -> &Arc<Feed> {
         &self.events.feed
     }
 
-    /// The two doors to the services, and what the second says of its health. Streams end at `stop`.
-    pub(super) async fn doors(
+    /// The two protocols to the services, and the gRPC health service. Streams end at `stop`.
+    pub(super) async fn listeners(
         self,
         config: &Config,
-        ambient: &SharedAmbient,
+        env: &SharedEnv,
         stop: &CancellationToken,
-    ) -> Result<(RestDoor, GrpcDoor, Health), AppError> {
-        let ambient = Arc::clone(ambient);
-        let clock: kira_gateway::Clock = Arc::new(move || ambient.now());
+    ) -> Result<(RestProtocol, GrpcProtocol, GrpcHealth), AppError> {
+        let env = Arc::clone(env);
+        let clock: kira_gateway::Clock = Arc::new(move || env.now());
         let users = Arc::new(Checked::new(self.users, Arc::clone(&clock)));
+        let elements = Arc::new(Checked::new(self.elements, Arc::clone(&clock)));
+        let history = Arc::new(Checked::new(self.history, Arc::clone(&clock)));
         let verifications = Arc::new(Checked::new(self.verifications, Arc::clone(&clock)));
         let reviews = Arc::new(Checked::new(self.reviews, Arc::clone(&clock)));
         let callbacks = Arc::new(Checked::new(self.callbacks, Arc::clone(&clock)));
@@ -120,6 +167,9 @@ impl Services {
         let tokens = Arc::new(Checked::new(self.tokens, clock));
         let gateway = Gateway::builder()
             .routes(v1::users_service_rest::routes(Arc::clone(&users)))
+            .routes(v1::associated_persons_service_rest::routes(Arc::clone(&elements)))
+            .routes(v1::identifications_service_rest::routes(Arc::clone(&elements)))
+            .routes(v1::history_service_rest::routes(Arc::clone(&history)))
             .routes(v1::verifications_service_rest::routes(Arc::clone(&verifications)))
             .routes(v1::reviews_service_rest::routes(Arc::clone(&reviews)))
             .routes(v1::verification_callbacks_service_rest::routes(Arc::clone(&callbacks)))
@@ -131,6 +181,10 @@ impl Services {
 
         let max = usize::try_from(config.server.max_body_bytes).unwrap_or(usize::MAX);
         let users = v1::users_service_server::UsersServiceServer::from_arc(users);
+        let persons = Arc::clone(&elements);
+        let persons = v1::associated_persons_service_server::AssociatedPersonsServiceServer::from_arc(persons);
+        let identifications = v1::identifications_service_server::IdentificationsServiceServer::from_arc(elements);
+        let history = v1::history_service_server::HistoryServiceServer::from_arc(history);
         let verifications = v1::verifications_service_server::VerificationsServiceServer::from_arc(verifications);
         let reviews = v1::reviews_service_server::ReviewsServiceServer::from_arc(reviews);
         let callbacks =
@@ -138,13 +192,22 @@ impl Services {
         let events = v1::events_service_server::EventsServiceServer::from_arc(events);
         let webhooks = v1::webhooks_service_server::WebhooksServiceServer::from_arc(webhooks);
         let tokens = v1::auth_service_server::AuthServiceServer::from_arc(tokens);
-        let (health, health_service) = Health::serving().await;
+        let (health, health_service) = GrpcHealth::serving(service_names()).await;
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(contract::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .build_v1()
             .map_err(AppError::start)?;
+        // Postman, evans and older clients support only v1alpha.
+        let reflection_alpha = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(contract::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .build_v1alpha()
+            .map_err(AppError::start)?;
         let routes = Routes::new(users.max_decoding_message_size(max))
+            .add_service(persons.max_decoding_message_size(max))
+            .add_service(identifications.max_decoding_message_size(max))
+            .add_service(history.max_decoding_message_size(max))
             .add_service(verifications.max_decoding_message_size(max))
             .add_service(reviews.max_decoding_message_size(max))
             .add_service(callbacks.max_decoding_message_size(max))
@@ -152,14 +215,22 @@ impl Services {
             .add_service(webhooks.max_decoding_message_size(max))
             .add_service(tokens.max_decoding_message_size(max))
             .add_service(health_service)
-            .add_service(reflection);
-        Ok((RestDoor::new(gateway, stop.clone()), GrpcDoor::new(routes, Methods::new(METHODS), stop.clone()), health))
+            .add_service(reflection)
+            .add_service(reflection_alpha);
+        Ok((
+            RestProtocol::new(gateway, config.server.docs.then(Docs::new), stop.clone()),
+            GrpcProtocol::new(routes, Methods::new(METHODS), stop.clone()),
+            health,
+        ))
     }
 }
 
 /// The calls of all services.
 const METHODS: &[&[&kira_gateway::method::Method]] = &[
     v1::users_service_rest::METHODS,
+    v1::associated_persons_service_rest::METHODS,
+    v1::identifications_service_rest::METHODS,
+    v1::history_service_rest::METHODS,
     v1::verifications_service_rest::METHODS,
     v1::reviews_service_rest::METHODS,
     v1::verification_callbacks_service_rest::METHODS,
@@ -168,41 +239,25 @@ const METHODS: &[&[&kira_gateway::method::Method]] = &[
     v1::auth_service_rest::METHODS,
 ];
 
-/// What gRPC's health service answers.
-#[derive(Clone)]
-pub(super) struct Health(HealthReporter);
-
-impl Health {
-    /// Begins with all services serving.
-    async fn serving()
-    -> (Self, tonic_health::pb::health_server::HealthServer<impl tonic_health::pb::health_server::Health>) {
-        let (reporter, service) = tonic_health::server::health_reporter();
-        let health = Self(reporter);
-        health.report(true).await;
-        (health, service)
-    }
-
-    /// Says of the whole (the empty name) and of every service whether it may get traffic.
-    pub(super) async fn report(&self, serving: bool) {
-        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-        let services = METHODS.iter().filter_map(|methods| methods.first()).map(|method| method.service);
-        for service in std::iter::once("").chain(services) {
-            self.0.set_service_status(service, status).await;
-        }
-    }
+/// The names of all services.
+fn service_names() -> impl Iterator<Item = &'static str> {
+    METHODS.iter().filter_map(|methods| methods.first()).map(|method| method.service)
 }
 
-async fn users(config: &Config, opened: &Opened, verification_wanted: Arc<Notify>) -> Result<Users, AppError> {
+async fn users(config: &Config, resources: &Resources, verification_wanted: Arc<Notify>) -> Result<Users, AppError> {
     Ok(Users {
-        store: opened.store.clone(),
-        vault: opened.vault.clone(),
-        documents: documents(config, opened).await?,
-        ambient: Arc::clone(&opened.ambient),
-        fingerprints: keys::fingerprints(opened).await?,
+        store: resources.store.clone(),
+        vault: resources.vault.clone(),
+        documents: documents(config, resources).await?,
+        env: Arc::clone(&resources.env),
+        fingerprints: keys::fingerprints(resources).await?,
         catalogue: catalogue(config)?,
         numbers: if config.mask_numbers { Numbers::Masked } else { Numbers::Clear },
         verification_deadline: TimeDelta::from_std(config.verification.deadline).map_err(AppError::start)?,
         verification_wanted,
+        turns: Turns::default(),
+        index: keys::index(resources).await?,
+        unique_external_ids: config.unique_external_ids,
     })
 }
 

@@ -1,109 +1,100 @@
-//! The verification worker: in the server process, or as a process of its own.
+//! Builds the verification worker, and runs it as a process of its own.
 
 use std::sync::Arc;
 
 use serde_json::json;
 use tokio::sync::Notify;
 
-use super::open::{self, AppError, Opened};
-use super::tasks::Tasks;
-use super::{
-    CLOSE_TIMEOUT, Signals, address, bind, events, housekeeping, keys, last_metrics, queues, services, webhooks,
-};
-use crate::ambient::{SharedAmbient, System};
+use super::open::{self, AppError, Resources};
+use super::{CLOSE_TIMEOUT, Signals, admin, database, flush_metrics, keys, services, webhooks};
 use crate::config::{Config, ProviderKind, VendorConfig};
-use crate::server::admin::Readiness;
-use crate::server::{admin, listener};
+use crate::env::{SharedEnv, SystemEnv};
+use crate::health::Readiness;
+use crate::jobs::{self, JobDeps, QueueDeps, TaskGroup};
 use crate::service::events::Feed;
 use crate::signing::SigningSecret;
 use crate::telemetry::Metrics;
 use crate::vault::documents::DocumentStore;
-use crate::verification::circuit::Circuit;
 use crate::verification::rules::{self, Rules};
 use crate::verification::vendor::{MAX_FILE_BYTES, Vendor, VendorOptions};
-use crate::verification::{Parts, Provider, Sandbox, Worker};
+use crate::verification::{Provider, Sandbox, Worker, WorkerDeps};
 
-/// Works without doors until the process is told to stop; only the admin port is open.
+/// Processes the queues until a signal stops the process. Only the admin listener is open.
 ///
 /// # Errors
 /// The worker cannot start.
 pub async fn work(config: Config) -> Result<(), AppError> {
-    let ambient: SharedAmbient = Arc::new(System::default());
+    let env: SharedEnv = Arc::new(SystemEnv::default());
     let mut signals = Signals::listen().map_err(AppError::start)?;
-    let admin = Tasks::default();
-    let readiness = Readiness::waiting("starting");
-    let admin_listener = bind(config.server.admin_addr).await?;
-    tracing::info!(admin = %address(&admin_listener)?, "starting");
+    let admin = TaskGroup::default();
+    let readiness = Readiness::not_ready("starting");
     let metrics = Metrics::new(&config.telemetry).map_err(AppError::start)?;
-    let admin_service = admin::service(readiness.clone(), metrics.clone());
-    admin.spawn(|stop| listener::serve(admin_listener, admin_service, stop));
-    let opened = tokio::select! {
-        opened = open::ready(&config, ambient, metrics, &readiness) => opened?,
-        () = signals.told_to_stop() => return Ok(()),
+    let admin_addr = admin::serve(config.server.admin_addr, &readiness, &metrics, &admin)?;
+    tracing::info!(admin = %admin_addr, "starting");
+    let resources = tokio::select! {
+        resources = open::ready(&config, env, metrics, &readiness) => resources?,
+        () = signals.stop_requested() => return Ok(()),
     };
-    keys::check(&opened).await?;
-    let documents = services::documents(&config, &opened).await?;
-    let worker = worker(&config, &opened, documents, Arc::default())?;
-    let sender = webhooks::sender(&config, &opened)?;
-    let background = Tasks::default();
-    run(&worker, &opened.metrics, &background, &readiness);
-    queues::measure(&opened, &background);
-    events::place(&Arc::new(Feed::new(opened.store.clone())), &background);
-    webhooks::run(&sender, &background, &readiness);
-    readiness.ready(opened.store.clone());
-    housekeeping::reconnect(&opened.store, &background);
-    housekeeping::report(&readiness, None, &opened.metrics, &background);
-    tracing::info!(provider = worker.health().provider, "working");
-    signals.told_to_stop().await;
-    readiness.wait("stopping");
-    opened.metrics.ready(false);
+    keys::check(&resources).await?;
+    let documents = services::documents(&config, &resources).await?;
+    let worker = worker(&config, &resources, documents.clone(), Arc::default())?;
+    let sender = webhooks::sender(&config, &resources)?;
+    let provider = worker.health().provider;
+    database::add_detail(&resources.store, &readiness);
+    add_detail(&worker, &readiness);
+    webhooks::add_detail(&sender, &readiness);
+    readiness.set_ready(resources.store.clone());
+    let background = TaskGroup::default();
+    let deps = JobDeps {
+        store: resources.store.background(),
+        vault: resources.vault.clone(),
+        documents,
+        env: Arc::clone(&resources.env),
+        metrics: resources.metrics.clone(),
+        readiness: readiness.clone(),
+        feed: Arc::new(Feed::new(resources.store.clone())),
+    };
+    jobs::start(&deps, None, Some(&QueueDeps { worker, sender }), &background);
+    tracing::info!(provider, "working");
+    signals.stop_requested().await;
+    readiness.set_not_ready("stopping");
+    resources.metrics.ready(false);
     background.stop();
     if tokio::time::timeout(config.server.shutdown_timeout, background.ended()).await.is_err() {
-        tracing::warn!("work under way is dropped; its leases end by themselves");
+        tracing::warn!("jobs in flight are dropped; their leases expire");
     }
-    if tokio::time::timeout(CLOSE_TIMEOUT, opened.store.close()).await.is_err() {
-        tracing::warn!("the database is left before it has ended what it was doing");
+    if tokio::time::timeout(CLOSE_TIMEOUT, resources.store.close()).await.is_err() {
+        tracing::warn!("the database did not close in time");
     }
-    last_metrics(opened.metrics).await;
+    flush_metrics(resources.metrics).await;
     Ok(())
 }
 
-/// A worker for the configured provider.
+/// The worker with the configured provider.
 ///
 /// # Errors
 /// The provider cannot be used.
 pub(super) fn worker(
     config: &Config,
-    opened: &Opened,
+    resources: &Resources,
     documents: DocumentStore,
-    wanted: Arc<Notify>,
+    wake: Arc<Notify>,
 ) -> Result<Arc<Worker>, AppError> {
-    let parts = Parts {
-        store: opened.store.clone(),
-        vault: opened.vault.clone(),
+    let deps = WorkerDeps {
+        store: resources.store.background(),
+        vault: resources.vault.clone(),
         documents,
-        ambient: Arc::clone(&opened.ambient),
-        wanted,
-        metrics: opened.metrics.clone(),
+        env: Arc::clone(&resources.env),
+        wake,
+        metrics: resources.metrics.clone(),
     };
-    Ok(Worker::new(parts, provider(config)?))
+    Ok(Worker::new(deps, provider(config)?))
 }
 
-/// Lets the worker run, and shows at `/readyz` and in metrics how it is.
-pub(super) fn run(worker: &Arc<Worker>, metrics: &Metrics, background: &Tasks, readiness: &Readiness) {
-    show(worker, readiness);
-    let watched = Arc::downgrade(worker);
-    metrics.watch_circuit(worker.health().provider, move || {
-        watched.upgrade().is_some_and(|worker| worker.health().circuit != Circuit::CLOSED)
-    });
+/// Shows the state of the worker at `/readyz`. A provider that is down does not affect the readiness.
+pub(super) fn add_detail(worker: &Arc<Worker>, readiness: &Readiness) {
     let worker = Arc::clone(worker);
-    background.spawn(|stop| worker.run(stop));
-}
-
-/// Shows at `/readyz` how the worker is. A provider that is down is no reason to refuse traffic.
-pub(super) fn show(worker: &Arc<Worker>, readiness: &Readiness) {
-    let worker = Arc::clone(worker);
-    readiness.show("verification", move || {
+    readiness.add_detail("verification", move || {
         let health = worker.health();
         json!({"provider": health.provider, "worker": health.running, "circuit": health.circuit})
     });
@@ -112,7 +103,7 @@ pub(super) fn show(worker: &Arc<Worker>, readiness: &Readiness) {
 fn provider(config: &Config) -> Result<Arc<dyn Provider>, AppError> {
     match config.verification.provider {
         ProviderKind::Sandbox if !config.is_embedded() => {
-            tracing::warn!("the sandbox verifies everybody: KIRA_VERIFICATION_PROVIDER names another provider");
+            tracing::warn!("the sandbox verifies every user: KIRA_VERIFICATION_PROVIDER selects another provider");
             Ok(Arc::new(Sandbox::new(config.verification.sandbox_delay)))
         }
         ProviderKind::Sandbox => Ok(Arc::new(Sandbox::new(config.verification.sandbox_delay))),
@@ -133,7 +124,7 @@ fn provider(config: &Config) -> Result<Arc<dyn Provider>, AppError> {
     }
 }
 
-/// What the vendor signs callbacks with, where there is one.
+/// The secret of the vendor's callbacks, if a vendor is configured.
 pub(super) fn callback_secret(config: &Config) -> Result<Option<SigningSecret>, AppError> {
     config.verification.vendor.as_ref().map(signing_secret).transpose()
 }

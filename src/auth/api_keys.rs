@@ -1,80 +1,101 @@
-//! Whose API key it is, without asking the database at every request.
+//! Checks API keys without a database read for every request.
+//!
+//! The token has named the client by then. So the client is cached with all its keys, and an invented key costs no read
+//! of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use moka::future::Cache;
+use uuid::Uuid;
 
-use super::directory::Directory;
+use super::directory::{ClientKeys, Directory};
 use super::{AuthError, Caller};
-use crate::ambient::SharedAmbient;
+use crate::env::SharedEnv;
 
-/// No answer is used longer than this, so that a disabled client is refused on every replica within five seconds.
+/// Lifetime of a cached client, so that every replica rejects a disabled client within five seconds.
 const WINDOW_MILLISECONDS: i64 = 4_000;
 
-/// Of about a hundred bytes each.
+/// Lifetime of a negative result: a new key is valid on every replica within a second, and unknown keys cost one read a
+/// second for each client.
+const SEARCH_MILLISECONDS: i64 = 1_000;
+
+/// Cached clients, about two hundred bytes each.
 const MAX_ENTRIES: u64 = 100_000;
 
-/// The owners of API keys, as the directory knew them at most four seconds ago.
+/// Clients and their API keys, as the directory knew them at most four seconds ago.
 pub(super) struct ApiKeys {
     directory: Arc<dyn Directory>,
-    ambient: SharedAmbient,
-    /// By digest and window of time: a new window is a new entry, so an old answer cannot be found again, and those
-    /// who ask at the same moment wait for one read.
-    owners: Cache<([u8; 32], i64), Owner>,
+    env: SharedEnv,
+    /// By client and window of time: a new window is a new entry, so an old result cannot be found again, and
+    /// concurrent callers wait for one read.
+    clients: Cache<(Uuid, Window), Option<Arc<Known>>>,
 }
 
-#[derive(Clone, Copy)]
-struct Owner {
+/// A time window in which one result is used.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Window {
+    /// For known keys.
+    Known(i64),
+    /// For unknown keys.
+    Search(i64),
+}
+
+struct Known {
     caller: Caller,
-    expires_at: Option<DateTime<Utc>>,
+    /// Digest and end of each.
+    keys: Vec<([u8; 32], Option<DateTime<Utc>>)>,
 }
 
-#[derive(Clone, Copy)]
-enum Miss {
-    /// Nobody's, or a disabled client's. Not remembered: strangers could fill the cache with such.
-    Refused,
-    Failed(AuthError),
+impl Known {
+    /// Whether the key is valid now; none if the client has no such key.
+    fn is_good(&self, digest: &[u8; 32], now: DateTime<Utc>) -> Option<bool> {
+        let (_, expires_at) = self.keys.iter().find(|(known, _)| known == digest)?;
+        Some(expires_at.is_none_or(|at| now < at))
+    }
 }
 
 impl ApiKeys {
-    pub(super) fn new(directory: Arc<dyn Directory>, ambient: SharedAmbient) -> Self {
-        // The life by the machine's clock only frees memory; what counts is the window.
+    pub(super) fn new(directory: Arc<dyn Directory>, env: SharedEnv) -> Self {
+        // The time to live only frees memory; the window decides.
         let life = Duration::from_millis(2 * WINDOW_MILLISECONDS.unsigned_abs());
-        let owners = Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(life).build();
-        Self { directory, ambient, owners }
+        let clients = Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(life).build();
+        Self { directory, env, clients }
     }
 
-    /// The client that the key belongs to, if the key is good now.
-    pub(super) async fn owner(&self, digest: [u8; 32]) -> Result<Caller, AuthError> {
-        let now = self.ambient.now();
-        let found = self.owners.try_get_with((digest, window(&digest, now)), self.read(digest)).await;
-        match found.map_err(|miss| *miss) {
-            Ok(owner) if owner.expires_at.is_none_or(|at| now < at) => Ok(owner.caller),
-            Ok(_) | Err(Miss::Refused) => Err(AuthError::InvalidApiKey),
-            Err(Miss::Failed(error)) => Err(error),
-        }
-    }
-
-    async fn read(&self, digest: [u8; 32]) -> Result<Owner, Miss> {
-        match self.directory.client_by_api_key(&digest).await {
-            Ok(Some(owner)) if owner.client_disabled_at.is_none() => {
-                let role = owner.role.parse().map_err(|error| {
-                    tracing::error!(client_id = %owner.client_id, %error, "a client has an unknown role");
-                    Miss::Failed(AuthError::Internal)
-                })?;
-                Ok(Owner { caller: Caller { client_id: owner.client_id, role }, expires_at: owner.expires_at })
+    /// The client, if the key with this digest is its own and valid now.
+    pub(super) async fn owner(&self, client_id: Uuid, digest: &[u8; 32]) -> Result<Caller, AuthError> {
+        let now = self.env.now();
+        let known = Window::Known(window(client_id, now, WINDOW_MILLISECONDS));
+        let search = Window::Search(window(client_id, now, SEARCH_MILLISECONDS));
+        for window in [known, search] {
+            let found = self.clients.try_get_with((client_id, window), self.read(client_id)).await;
+            let Some(known) = found.map_err(|error| *error)? else { continue };
+            if let Some(is_good) = known.is_good(digest, now) {
+                return if is_good { Ok(known.caller) } else { Err(AuthError::InvalidApiKey) };
             }
-            Ok(_) => Err(Miss::Refused),
-            Err(error) => Err(Miss::Failed(error.into())),
         }
+        Err(AuthError::InvalidApiKey)
+    }
+
+    /// The client with its keys; none if there is no such client, or it is disabled.
+    async fn read(&self, client_id: Uuid) -> Result<Option<Arc<Known>>, AuthError> {
+        let Some(ClientKeys { role, is_disabled: false, keys }) = self.directory.client_keys(client_id).await? else {
+            return Ok(None);
+        };
+        let role = role.parse().map_err(|error| {
+            tracing::error!(%client_id, %error, "a client has an unknown role");
+            AuthError::Internal
+        })?;
+        Ok(Some(Arc::new(Known { caller: Caller { client_id, role }, keys })))
     }
 }
 
-/// The number of the window that `now` is in; each key's windows begin at another moment, so that the reads of many
-/// clients spread out.
-fn window(digest: &[u8; 32], now: DateTime<Utc>) -> i64 {
-    let offset = i64::from(u16::from_be_bytes([digest[0], digest[1]])) % WINDOW_MILLISECONDS;
-    (now.timestamp_millis() + offset).div_euclid(WINDOW_MILLISECONDS)
+/// The number of the window of this length that `now` is in; each client's windows begin at another moment, so that the
+/// reads of many clients spread out.
+fn window(client_id: Uuid, now: DateTime<Utc>, milliseconds: i64) -> i64 {
+    let [.., high, low] = *client_id.as_bytes();
+    let offset = i64::from(u16::from_be_bytes([high, low])) % milliseconds;
+    (now.timestamp_millis() + offset).div_euclid(milliseconds)
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::AuthError;
 
-/// A longer token is refused unread; those of large identity providers stay under half of it.
+/// A longer token is rejected unread; tokens of large identity providers have less than half of it.
 const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
 /// The token of an `Authorization: Bearer …` header; the scheme's case does not matter (RFC 9110).
@@ -52,7 +52,7 @@ pub(super) fn verify_signature(
     Ok(verified.claims)
 }
 
-/// Until when the token is good: `exp`, which it must have, with `leeway` for a clock that is not ours; `nbf` likewise.
+/// The expiry of the token: `exp`, which it must have, with `leeway` for a clock that is not ours; `nbf` likewise.
 pub(super) fn check_times(
     claims: &Map<String, Value>,
     now: DateTime<Utc>,

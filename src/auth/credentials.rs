@@ -1,4 +1,4 @@
-//! What a client proves itself with.
+//! The credentials of clients.
 
 use std::fmt;
 
@@ -6,27 +6,27 @@ use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::directory::{Directory, DirectoryError};
-use crate::ambient::Ambient;
+use crate::env::Env;
 use crate::vault::KeyedHash;
 
-/// The credentials of a client in clear. They exist when they are made, are shown once, and are kept only as hashes.
+/// The credentials of a client in clear. They are shown once and stored only as hashes.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Credentials {
-    /// The client; no secret.
+    /// The client's id; not secret.
     #[zeroize(skip)]
     pub client_id: Uuid,
-    /// For `POST /auth` alone.
+    /// For `POST /auth` only.
     pub password: String,
-    /// For every call.
+    /// For every request.
     pub api_key: String,
 }
 
 impl Credentials {
     /// New credentials for a client: 256 random bits each.
     #[must_use]
-    pub fn generate(client_id: Uuid, ambient: &dyn Ambient) -> Self {
+    pub fn generate(client_id: Uuid, env: &dyn Env) -> Self {
         // The prefix lets people and secret scanners recognise a leaked key.
-        Self { client_id, password: random_text(ambient), api_key: format!("kira_{}", random_text(ambient)) }
+        Self { client_id, password: random_text(env), api_key: format!("kira_{}", random_text(env)) }
     }
 }
 
@@ -37,9 +37,9 @@ impl fmt::Debug for Credentials {
 }
 
 /// 256 random bits as 43 characters that need no escaping in a URL, a header or a shell.
-fn random_text(ambient: &dyn Ambient) -> String {
+fn random_text(env: &dyn Env) -> String {
     let mut bytes = Zeroizing::new([0; 32]);
-    ambient.fill_random(bytes.as_mut());
+    env.fill_random(bytes.as_mut());
     base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes.as_ref())
 }
 
@@ -50,10 +50,10 @@ pub(super) struct ApiKeyHash(KeyedHash);
 
 impl ApiKeyHash {
     /// Over the installation's pepper, which is made on first use.
-    pub(super) async fn open(directory: &dyn Directory, ambient: &dyn Ambient) -> Result<Self, DirectoryError> {
+    pub(super) async fn open(directory: &dyn Directory, env: &dyn Env) -> Result<Self, DirectoryError> {
         let mut fresh = Zeroizing::new([0; 32]);
-        ambient.fill_random(fresh.as_mut());
-        let pepper = directory.ensure_secret("api-key-pepper", fresh.as_ref(), ambient.now()).await?;
+        env.fill_random(fresh.as_mut());
+        let pepper = directory.ensure_secret("api-key-pepper", fresh.as_ref(), env.now()).await?;
         Ok(Self(KeyedHash::new(&pepper)))
     }
 
@@ -65,12 +65,12 @@ impl ApiKeyHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ambient::System;
+    use crate::env::SystemEnv;
 
     #[test]
     fn generated_credentials_have_256_random_bits_each() {
-        let credentials = Credentials::generate(Uuid::nil(), &System::default());
-        let other = Credentials::generate(Uuid::nil(), &System::default());
+        let credentials = Credentials::generate(Uuid::nil(), &SystemEnv::default());
+        let other = Credentials::generate(Uuid::nil(), &SystemEnv::default());
         assert_eq!((credentials.password.len(), credentials.api_key.len()), (43, 48));
         assert!(credentials.api_key.starts_with("kira_"));
         assert!(credentials.password != other.password && credentials.api_key != other.api_key);
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn credentials_do_not_print_their_secrets() {
-        let credentials = Credentials::generate(Uuid::nil(), &System::default());
+        let credentials = Credentials::generate(Uuid::nil(), &SystemEnv::default());
         let printed = format!("{credentials:?}");
         assert!(!printed.contains(&credentials.password) && !printed.contains(&credentials.api_key), "{printed}");
     }

@@ -13,10 +13,13 @@ use crate::store::{ApiKeyOwner, CredentialRecord};
 
 /// Clients, their credentials and the keys that sign their tokens, wherever those are kept.
 ///
-/// Secrets cross this line opened: sealing is the business of what is behind it.
+/// Secrets are in clear here: the implementation seals them.
 pub trait Directory: Send + Sync + 'static {
     /// The client and credential that an API key belongs to, by the key's digest.
     fn client_by_api_key<'a>(&'a self, digest: &'a [u8; 32]) -> Lookup<'a, Option<ApiKeyOwner>>;
+
+    /// A client with the digests of its API keys; none if there is no such client.
+    fn client_keys(&self, client_id: Uuid) -> Lookup<'_, Option<ClientKeys>>;
 
     /// The credentials of a client, newest first, expired ones too; none if there is no such client.
     fn credentials_of(&self, client_id: Uuid) -> Lookup<'_, Vec<CredentialRecord>>;
@@ -39,8 +42,19 @@ pub trait Directory: Send + Sync + 'static {
     ) -> Lookup<'a, Zeroizing<Vec<u8>>>;
 }
 
-/// The answer of a [`Directory`], to come.
+/// The future result of a [`Directory`] call.
 pub type Lookup<'a, T> = BoxFuture<'a, Result<T, DirectoryError>>;
+
+/// A client with its API keys.
+#[derive(Clone, Debug)]
+pub struct ClientKeys {
+    /// The name of its role.
+    pub role: String,
+    /// Whether it is disabled.
+    pub is_disabled: bool,
+    /// The digest of each key, and when it ends.
+    pub keys: Vec<([u8; 32], Option<DateTime<Utc>>)>,
+}
 
 /// A key pair (Ed25519) for signing tokens, and its times.
 #[derive(Clone)]
@@ -55,7 +69,7 @@ pub struct SigningKey {
     pub created_at: DateTime<Utc>,
     /// Until then it is only published.
     pub signs_from: DateTime<Utc>,
-    /// From then on it verifies nothing.
+    /// After that it verifies no token.
     pub retires_at: Option<DateTime<Utc>>,
 }
 
@@ -65,7 +79,7 @@ impl SigningKey {
         self.signs_from <= now && !self.is_retired(now)
     }
 
-    /// Whether it is good for nothing any more at `now`.
+    /// Whether it neither signs nor verifies any more at `now`.
     pub(super) fn is_retired(&self, now: DateTime<Utc>) -> bool {
         self.retires_at.is_some_and(|at| at <= now)
     }
@@ -77,10 +91,10 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// Why a [`Directory`] has no answer.
+/// Why a [`Directory`] call failed.
 #[derive(Debug)]
 pub struct DirectoryError {
-    /// Whether it may have one later, without anybody changing anything.
+    /// Whether a retry may succeed.
     pub is_unavailable: bool,
     /// The cause.
     pub source: Box<dyn Error + Send + Sync>,

@@ -21,7 +21,7 @@ impl OutsideKey {
         self.algorithms.contains(&algorithm)
     }
 
-    /// The usable keys of a JWKS document. Keys that we cannot use are passed over: issuers publish others too.
+    /// The usable keys of a JWKS document. Other keys are skipped: issuers publish those too.
     pub(super) fn read_all(document: &[u8]) -> Result<Vec<Self>, serde_json::Error> {
         #[derive(Deserialize)]
         struct Document {
@@ -46,7 +46,7 @@ impl OutsideKey {
     }
 }
 
-/// The key that a token's header means; without a `kid` there must be but one key to choose from.
+/// The key that a token's header selects; without a `kid` the set must have exactly one key.
 pub(super) fn find<'a>(keys: &'a [OutsideKey], kid: Option<&str>) -> Option<&'a OutsideKey> {
     match (kid, keys) {
         (Some(kid), _) => keys.iter().find(|key| key.kid.as_deref() == Some(kid)),
@@ -69,7 +69,7 @@ fn fitting_algorithms(parameters: &AlgorithmParameters) -> Option<Vec<Algorithm>
             EllipticCurve::P384 => Some(vec![Algorithm::ES384]),
             _ => None,
         },
-        // The length is checked because the library takes it for granted.
+        // The library does not check the length.
         AlgorithmParameters::OctetKeyPair(okp) if okp.curve == EllipticCurve::Ed25519 => {
             (decoded(&okp.x)?.len() == 32).then(|| vec![Algorithm::EdDSA])
         }

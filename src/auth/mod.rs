@@ -1,4 +1,4 @@
-//! Who is calling (decisions, section 1): clients, their credentials, access tokens.
+//! Authentication (decisions, section 1): clients, their credentials, access tokens.
 //!
 //! A call carries an access token and an API key, and both must belong to the same client. The common case costs two
 //! hashes and two cache reads; see [`Authenticator::authenticate`].
@@ -9,6 +9,7 @@ mod authenticator;
 mod claims;
 mod credentials;
 mod directory;
+mod fair_queue;
 mod jwks;
 mod outside;
 mod own_keys;
@@ -26,15 +27,15 @@ use kira_gateway::error::ErrorReason;
 use tonic::Status;
 use uuid::Uuid;
 
-pub use self::admin::{ClientAdmin, Imported};
+pub use self::admin::{ClientAdmin, Imported, ImportedCredentials};
 pub use self::authenticator::{Authenticator, IssuedToken, OpenError, REFRESH_INTERVAL};
 pub use self::credentials::Credentials;
-pub use self::directory::{Directory, DirectoryError, Lookup, SigningKey};
+pub use self::directory::{ClientKeys, Directory, DirectoryError, Lookup, SigningKey};
 pub use self::own_keys::{Jwk, PUBLICATION_DELAY, Rotation, rotate_signing_key};
 pub use self::role::{Role, UnknownRole};
-pub use self::store_directory::StoreDirectory;
+pub use self::store_directory::{StoreDirectory, sealed_name as signing_key_name};
 
-/// Seconds after which the directory may be back.
+/// `Retry-After` in seconds while the directory is unavailable.
 const RETRY_AFTER: u32 = 1;
 
 /// The client that a request was authenticated as.
@@ -46,25 +47,25 @@ pub struct Caller {
     pub role: Role,
 }
 
-/// Why a request was not authenticated. The texts are those of decisions, section 1, and tell nothing more; causes are
+/// Why a request was not authenticated. The texts are those of decisions, section 1; causes are only
 /// in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthError {
-    /// There is no `Authorization` header, or it bears no token.
+    /// There is no `Authorization` header, or it has no bearer token.
     NoToken,
-    /// The token is not one, is not signed by a known key, or is meant for someone else.
+    /// The token is malformed, is not signed by a known key, or has another audience.
     InvalidToken,
-    /// The token was good once; told only of tokens whose signature verifies.
+    /// The token has expired; only for tokens whose signature verifies.
     TokenExpired,
     /// The token verifies, but names no client.
     NoClientId,
     /// The API key is absent, unknown, expired, of another client or of a disabled one.
     InvalidApiKey,
-    /// `POST /auth`: any part of the credentials is wrong; which one is not told.
+    /// `POST /auth`: some part of the credentials is wrong; the error does not say which.
     InvalidCredentials,
-    /// What would decide cannot be reached now; the caller should try again.
+    /// A dependency is unavailable; the caller should try again.
     Unavailable,
-    /// Something is wrong on our side.
+    /// An internal error.
     Internal,
 }
 
@@ -89,7 +90,7 @@ impl From<AuthError> for Status {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Unavailable => error::status_with_retry(ErrorReason::Unavailable, RETRY_AFTER),
-            AuthError::Internal => error::because(ErrorReason::InternalError),
+            AuthError::Internal => error::with_reason(ErrorReason::InternalError),
             _ => error::status(ErrorReason::Unauthorized, error.message()),
         }
     }

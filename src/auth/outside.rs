@@ -1,10 +1,11 @@
 //! Tokens of an outside issuer (an identity provider of the operator), verified by its published keys.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::Header;
+use parking_lot::RwLock;
 use serde_json::{Map, Value};
 
 use super::AuthError;
@@ -12,36 +13,36 @@ use super::claims::verify_signature;
 use super::jwks::{OutsideKey, find};
 use super::own_keys::Verified;
 use super::reload::ReloadGate;
-use crate::ambient::SharedAmbient;
 use crate::config::OutsideIssuerConfig;
+use crate::env::SharedEnv;
 
-/// The issuer's clock may differ from ours by this; our own tokens are given none, since the replicas share a clock
-/// that operators keep, and `expires_in` is a promise.
+/// Leeway for the issuer's clock. Our own tokens have none: operators keep the clocks of replicas in step, and
+/// `expires_in` must be exact.
 pub(super) const LEEWAY: TimeDelta = TimeDelta::seconds(30);
 
-/// The keys are fetched again when they are this old, so that a withdrawn key does not verify for ever.
+/// Maximum age of the keys, so that a withdrawn key stops verifying.
 const REFRESH_AFTER: TimeDelta = TimeDelta::hours(1);
 
-/// Fetches that tokens with unknown keys can cause: one in this time.
+/// Minimum interval between fetches that tokens with unknown keys cause.
 const FETCH_SPACING: TimeDelta = TimeDelta::seconds(10);
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A JWKS of dozens of keys with certificates stays under a tenth of it.
+/// More than ten times the size of a JWKS with dozens of keys and certificates.
 const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
 
 /// Verifies the tokens of one issuer.
 pub(super) struct OutsideIssuer {
     pub(super) config: OutsideIssuerConfig,
     http: reqwest::Client,
-    ambient: SharedAmbient,
+    env: SharedEnv,
     set: RwLock<Arc<KeySet>>,
     gate: ReloadGate,
 }
 
 #[derive(Default)]
 struct KeySet {
-    /// Counts the changes of the document; what was verified under another generation must be verified again.
+    /// Incremented with each change of the document; tokens verified under another generation are verified again.
     generation: u64,
     keys: Vec<OutsideKey>,
     document: Vec<u8>,
@@ -61,18 +62,17 @@ enum FetchError {
 }
 
 impl OutsideIssuer {
-    /// Knows no keys until [`OutsideIssuer::refresh`] or the first token: an issuer that is down now must not keep the
-    /// service from starting.
-    pub(super) fn new(config: OutsideIssuerConfig, ambient: SharedAmbient) -> Result<Self, reqwest::Error> {
-        // The HTTP client is built without a choice of cryptography; when another part of the process made the choice
-        // before, this one is not needed.
+    /// Has no keys until [`OutsideIssuer::refresh`] or the first token: an issuer that is down must not keep the service
+    /// from starting.
+    pub(super) fn new(config: OutsideIssuerConfig, env: SharedEnv) -> Result<Self, reqwest::Error> {
+        // The HTTP client has no default crypto provider. An error means that the process has installed one already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder()
             .connect_timeout(TIMEOUT)
             .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { config, http, ambient, set: RwLock::default(), gate: ReloadGate::new(FETCH_SPACING) })
+        Ok(Self { config, http, env, set: RwLock::default(), gate: ReloadGate::new(FETCH_SPACING) })
     }
 
     pub(super) fn generation(&self) -> u64 {
@@ -82,24 +82,24 @@ impl OutsideIssuer {
     /// Fetches the keys if they are due.
     pub(super) async fn refresh(&self) {
         if !self.is_fresh() {
-            self.gate.run(self.ambient.now(), || self.is_fresh(), self.fetch_or_warn()).await;
+            self.gate.run(self.env.now(), || self.is_fresh(), self.fetch_or_warn()).await;
         }
     }
 
     fn is_fresh(&self) -> bool {
-        let age = self.current().fetched_at.map(|at| self.ambient.now() - at);
+        let age = self.current().fetched_at.map(|at| self.env.now() - at);
         age.is_some_and(|age| age < REFRESH_AFTER)
     }
 
-    /// Verifies a token's signature, issuer and audience; an unknown key is looked for once more at the issuer.
+    /// Verifies a token's signature, issuer and audience; for an unknown key the JWKS is fetched once more.
     pub(super) async fn verify(&self, token: &str, header: &Header) -> Result<Verified, AuthError> {
         let kid = header.kid.as_deref();
         let mut set = self.current();
         if find(&set.keys, kid).is_none() {
             let known = || find(&self.current().keys, kid).is_some();
-            let fetched = self.gate.run(self.ambient.now(), known, self.fetch_or_warn()).await;
+            let fetched = self.gate.run(self.env.now(), known, self.fetch_or_warn()).await;
             set = self.current();
-            // While the issuer cannot be asked, nobody knows whether an unknown key is its.
+            // While the issuer is unreachable, an unknown key may be valid.
             if !fetched && find(&set.keys, kid).is_none() {
                 return Err(AuthError::Unavailable);
             }
@@ -121,7 +121,7 @@ impl OutsideIssuer {
         }
     }
 
-    /// Fetches the keys; on failure the known ones stay.
+    /// Fetches the keys; on failure the known keys remain.
     async fn fetch_or_warn(&self) -> bool {
         match self.fetch().await {
             Ok(()) => true,
@@ -146,13 +146,13 @@ impl OutsideIssuer {
         if keys.is_empty() {
             return Err(FetchError::NoUsableKey);
         }
-        let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
+        let mut set = self.set.write();
         let generation = set.generation + u64::from(set.document != document);
-        *set = Arc::new(KeySet { generation, keys, document, fetched_at: Some(self.ambient.now()) });
+        *set = Arc::new(KeySet { generation, keys, document, fetched_at: Some(self.env.now()) });
         Ok(())
     }
 
     fn current(&self) -> Arc<KeySet> {
-        Arc::clone(&self.set.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.set.read())
     }
 }

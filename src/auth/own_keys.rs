@@ -1,12 +1,14 @@
 //! The keys behind our own tokens: loaded from the directory, rotated without an outage.
 //!
-//! A new key is published before it signs, and an old one verifies until its last token has expired; so neither a
-//! replica that has not reloaded yet nor an outside reader of the JWKS ever meets a token that it cannot verify.
+//! A new key is published before it signs, and an old one verifies until its last token has expired; so a
+//! replica that has not reloaded yet and an outside reader of the JWKS can verify every token.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use parking_lot::RwLock;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -17,16 +19,16 @@ use super::AuthError;
 use super::claims::verify_signature;
 use super::directory::{Directory, DirectoryError, SigningKey};
 use super::reload::ReloadGate;
-use crate::ambient::{Ambient, SharedAmbient};
+use crate::env::{Env, SharedEnv};
 
 /// How long a new key is only published before it signs: many times the interval at which replicas reload, and about
 /// the time that readers of a JWKS commonly cache it.
 pub const PUBLICATION_DELAY: TimeDelta = TimeDelta::minutes(10);
 
-/// How much longer than its last token a retired key verifies, for clocks that differ.
+/// How much longer than its last token a retired key verifies, for clock skew.
 const RETIREMENT_SLACK: TimeDelta = TimeDelta::minutes(5);
 
-/// Reloads that tokens with unknown keys can cause: one in this time.
+/// Minimum interval between reloads that tokens with unknown keys cause.
 const RELOAD_SPACING: TimeDelta = TimeDelta::seconds(5);
 
 /// The public half of a key, as the JWKS shows it (RFC 8037).
@@ -58,21 +60,21 @@ pub struct Rotation {
     pub others_retire_at: DateTime<Utc>,
 }
 
-/// Adds a signing key that takes over after `publication_delay`; the others verify until their last token is dead.
-/// Where no key is in force, there is none to take over from, and the new one signs at once.
+/// Adds a signing key that takes over after `publication_delay`; the others verify until their last token has expired.
+/// If no key is active, the new one signs at once.
 ///
 /// # Errors
-/// When the directory cannot keep it.
+/// When the directory cannot store it.
 pub async fn rotate_signing_key(
     directory: &dyn Directory,
-    ambient: &dyn Ambient,
+    env: &dyn Env,
     token_lifetime: TimeDelta,
     publication_delay: TimeDelta,
 ) -> Result<Rotation, DirectoryError> {
-    let now = ambient.now();
+    let now = env.now();
     let in_force = directory.signing_keys().await?.iter().any(|key| key.is_in_force(now));
     let signs_from = if in_force { now + publication_delay } else { now };
-    let key = new_key(ambient, signs_from);
+    let key = new_key(env, signs_from);
     let others_retire_at = signs_from + token_lifetime + RETIREMENT_SLACK;
     directory.insert_signing_key(&key, others_retire_at).await?;
     Ok(Rotation { kid: key.kid, signs_from, others_retire_at })
@@ -81,14 +83,16 @@ pub async fn rotate_signing_key(
 /// The signing keys as this replica knows them.
 pub(super) struct OwnKeys {
     directory: Arc<dyn Directory>,
-    ambient: SharedAmbient,
+    env: SharedEnv,
     set: RwLock<Arc<KeySet>>,
     gate: ReloadGate,
+    /// Whether the clock was behind all keys when the last token was signed.
+    is_behind: AtomicBool,
 }
 
 #[derive(Default)]
 struct KeySet {
-    /// Counts the changes of the set; what was verified under another generation must be verified again.
+    /// Incremented with each change of the set; tokens verified under another generation are verified again.
     generation: u64,
     /// The one that signs from the latest time first.
     keys: Vec<OwnKey>,
@@ -110,20 +114,21 @@ pub(super) struct Verified {
 }
 
 impl OwnKeys {
-    /// Loads the keys, after making the first one where there is none.
-    pub(super) async fn open(directory: Arc<dyn Directory>, ambient: SharedAmbient) -> Result<Self, DirectoryError> {
-        directory.ensure_first_signing_key(&new_key(ambient.as_ref(), ambient.now())).await?;
-        let keys = Self { directory, ambient, set: RwLock::default(), gate: ReloadGate::new(RELOAD_SPACING) };
+    /// Loads the keys, after creating the first one if there is none.
+    pub(super) async fn open(directory: Arc<dyn Directory>, env: SharedEnv) -> Result<Self, DirectoryError> {
+        directory.ensure_first_signing_key(&new_key(env.as_ref(), env.now())).await?;
+        let gate = ReloadGate::new(RELOAD_SPACING);
+        let keys = Self { directory, env, set: RwLock::default(), gate, is_behind: AtomicBool::new(false) };
         keys.reload().await?;
         Ok(keys)
     }
 
-    /// Reads the keys again; on failure the known ones stay.
+    /// Reads the keys again; on failure the known keys remain.
     pub(super) async fn reload(&self) -> Result<(), DirectoryError> {
         let mut records = self.directory.signing_keys().await?;
         records.sort_by(|a, b| (b.signs_from, &b.kid).cmp(&(a.signs_from, &a.kid)));
         let keys: Vec<OwnKey> = records.into_iter().map(OwnKey::new).collect::<Result<_, _>>()?;
-        let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
+        let mut set = self.set.write();
         let unchanged = set.keys.len() == keys.len() && set.keys.iter().zip(&keys).all(|(a, b)| a.same_as(b));
         if !unchanged {
             *set = Arc::new(KeySet { generation: set.generation + 1, keys });
@@ -135,10 +140,15 @@ impl OwnKeys {
         self.current().generation
     }
 
-    /// Signs claims with the newest key whose time has come.
+    /// Signs claims with the newest key that may sign.
     pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, AuthError> {
-        let (set, now) = (self.current(), self.ambient.now());
-        let key = set.keys.iter().find(|key| key.record.is_in_force(now)).ok_or_else(|| {
+        let (set, now) = (self.current(), self.env.now());
+        let in_force = set.keys.iter().find(|key| key.record.is_in_force(now));
+        if self.is_behind.swap(in_force.is_none(), Ordering::Relaxed) != in_force.is_none() && in_force.is_none() {
+            tracing::warn!("the clock is behind the start of every signing key; the newest one signs");
+        }
+        // A clock that was set back must not stop all logins. Replicas publish this key, too.
+        let key = in_force.or_else(|| set.keys.iter().find(|key| !key.record.is_retired(now))).ok_or_else(|| {
             tracing::error!("no signing key is in force");
             AuthError::Internal
         })?;
@@ -149,7 +159,7 @@ impl OwnKeys {
         })
     }
 
-    /// Verifies a token's signature; an unknown key is looked for once more in the directory.
+    /// Verifies a token's signature; for an unknown key the directory is read once more.
     pub(super) async fn verify(&self, token: &str, header: &Header) -> Result<Verified, AuthError> {
         let kid = header.kid.as_deref().ok_or(AuthError::InvalidToken)?;
         if header.alg != Algorithm::EdDSA {
@@ -160,8 +170,7 @@ impl OwnKeys {
             self.look_for(kid).await?;
             set = self.current();
         }
-        let key =
-            set.find(kid).filter(|key| !key.record.is_retired(self.ambient.now())).ok_or(AuthError::InvalidToken)?;
+        let key = set.find(kid).filter(|key| !key.record.is_retired(self.env.now())).ok_or(AuthError::InvalidToken)?;
         Ok(Verified {
             claims: verify_signature(token, &key.verifying, Algorithm::EdDSA)?,
             key_retires_at: key.record.retires_at,
@@ -174,18 +183,18 @@ impl OwnKeys {
             let outcome = self.reload().await;
             outcome.map_err(AuthError::from).is_ok()
         };
-        let loaded = self.gate.run(self.ambient.now(), || self.current().find(kid).is_some(), reload).await;
+        let loaded = self.gate.run(self.env.now(), || self.current().find(kid).is_some(), reload).await;
         if loaded { Ok(()) } else { Err(AuthError::Unavailable) }
     }
 
     /// The public halves of all keys that verify or will sign.
     pub(super) fn jwks(&self) -> Vec<Jwk> {
-        let now = self.ambient.now();
+        let now = self.env.now();
         self.current().keys.iter().filter(|key| !key.record.is_retired(now)).map(OwnKey::jwk).collect()
     }
 
     fn current(&self) -> Arc<KeySet> {
-        Arc::clone(&self.set.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.set.read())
     }
 }
 
@@ -225,20 +234,20 @@ fn broken(kid: &str) -> DirectoryError {
     DirectoryError { is_unavailable: false, source: format!("the signing key {kid} is not a key pair").into() }
 }
 
-/// A new key pair. Written out here, because the random bytes must come from the ambient source.
-fn new_key(ambient: &dyn Ambient, signs_from: DateTime<Utc>) -> SigningKey {
-    /// RFC 8410, section 7: what stands before the 32 private bytes in the PKCS#8 form.
+/// A new key pair. Encoded here, because the random bytes must come from `Env`.
+fn new_key(env: &dyn Env, signs_from: DateTime<Utc>) -> SigningKey {
+    /// RFC 8410, section 7: the PKCS#8 prefix of the 32 private bytes.
     const PKCS8_PREFIX: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
     let mut private_key = Zeroizing::new(vec![0; 48]);
     private_key[..16].copy_from_slice(&PKCS8_PREFIX);
-    ambient.fill_random(&mut private_key[16..]);
+    env.fill_random(&mut private_key[16..]);
     let pair = Ed25519KeyPair::from_seed_unchecked(&private_key[16..]).expect("any 32 bytes are an Ed25519 key");
-    let kid: Uuid = ambient.new_id();
+    let kid: Uuid = env.new_id();
     SigningKey {
         kid: kid.to_string(),
         public_key: pair.public_key().as_ref().to_vec(),
         private_key,
-        created_at: ambient.now(),
+        created_at: env.now(),
         signs_from,
         retires_at: None,
     }

@@ -1,4 +1,4 @@
-//! Reloading keys when a token names an unknown one, without letting strangers decide how often.
+//! Reloading keys when a token names an unknown one, at a rate that unauthenticated callers cannot raise.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Mutex;
@@ -21,7 +21,7 @@ impl ReloadGate {
     }
 
     /// Runs `reload`, unless one ran a moment ago or, while this waited for another to end, made it `settled`.
-    /// Answers whether the last reload succeeded.
+    /// Returns whether the last reload succeeded.
     pub(super) async fn run(
         &self,
         now: DateTime<Utc>,

@@ -6,10 +6,10 @@ use std::str::FromStr;
 /// The role of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Role {
-    /// A customer: everything about its own users, and nothing about those of others.
+    /// A customer: has full access to its own users, and none to those of others.
     #[default]
     Client,
-    /// A compliance officer: decides the reviews of all clients' users, and nothing else.
+    /// A compliance officer: decides the reviews of all clients' users, nothing else.
     Reviewer,
 }
 
@@ -31,7 +31,7 @@ impl Role {
         }
     }
 
-    /// Whether the role brings a permission of the contract, such as `users:write`.
+    /// Whether the role has a permission of the contract, such as `users:write`.
     #[must_use]
     pub fn may(self, permission: &str) -> bool {
         let areas: &[&str] = match self {

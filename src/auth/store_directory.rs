@@ -1,9 +1,10 @@
 //! The [`Directory`] of the running service: rows in the store, secrets sealed by the vault.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::directory::{Directory, DirectoryError, Lookup, SigningKey};
+use super::directory::{ClientKeys, Directory, DirectoryError, Lookup, SigningKey};
 use crate::store::{ApiKeyOwner, CredentialRecord, SigningKeyRecord, Store, StoreError};
 use crate::vault::{Vault, VaultError};
 
@@ -45,7 +46,8 @@ impl StoreDirectory {
 }
 
 /// The name under which a private key is sealed; it binds the sealed bytes to their row.
-fn sealed_name(kid: &str) -> String {
+#[must_use]
+pub fn sealed_name(kid: &str) -> String {
     format!("signing-key/{kid}")
 }
 
@@ -54,7 +56,16 @@ impl Directory for StoreDirectory {
         Box::pin(async move { Ok(self.store.client_by_api_key(digest).await?) })
     }
 
-    fn credentials_of(&self, client_id: uuid::Uuid) -> Lookup<'_, Vec<CredentialRecord>> {
+    fn client_keys(&self, client_id: Uuid) -> Lookup<'_, Option<ClientKeys>> {
+        Box::pin(async move {
+            let Some(client) = self.store.find_client(client_id).await? else { return Ok(None) };
+            let credentials = self.store.credentials_of(client_id).await?;
+            let keys = credentials.into_iter().map(|credential| (credential.api_key_digest, credential.expires_at));
+            Ok(Some(ClientKeys { role: client.role, is_disabled: client.disabled_at.is_some(), keys: keys.collect() }))
+        })
+    }
+
+    fn credentials_of(&self, client_id: Uuid) -> Lookup<'_, Vec<CredentialRecord>> {
         Box::pin(async move { Ok(self.store.credentials_of(client_id).await?) })
     }
 

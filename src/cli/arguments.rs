@@ -1,13 +1,17 @@
-//! The commands and their arguments, and the help that teaches them.
+//! The commands, their arguments and their help.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 use uuid::Uuid;
 
+use super::export::ExportArgs;
+use super::import::ImportArgs;
+use super::screening::{ListsCommand, ScreenArguments};
 use super::webhooks::WebhookCommand;
 use crate::auth::Role;
 use crate::config::{help_table, parse_duration};
@@ -32,27 +36,42 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Run the service (what happens without a command)
+    /// Run the service (the default)
     Serve,
-    /// Verify users and send webhooks without serving: for servers with KIRA_WORKER=false
+    /// Run the worker only (verification, webhooks, maintenance): for servers with KIRA_WORKER=false
     Worker,
-    /// Bring the database schema up to date, and say what was applied
-    Migrate,
+    /// Bring the database schema up to date, and print the migrations that were applied
+    Migrate {
+        /// How long to wait for the database to become available
+        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_duration)]
+        wait: Duration,
+    },
     /// Manage the clients that may call the service
     #[command(subcommand)]
     Client(ClientCommand),
-    /// Decide the verifications that wait for a human
+    /// Decide the verifications that need a manual review
     #[command(subcommand)]
     Review(ReviewCommand),
-    /// Look after webhooks, and try them
+    /// Manage webhook endpoints and deliveries, and try webhooks
     #[command(subcommand)]
     Webhook(WebhookCommand),
-    /// Manage the keys that sign access tokens
+    /// Create the users of a file of JSON lines; run again, it creates none of them twice
+    Import(ImportArgs),
+    /// Write the users of a client and their files into a folder: personal data, in clear
+    Export(ExportArgs),
+    /// Manage the keys that sign access tokens, and the master keys
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// Ask a running service whether it is ready: exit code 0 if so, else 1
+    /// Move old events to the archive, signed files in the object store, and verify it
+    Archive(ArchiveArguments),
+    /// Read lists of sanctions, compare their versions, measure the matcher
+    #[command(subcommand)]
+    Lists(ListsCommand),
+    /// Screen a name against lists, and show what matches and why
+    Screen(ScreenArguments),
+    /// Check whether a running service is ready: exit code 0 if so, else 1
     Healthcheck {
-        /// What to ask [default: /readyz at the configured admin address]
+        /// The URL to request [default: /readyz at the configured admin address]
         #[arg(long, value_parser = http_url)]
         url: Option<Url>,
     },
@@ -60,12 +79,12 @@ pub(super) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ClientCommand {
-    /// Make a client and show its credentials, this once
+    /// Create a client and show its credentials, this once
     Create {
-        /// A name for people; it need not be unique
+        /// A display name; it need not be unique
         #[arg(long, value_parser = client_name)]
         name: String,
-        /// What it may do: a client has users of its own; a reviewer decides the reviews of all
+        /// Its role: a client manages its own users; a reviewer decides the reviews of all clients
         #[arg(long, default_value_t = Role::Client, value_parser = PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|role| role.parse::<Role>()))]
         role: Role,
         #[command(flatten)]
@@ -76,26 +95,26 @@ pub(super) enum ClientCommand {
         #[command(flatten)]
         format: Format,
     },
-    /// Give a client a new password and API key, and show them, this once
+    /// Create a new password and API key for a client and show them, this once
     Rotate {
         /// The client's id
         id: Uuid,
-        /// How long the credentials before stay good beside the new ones; 0s ends them at once
+        /// How long the previous credentials remain valid; 0s revokes them at once
         #[arg(long, default_value = "24h", value_parser = overlap)]
         overlap: Duration,
         #[command(flatten)]
         format: Format,
     },
-    /// Make the clients of a file whose credentials were made elsewhere; a second time nothing changes
+    /// Create or update clients from a file of credentials; idempotent
     Import {
         /// JSON: a list of client_id, name, password, api_key and, for reviewers, role
         #[arg(long, value_name = "FILE")]
         file: PathBuf,
-        /// How long credentials that are replaced stay good; 0s ends them at once
+        /// How long replaced credentials remain valid; 0s revokes them at once
         #[arg(long, default_value = "24h", value_parser = overlap)]
         overlap: Duration,
     },
-    /// Disable a client; every replica refuses it within five seconds
+    /// Disable a client; every replica rejects it within five seconds
     Disable {
         /// The client's id
         id: Uuid,
@@ -104,9 +123,9 @@ pub(super) enum ClientCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ReviewCommand {
-    /// List what waits, oldest first
+    /// List the open reviews, oldest first
     List {
-        /// How many at most
+        /// Maximum number of entries
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000))]
         limit: u64,
         #[command(flatten)]
@@ -117,39 +136,39 @@ pub(super) enum ReviewCommand {
         /// The review's id
         id: Uuid,
     },
-    /// Keep a review from the others for an hour
+    /// Claim a review for an hour; no other reviewer can decide it
     Claim {
         /// The review's id
         id: Uuid,
         #[command(flatten)]
         by: By,
     },
-    /// Give a claimed review back
+    /// Release a claimed review
     Release {
         /// The review's id
         id: Uuid,
         #[command(flatten)]
         by: By,
     },
-    /// Verify the user
+    /// Approve the review: the user is verified
     Approve {
         /// The review's id
         id: Uuid,
         #[command(flatten)]
         by: By,
-        /// What stands in the history that the client sees
+        /// The reason in the history that the client sees
         #[arg(long, value_parser = reason)]
         reason: Option<String>,
         #[command(flatten)]
         decision: Decision,
     },
-    /// Reject the user
+    /// Reject the review: the user is rejected
     Reject {
         /// The review's id
         id: Uuid,
         #[command(flatten)]
         by: By,
-        /// What the client is told; no personal data
+        /// The reason that the client sees; no personal data
         #[arg(long, value_parser = reason)]
         reason: String,
         #[command(flatten)]
@@ -159,29 +178,62 @@ pub(super) enum ReviewCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct By {
-    /// Who decides: your name, for the record
+    /// The reviewer: your name, for the record
     #[arg(long = "as", value_name = "NAME", value_parser = client_name)]
     pub(super) name: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Decision {
-    /// For reviewers alone; kept sealed
+    /// A note that only reviewers see; stored encrypted
     #[arg(long, value_parser = note)]
     pub(super) note: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
-    /// List the keys and what each is good for now
+    /// List the keys that sign access tokens, and the state of each
     List,
-    /// Make a new key; it is published at once and signs after ten minutes, tokens of the old ones stay good
+    /// Create a new key; it is published at once and signs after ten minutes, tokens of the old keys remain valid
     Rotate,
+    /// Show the master keys, and what each of them still seals
+    Status {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Seal everything again under the first master key of the ring, beside running servers; run again, it goes on
+    RotateMaster,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct ArchiveArguments {
+    /// Archive the days before this one (UTC), such as 2026-01-01 [default: by KIRA_EVENTS_RETENTION]
+    #[arg(long, value_name = "DAY")]
+    pub(super) before: Option<NaiveDate>,
+
+    #[command(subcommand)]
+    pub(super) command: Option<ArchiveCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ArchiveCommand {
+    /// Verify the signatures, the files and the chain of each client
+    Verify {
+        /// A copy of the archive; needs no configuration [default: the archive of the configuration]
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<String>,
+        /// The public key that must have signed [default: of a folder, whatever each manifest names]
+        #[arg(long, value_name = "BASE64")]
+        public_key: Option<String>,
+    },
+    /// Print the public key that verifies the archive
+    Key,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Format {
-    /// Print JSON, for programs
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -189,8 +241,8 @@ pub(super) struct Format {
 const LONG_ABOUT: &str = "\
 User onboarding for a fintech, over gRPC and REST.
 
-Without a command it serves. With nothing configured it needs nothing: it keeps an SQLite file, documents
-and the key that seals personal data under ./data, and shows on its first start how to make the first call.";
+Without a command it serves. Without any configuration it stores an SQLite file, documents and the key that
+encrypts personal data under ./data, and prints on its first start how to make the first call.";
 
 fn after_long_help() -> String {
     format!(
@@ -199,33 +251,33 @@ Examples:
   kira-users
           Serve on this machine, from ./data
   kira-users client create --name 'Acme app'
-          Make a client; note what it prints, it cannot be shown again
+          Create a client; keep the credentials it prints, they cannot be shown again
   kira-users client rotate 0192f3c4-… --overlap 1h
-          Replace its password and API key; the old ones work for an hour more
+          Replace its password and API key; the old ones remain valid for an hour
   KIRA_DATABASE_URL=postgres://kira@db/kira KIRA_MASTER_KEYS_FILE=/run/secrets/keys \\
       KIRA_DOCUMENTS_URL=/srv/kira/documents kira-users migrate
           Prepare a PostgreSQL database before serving from it
 
-Settings, by environment or in the file (TOML: `section.key` is `key` in `[section]`); the environment wins, an
-empty variable counts as not set, and names that are not known are refused:
+Settings, from the environment or the file (TOML: `section.key` is `key` in `[section]`). The environment wins, an
+empty variable counts as not set, and an unknown name is an error:
 {}
-  The product catalogue is set in the file alone: [[products]] with id, code and name.
+  The product catalogue is set in the file only: [[products]] with id, code and name.
 
 Exit codes:
   0  done
-  1  it failed; standard error says why
+  1  failed; standard error says why
   2  the command line or the configuration is wrong",
         help_table()
     )
 }
 
-/// Names are shown in terminals and logs, so they are short and have nothing in them that moves a cursor.
+/// Names are shown in terminals and logs, so they are short and have no control characters.
 pub(super) fn client_name(text: &str) -> Result<String, String> {
     let name = text.trim();
     match name.chars().count() {
         0 => Err("a name must not be empty".to_owned()),
         256.. => Err("a name has at most 255 characters".to_owned()),
-        _ if name.chars().any(char::is_control) => Err("a name must not hold control characters".to_owned()),
+        _ if name.chars().any(char::is_control) => Err("a name must not have control characters".to_owned()),
         _ => Ok(name.to_owned()),
     }
 }
@@ -238,12 +290,12 @@ fn note(text: &str) -> Result<String, String> {
     free_text(text, 4_096)
 }
 
-/// The bounds of the contract, so that both ways to decide take the same.
+/// The limits of the contract: the API accepts the same.
 fn free_text(text: &str, most: usize) -> Result<String, String> {
     match text.chars().count() {
         0 => Err("it must not be empty".to_owned()),
         length if length > most => Err(format!("it has at most {most} characters")),
-        _ if text.contains('\0') => Err("it must not hold a NUL character".to_owned()),
+        _ if text.contains('\0') => Err("it must not have a NUL character".to_owned()),
         _ => Ok(text.to_owned()),
     }
 }

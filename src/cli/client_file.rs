@@ -1,5 +1,4 @@
-//! The file of `client import`: clients whose credentials were made elsewhere, such as by the tool that also gives them to
-//! who will use them.
+//! The file of `client import`: clients whose credentials were generated elsewhere, such as by a secret manager.
 
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use super::Failure;
 use super::arguments::client_name;
 use crate::auth::{Credentials, Role};
 
-/// What a person thinks up can be guessed; what a generator makes of 128 bits or more has 22 characters at least.
+/// A secret that a person chose can be guessed; 128 random bits have 22 characters or more.
 const SHORTEST_SECRET: usize = 32;
 /// An API key travels in a header of every request.
 const LONGEST_SECRET: usize = 256;
@@ -19,11 +18,11 @@ const LONGEST_SECRET: usize = 256;
 /// A client as the file has it.
 #[derive(Debug)]
 pub(super) struct ClientEntry {
-    /// For people.
+    /// Its display name.
     pub(super) name: String,
     /// What it may do.
     pub(super) role: Role,
-    /// What it proves itself with.
+    /// Its credentials.
     pub(super) credentials: Credentials,
 }
 
@@ -49,7 +48,7 @@ pub(super) fn read(file: &Path) -> Result<Vec<ClientEntry>, Failure> {
 
 fn parse(text: &str) -> Result<Vec<ClientEntry>, String> {
     let values: Vec<serde_json::Value> = serde_json::from_str(text).map_err(|error| {
-        // The parser's own text may quote what is there.
+        // The parser's own text may quote a secret.
         format!("is not a JSON list (line {}, column {})", error.line(), error.column())
     })?;
     let mut problems = Vec::new();
@@ -101,8 +100,8 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told_at_once_and_none_of_the_secrets() {
-        let told = problems(&format!(
+    fn every_problem_is_reported_at_once_and_none_of_the_secrets() {
+        let found = problems(&format!(
             r#"[{{"client_id":"{ID}","name":"","role":"admin","password":"hunter2","api_key":"{}\n"}},{{"name":"b"}}]"#,
             "k".repeat(40)
         ));
@@ -113,9 +112,9 @@ mod tests {
             "entry 0: api_key must be of visible ASCII characters",
             "entry 1: must have client_id (a UUID)",
         ] {
-            assert!(told.contains(expected), "{told}");
+            assert!(found.contains(expected), "{found}");
         }
-        assert!(!told.contains("hunter2") && !told.contains("kkkk"), "{told}");
+        assert!(!found.contains("hunter2") && !found.contains("kkkk"), "{found}");
     }
 
     #[test]
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_may_stand_in_the_file_once() {
+    fn a_client_may_be_in_the_file_once() {
         let secret = "s".repeat(32);
         let entry = format!(r#"{{"client_id":"{ID}","name":"a","password":"{secret}","api_key":"{secret}"}}"#);
         assert!(problems(&format!("[{entry},{entry}]")).contains("entry 1: client_id is that of an earlier entry"));

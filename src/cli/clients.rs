@@ -9,39 +9,39 @@ use uuid::Uuid;
 
 use super::Failure;
 use super::arguments::ClientCommand;
-use super::output::{say, table, time};
-use crate::app::Opened;
-use crate::auth::{ClientAdmin, Credentials, Imported, StoreDirectory};
+use super::output::{print_line, table, time};
+use crate::app::Resources;
+use crate::auth::{ClientAdmin, Credentials, Imported, ImportedCredentials, Role, StoreDirectory};
 use crate::store::ClientRecord;
 
-pub(super) async fn execute(command: ClientCommand, opened: Opened) -> Result<(), Failure> {
-    let directory = StoreDirectory::new(opened.store.clone(), opened.vault);
-    let clients = ClientAdmin::open(opened.store, &directory, Arc::clone(&opened.ambient)).await?;
+pub(super) async fn execute(command: ClientCommand, resources: Resources) -> Result<(), Failure> {
+    let directory = StoreDirectory::new(resources.store.clone(), resources.vault);
+    let clients = ClientAdmin::open(resources.store, &directory, Arc::clone(&resources.env)).await?;
     match command {
         ClientCommand::Create { name, role, format } => {
             let credentials = clients.create(&name, role).await?;
-            say(if format.json {
+            print_line(if format.json {
                 credentials_json(&credentials, None)?
             } else {
-                format!("The {role} {name:?} is made.\n\n{}", credentials_text(&credentials))
+                format!("The {role} {name:?} is created.\n\n{}", credentials_text(&credentials))
             })?;
         }
         ClientCommand::List { format } => {
             let clients = clients.list().await?;
-            say(if format.json { list_json(&clients).to_string() } else { list_text(&clients) })?;
+            print_line(if format.json { list_json(&clients).to_string() } else { list_text(&clients) })?;
         }
         ClientCommand::Rotate { id, overlap, format } => {
             if clients.find(id).await?.is_some_and(|client| client.disabled_at.is_some()) {
-                return Err(format!("the client {id} is disabled; no credentials would make it welcome").into());
+                return Err(format!("the client {id} is disabled; new credentials would not be accepted").into());
             }
             let overlap = TimeDelta::from_std(overlap)?;
-            let ends = opened.ambient.now() + overlap;
+            let ends = resources.env.now() + overlap;
             let credentials = clients.rotate(id, overlap).await?.ok_or_else(|| unknown(id))?;
-            say(if format.json {
+            print_line(if format.json {
                 credentials_json(&credentials, Some(ends))?
             } else {
                 let text = credentials_text(&credentials);
-                format!("The credentials before stay good until {}.\n\n{text}", time(ends))
+                format!("The previous credentials remain valid until {}.\n\n{text}", time(ends))
             })?;
         }
         ClientCommand::Import { file, overlap } => {
@@ -49,25 +49,45 @@ pub(super) async fn execute(command: ClientCommand, opened: Opened) -> Result<()
             for client in super::client_file::read(&file)? {
                 let credentials = client.credentials;
                 let imported = clients.import(&client.name, client.role, &credentials, overlap).await?;
-                let state = match imported {
-                    Imported::Made => "is made",
-                    Imported::Unchanged => "is as it was",
-                    Imported::Replaced => "has new credentials",
-                    Imported::Disabled => "is disabled and stays so",
-                    // The file comes again at every start of an installation: this must not keep it from starting.
-                    Imported::Outdated => "keeps its newer credentials: those of the file were replaced by a rotation",
-                };
-                say(format_args!("The {} {} {state}.", client.role, credentials.client_id))?;
+                let role = imported.kept_role.unwrap_or(client.role);
+                print_line(format_args!(
+                    "The {role} {} {}.",
+                    credentials.client_id,
+                    import_outcome(&imported, client.role)
+                ))?;
             }
         }
         ClientCommand::Disable { id } => {
             if !clients.disable(id).await? {
                 return Err(unknown(id));
             }
-            say(format_args!("The client {id} is disabled; every replica refuses it within five seconds."))?;
+            print_line(format_args!("The client {id} is disabled; every replica rejects it within five seconds."))?;
         }
     }
     Ok(())
+}
+
+/// The result of an import, as the predicate of a sentence. The file is imported at every start of an installation, so no
+/// result is a failure, which would keep the service from starting.
+fn import_outcome(imported: &Imported, role: Role) -> String {
+    let mut parts = vec![match imported.credentials {
+        ImportedCredentials::Made => "is created".to_owned(),
+        ImportedCredentials::Unchanged if imported.is_renamed => "has the same credentials".to_owned(),
+        ImportedCredentials::Unchanged => "is unchanged".to_owned(),
+        ImportedCredentials::Replaced => "has new credentials".to_owned(),
+        ImportedCredentials::NewPassword => "has a new password and the same API key".to_owned(),
+        ImportedCredentials::Disabled => "is disabled and stays disabled".to_owned(),
+        ImportedCredentials::Outdated => {
+            "keeps its newer credentials: the API key of the file was replaced by a rotation".to_owned()
+        }
+    }];
+    if imported.is_renamed {
+        parts.push("has a new name".to_owned());
+    }
+    if let Some(kept) = imported.kept_role {
+        parts.push(format!("keeps the role {kept}: the role of a client does not change to {role}"));
+    }
+    parts.join("; it ")
 }
 
 pub(super) fn unknown(id: Uuid) -> Failure {
@@ -80,7 +100,7 @@ struct Shown<'a> {
     client_id: Uuid,
     password: &'a str,
     api_key: &'a str,
-    /// Of a rotation alone: until when the credentials before stay good.
+    /// Only for a rotation: until when the previous credentials remain valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_expire_at: Option<String>,
 }
@@ -120,7 +140,7 @@ fn list_json(clients: &[ClientRecord]) -> Value {
 
 fn list_text(clients: &[ClientRecord]) -> String {
     if clients.is_empty() {
-        return "There are no clients yet; `kira-users client create --name NAME` makes one.".to_owned();
+        return "There are no clients yet; `kira-users client create --name NAME` creates one.".to_owned();
     }
     let mut rows = vec![["CLIENT ID", "ROLE", "CREATED", "DISABLED", "NAME"].map(str::to_owned).to_vec()];
     rows.extend(clients.iter().map(|client| {

@@ -10,7 +10,7 @@ use super::Failure;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The service's answer fits many times.
+/// Far more than the service sends.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024;
 
 /// The readiness of the service on this machine; one that listens everywhere is asked at the loopback address.
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_listening_fails() {
+    fn a_port_without_a_listener_fails() {
         let addr = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("binds");
         let refused = check(&readiness_of(addr)).map_err(|failure| failure.to_string());
         assert!(refused.is_err_and(|text| text.contains("does not answer")));

@@ -1,31 +1,35 @@
-//! `keys list|rotate`: the keys that sign access tokens.
+//! `keys list|rotate`: the keys that sign access tokens; `keys status|rotate-master`: the master keys.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Failure;
 use super::arguments::KeysCommand;
-use super::output::{say, table, time};
-use crate::app::Opened;
-use crate::auth::{PUBLICATION_DELAY, StoreDirectory, rotate_signing_key};
+use super::output::{print_line, table, time};
+use super::{Failure, master_keys};
+use crate::app::Resources;
+use crate::auth::{PUBLICATION_DELAY, REFRESH_INTERVAL, StoreDirectory, rotate_signing_key};
 use crate::config::AuthConfig;
 use crate::store::SigningKeyRecord;
 
-pub(super) async fn execute(command: KeysCommand, opened: Opened, config: &AuthConfig) -> Result<(), Failure> {
+pub(super) async fn execute(command: KeysCommand, resources: Resources, config: &AuthConfig) -> Result<(), Failure> {
     match command {
         KeysCommand::List => {
-            let keys = opened.store.signing_keys().await?;
-            say(list_text(keys, opened.ambient.now()))?;
+            let keys = resources.store.signing_keys().await?;
+            print_line(list_text(keys, resources.env.now()))?;
         }
+        KeysCommand::Status { format } => master_keys::status(&resources, format.json).await?,
+        KeysCommand::RotateMaster => master_keys::rotate(&resources).await?,
         KeysCommand::Rotate => {
-            let directory = StoreDirectory::new(opened.store, opened.vault);
+            let directory = StoreDirectory::new(resources.store, resources.vault);
             let lifetime = TimeDelta::from_std(config.token_lifetime)?;
-            let ambient = Arc::clone(&opened.ambient);
-            let rotation = rotate_signing_key(&directory, ambient.as_ref(), lifetime, PUBLICATION_DELAY).await?;
-            say(format_args!(
-                "The key {} is published now and signs from {}; those before verify until {}.",
+            let env = Arc::clone(&resources.env);
+            let rotation = rotate_signing_key(&directory, env.as_ref(), lifetime, PUBLICATION_DELAY).await?;
+            print_line(format_args!(
+                "The key {} is stored. Running servers publish it within {} seconds; it signs from {}, and those \
+                 before it verify until {}.",
                 rotation.kid,
+                REFRESH_INTERVAL.as_secs(),
                 time(rotation.signs_from),
                 time(rotation.others_retire_at)
             ))?;
@@ -36,7 +40,7 @@ pub(super) async fn execute(command: KeysCommand, opened: Opened, config: &AuthC
 
 fn list_text(mut keys: Vec<SigningKeyRecord>, now: DateTime<Utc>) -> String {
     if keys.is_empty() {
-        return "There are no keys yet; the service makes the first one when it starts.".to_owned();
+        return "There are no keys yet; the service creates the first one when it starts.".to_owned();
     }
     keys.sort_by_key(|key| std::cmp::Reverse(key.signs_from));
     let is_retired = |key: &SigningKeyRecord| key.retires_at.is_some_and(|at| at <= now);
@@ -60,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_tells_what_each_key_is_good_for_now() {
+    fn the_list_shows_the_state_of_each_key() {
         let now = DateTime::from_timestamp(1_790_000_000, 0).expect("in range");
         let key = |kid: &str, signs_from: i64, retires_at: Option<i64>| SigningKeyRecord {
             kid: kid.to_owned(),

@@ -1,14 +1,19 @@
-//! The command line: what there is to do, and how it ends.
+//! The command line.
 //!
 //! Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong.
 
+mod archive;
 mod arguments;
 mod client_file;
 mod clients;
+mod export;
 mod health;
+mod import;
 mod keys;
+mod master_keys;
 mod output;
 mod reviews;
+mod screening;
 #[cfg(test)]
 mod tests;
 mod webhooks;
@@ -20,21 +25,23 @@ use std::time::Duration;
 use clap::Parser as _;
 use kira_gateway::error::details;
 use tonic::Status;
+use uuid::Uuid;
 
-use self::arguments::{Cli, Command};
-use self::output::{complain, say};
+use self::arguments::{ArchiveArguments, ArchiveCommand, Cli, Command};
+use self::output::{print_error, print_line};
 use self::webhooks::WebhookCommand;
-use crate::app::{self, AppError, Opened};
+use crate::app::{self, AppError, Resources};
+use crate::auth::Role;
 use crate::config::{Config, ConfigError, TelemetryConfig};
 use crate::telemetry;
 
 /// How long the end of the process waits for work that cannot be interrupted.
 const BLOCKING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Whatever made a command fail; its chain of causes is shown.
+/// Why a command failed; its chain of causes is printed.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// A refusal in the words of the API, with every problem of the request.
+/// An error of the API with its text and every violation of the request.
 fn failure(status: Status) -> Failure {
     let mut text = status.message().to_owned();
     for problem in details(&status).into_iter().flat_map(|details| details.violations) {
@@ -49,7 +56,7 @@ pub fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            complain(failure.as_ref());
+            print_error(failure.as_ref());
             let misconfigured =
                 failure.is::<ConfigError>() || matches!(failure.downcast_ref(), Some(AppError::Config(_)));
             ExitCode::from(if misconfigured { 2 } else { 1 })
@@ -63,10 +70,36 @@ fn run(cli: Cli) -> Result<(), Failure> {
     if let Command::Healthcheck { url: Some(url) } = &command {
         return health::check(url);
     }
-    // So may what a receiver's machine tries.
-    if let Command::Webhook(WebhookCommand::Trial(trial)) = command {
-        return tokio::runtime::Runtime::new()?.block_on(webhooks::try_out(trial));
+    // So may who verifies a copy of the archive.
+    if let Command::Archive(ArchiveArguments {
+        command: Some(ArchiveCommand::Verify { folder: Some(folder), public_key }),
+        ..
+    }) = &command
+    {
+        let verified = archive::verify_folder(folder, public_key.as_deref());
+        return tokio::runtime::Runtime::new()?.block_on(verified);
     }
+    // So may the commands that run on a receiver's machine.
+    if let Command::Webhook(WebhookCommand::Local(local)) = command {
+        return tokio::runtime::Runtime::new()?.block_on(webhooks::execute_local(local));
+    }
+    // And so may an import into a service elsewhere.
+    let command = match command {
+        Command::Import(import) if import.url.is_some() => {
+            let runtime = tokio::runtime::Runtime::new()?;
+            let outcome = runtime.block_on(import.send());
+            // An import that stops may still wait for a line of its input.
+            runtime.shutdown_timeout(BLOCKING_TIMEOUT);
+            return outcome;
+        }
+        command => command,
+    };
+    // And those on files of lists.
+    let command = match command {
+        Command::Lists(command) => return screening::execute_lists(command),
+        Command::Screen(arguments) => return screening::execute_screen(arguments),
+        command => command,
+    };
     let config = Config::load(cli.config.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let guard = {
@@ -78,59 +111,88 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Healthcheck { .. } => health::check(&health::readiness_of(config.server.admin_addr)),
         command => runtime.block_on(execute(command, config)),
     };
-    // Before the runtime, which sends the last traces.
+    // Before the runtime ends, which exports the last traces.
     drop(guard);
-    // Work of a dropped request may hang in a system call; the end of the process is the end of it.
+    // Work of a dropped request may hang in a system call.
     runtime.shutdown_timeout(BLOCKING_TIMEOUT);
     outcome
 }
 
 async fn execute(command: Command, config: Config) -> Result<(), Failure> {
     match command {
-        Command::Migrate => migrate(&config).await,
+        Command::Migrate { wait } => migrate(&config, wait).await,
         Command::Client(command) => clients::execute(command, open_current(&config).await?).await,
         Command::Review(command) => {
-            let desk = app::review_desk(&config, &open_current(&config).await?).await?;
-            reviews::execute(command, desk).await
+            let admin = app::review_admin(&config, &open_current(&config).await?).await?;
+            reviews::execute(command, admin).await
         }
         Command::Webhook(command) => {
-            let desk = app::webhook_desk(&config, &open_current(&config).await?);
-            webhooks::execute(command, desk).await
+            let admin = app::webhook_admin(&config, &open_current(&config).await?).await?;
+            webhooks::execute(command, admin).await
+        }
+        Command::Archive(arguments) => archive::execute(arguments, &config, open_current(&config).await?).await,
+        Command::Import(import) => {
+            let resources = open_current(&config).await?;
+            let client_id = client(&resources, import.client).await?;
+            import.store(app::users_api(&config, &resources).await?, client_id).await
+        }
+        Command::Export(export) => {
+            let resources = open_current(&config).await?;
+            client(&resources, Some(export.client)).await?;
+            export.run(app::exporter(&config, &resources).await?, resources.env.as_ref()).await
         }
         Command::Keys(command) => keys::execute(command, open_current(&config).await?, &config.auth).await,
         Command::Worker => Ok(app::work(config).await?),
+        Command::Lists(command) => screening::execute_lists(command),
+        Command::Screen(arguments) => screening::execute_screen(arguments),
         Command::Serve | Command::Healthcheck { .. } => Ok(app::serve(config).await?),
     }
 }
 
-async fn migrate(config: &Config) -> Result<(), Failure> {
-    let applied = app::open(config).await?.store.migrate().await?;
+async fn migrate(config: &Config, wait: Duration) -> Result<(), Failure> {
+    let resources = app::open(config).await?;
+    app::await_database(&resources.store, wait).await?;
+    let applied = resources.store.migrate().await?;
+    resources.store.make_partitions(resources.env.now()).await?;
     if applied.is_empty() {
-        say("The schema is current; there was nothing to do.")?;
+        print_line("The schema is current; no migration was applied.")?;
     }
     for name in applied {
-        say(format_args!("applied {name}"))?;
+        print_line(format_args!("applied {name}"))?;
     }
     Ok(())
 }
 
-/// Opens the store for a command that needs the current schema. The embedded database is brought there on the way; a
-/// server's, which other replicas may be using, is the operator's decision.
-async fn open_current(config: &Config) -> Result<Opened, Failure> {
-    let opened = app::open(config).await?;
+/// Opens the existing store for a command that needs the current schema. The embedded database is migrated; a database
+/// server, which other replicas may use, is migrated by the operator.
+async fn open_current(config: &Config) -> Result<Resources, Failure> {
+    let resources = app::open_existing(config).await?;
     if config.is_embedded() {
-        opened.store.migrate().await?;
-        return Ok(opened);
+        resources.store.migrate().await?;
+        return Ok(resources);
     }
-    match opened.store.pending_migrations().await?.len() {
-        0 => Ok(opened),
+    app::await_database(&resources.store, Duration::ZERO).await?;
+    match resources.store.pending_migrations().await?.len() {
+        0 => Ok(resources),
         behind => {
             Err(format!("the database schema lacks {behind} migration(s); run `kira-users migrate` first").into())
         }
     }
 }
 
-/// Short commands log warnings alone, unless asked for more, and send no traces.
+/// The client of a command, which must be there and be one that has users.
+async fn client(resources: &Resources, id: Option<Uuid>) -> Result<Uuid, Failure> {
+    let id = id.ok_or("--client is needed")?;
+    match resources.store.find_client(id).await? {
+        Some(client) if client.role != Role::Client.as_str() => {
+            Err(format!("{id} is a {}, who has no users", client.role).into())
+        }
+        Some(_) => Ok(id),
+        None => Err(format!("there is no client {id}").into()),
+    }
+}
+
+/// Short commands log warnings only, unless configured otherwise, and export no traces.
 fn quiet(config: &TelemetryConfig) -> TelemetryConfig {
     let log = if config.log == "info" { "warn".to_owned() } else { config.log.clone() };
     TelemetryConfig { log, otlp: None, ..config.clone() }

@@ -7,29 +7,29 @@ use std::io::{self, Write as _};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 /// Prints one line, or a text of several, to standard output.
-pub(super) fn say(text: impl Display) -> io::Result<()> {
+pub(super) fn print_line(text: impl Display) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
 /// Prints a failure and its causes to standard error.
-pub(super) fn complain(failure: &(dyn Error + 'static)) {
-    // When standard error is closed too, nobody is left to tell.
-    drop(writeln!(io::stderr().lock(), "{}", explain(failure)));
+pub(super) fn print_error(failure: &(dyn Error + 'static)) {
+    // When standard error is closed too, there is nowhere to report it.
+    drop(writeln!(io::stderr().lock(), "{}", format_error_chain(failure)));
 }
 
 /// A failure as one sentence, and a line for each of its causes.
-pub(super) fn explain(failure: &(dyn Error + 'static)) -> String {
+pub(super) fn format_error_chain(failure: &(dyn Error + 'static)) -> String {
     let mut text = format!("error: {failure}");
-    let mut said = failure.to_string();
+    let mut printed = failure.to_string();
     let mut cause = failure.source();
     while let Some(error) = cause {
         let sentence = error.to_string();
-        // Errors that only pass on another one would say it twice.
-        if !said.ends_with(&sentence) {
+        // Errors that only wrap another one would print it twice.
+        if !printed.ends_with(&sentence) {
             text.push_str("\n  because: ");
             text.push_str(&sentence);
         }
-        said = sentence;
+        printed = sentence;
         cause = error.source();
     }
     text

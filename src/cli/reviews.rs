@@ -5,44 +5,44 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::arguments::{Decision, ReviewCommand};
-use super::output::{say, table, time};
+use super::output::{print_line, table, time};
 use super::{Failure, failure};
 use crate::contract::v1;
 use crate::domain::review::Action;
-use crate::service::reviews::{Act, ReviewDesk, Reviewer};
+use crate::service::reviews::{Act, ReviewAdmin, Reviewer};
 use crate::store::ReviewPage;
 
-pub(super) async fn execute(command: ReviewCommand, desk: ReviewDesk) -> Result<(), Failure> {
+pub(super) async fn execute(command: ReviewCommand, admin: ReviewAdmin) -> Result<(), Failure> {
     match command {
         ReviewCommand::List { limit, format } => {
             let page = ReviewPage { limit, ..ReviewPage::default() };
-            let (reviews, total) = desk.list(page).await.map_err(failure)?;
-            say(if format.json { list_json(&reviews)?.to_string() } else { list_text(&reviews, total) })?;
+            let (reviews, total) = admin.list(page).await.map_err(failure)?;
+            print_line(if format.json { list_json(&reviews)?.to_string() } else { list_text(&reviews, total) })?;
         }
         ReviewCommand::Show { id } => {
-            let (review, user, _) = desk.get(id).await.map_err(failure)?;
+            let (review, user, _) = admin.get(id).await.map_err(failure)?;
             let shown = v1::GetReviewResponse { review: Some(review), user: Some(user) };
-            say(serde_json::to_string_pretty(&serde_json::from_slice::<Value>(&to_vec(&shown))?)?)?;
+            print_line(serde_json::to_string_pretty(&serde_json::from_slice::<Value>(&to_vec(&shown))?)?)?;
         }
         ReviewCommand::Claim { id, by } => {
-            act(&desk, id, by.name, Act::plain(Action::Claim)).await?;
+            act(&admin, id, by.name, Act::plain(Action::Claim)).await?;
         }
         ReviewCommand::Release { id, by } => {
-            act(&desk, id, by.name, Act::plain(Action::Release)).await?;
+            act(&admin, id, by.name, Act::plain(Action::Release)).await?;
         }
         ReviewCommand::Approve { id, by, reason, decision: Decision { note } } => {
-            act(&desk, id, by.name, Act { action: Action::Approve, reason, note, if_match: None }).await?;
+            act(&admin, id, by.name, Act { reason, note, ..Act::plain(Action::Approve) }).await?;
         }
         ReviewCommand::Reject { id, by, reason, decision: Decision { note } } => {
-            act(&desk, id, by.name, Act { action: Action::Reject, reason: Some(reason), note, if_match: None }).await?;
+            act(&admin, id, by.name, Act { reason: Some(reason), note, ..Act::plain(Action::Reject) }).await?;
         }
     }
     Ok(())
 }
 
-async fn act(desk: &ReviewDesk, id: Uuid, name: String, act: Act) -> Result<(), Failure> {
-    let review = desk.act(id, Reviewer { id: None, name }, act).await.map_err(failure)?;
-    say(match (review.decision(), &review.proposal, &review.claim) {
+async fn act(admin: &ReviewAdmin, id: Uuid, name: String, act: Act) -> Result<(), Failure> {
+    let (review, _) = admin.act(id, Reviewer { id: None, name }, act).await.map_err(failure)?;
+    print_line(match (review.decision(), &review.proposal, &review.claim) {
         (v1::ReviewDecision::Approved, _, _) => format!("The user {} is verified.", review.user_id),
         (v1::ReviewDecision::Rejected, _, _) => format!("The user {} is rejected.", review.user_id),
         (_, _, Some(claim)) => format!("The review is {}'s until {}.", claim.reviewer, stamp(claim.until.as_ref())),

@@ -4,11 +4,11 @@ use uuid::Uuid;
 
 use super::arguments::{ClientCommand, KeysCommand};
 use super::clients::{credentials_json, credentials_text};
-use super::output::{explain, table};
+use super::output::{format_error_chain, table};
 use super::*;
-use crate::ambient::System;
 use crate::auth::Credentials;
 use crate::config::SETTINGS;
+use crate::env::SystemEnv;
 
 fn parse(arguments: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(std::iter::once("kira-users").chain(arguments.split_whitespace()))
@@ -83,7 +83,7 @@ fn the_long_help_names_every_setting() {
 
 #[test]
 fn credentials_are_shown_whole_in_both_forms() {
-    let credentials = Credentials::generate(Uuid::from_u128(7), &System::default());
+    let credentials = Credentials::generate(Uuid::from_u128(7), &SystemEnv::default());
     let (password, api_key) = (&credentials.password, &credentials.api_key);
     let id = "00000000-0000-0000-0000-000000000007";
     let json = credentials_json(&credentials, None).expect("serialises");
@@ -98,7 +98,7 @@ fn a_failure_is_explained_with_its_causes() {
     #[error("the store cannot be reached")]
     struct Outer(#[source] std::io::Error);
     let failure = Outer(std::io::Error::other("connection refused"));
-    assert_eq!(explain(&failure), "error: the store cannot be reached\n  because: connection refused");
+    assert_eq!(format_error_chain(&failure), "error: the store cannot be reached\n  because: connection refused");
 }
 
 #[test]

@@ -10,18 +10,18 @@ use super::value::OrOff;
 /// Access tokens.
 #[derive(Debug, Clone)]
 pub struct AuthConfig {
-    /// How long a token of `POST /auth` is good; whole seconds, because JWT times are.
+    /// Lifetime of a token from `POST /auth`; whole seconds, because JWT times are.
     pub token_lifetime: Duration,
     /// The `iss` of our own tokens.
     pub token_issuer: String,
-    /// Whose tokens are accepted beside our own.
+    /// The outside issuer whose tokens are accepted too.
     pub outside_issuer: Option<OutsideIssuerConfig>,
 }
 
 /// An outside token issuer.
 #[derive(Debug, Clone)]
 pub struct OutsideIssuerConfig {
-    /// Where its public keys are.
+    /// The URL of its public keys (JWKS).
     pub jwks_url: Url,
     /// The `iss` of its tokens.
     pub issuer: String,
@@ -41,7 +41,7 @@ impl AuthConfig {
         let token_issuer: String = reader.required("auth.token_issuer");
         let outside_issuer = OutsideIssuerConfig::read(reader);
         if outside_issuer.as_ref().is_some_and(|outside| outside.issuer == token_issuer) {
-            // A token is routed to its verifier by `iss`, so the two must be told apart.
+            // `iss` selects the verifier of a token, so the two must differ.
             let own = reader.key("auth.token_issuer");
             reader.refuse("auth.jwt_issuer", format!("must differ from {own}, the issuer of our own tokens"));
         }
@@ -62,7 +62,7 @@ impl OutsideIssuerConfig {
             && url.scheme() == "http"
             && !is_loopback(url)
         {
-            // Whoever can change the answer on its way can sign tokens for every client.
+            // An attacker who can change the response can sign tokens for every client.
             reader.refuse("auth.jwks_url", "must be https; http is accepted from this machine alone");
         }
         for (path, given) in [("auth.jwt_issuer", issuer.is_some()), ("auth.jwt_audience", audience.is_some())] {

@@ -1,15 +1,15 @@
-//! `KIRA_CORS_ORIGINS`: whose pages may call the REST door from a browser.
+//! `KIRA_CORS_ORIGINS`: the origins that may call the REST API from a browser.
 
 use url::{Origin, Url};
 
 use super::value::Value;
 
-/// Whose pages may call the REST door from a browser.
+/// The origins that may call the REST API from a browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CorsOrigins {
-    /// Nobody's: no answer says a word about it.
+    /// None: no response has CORS headers.
     Off,
-    /// Everybody's.
+    /// Every origin.
     Any,
     /// Those of these origins, each written as browsers write it: `https://app.example.com`.
     List(Vec<String>),
@@ -31,13 +31,13 @@ fn origin(text: &str) -> Result<String, String> {
     if text == "*" {
         return Err("has * beside other origins".to_owned());
     }
-    let url = Url::parse(text).map_err(|_| format!("has {text:?}, which is no origin"))?;
+    let url = Url::parse(text).map_err(|_| format!("has {text:?}, which is not an origin"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("has {text:?}, which is neither http nor https"));
     }
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     match url.origin() {
-        // A trailing slash would never match what a browser sends; it is taken to be meant.
+        // Browsers send no trailing slash; one in the setting is ignored.
         origin @ Origin::Tuple(..) if bare && url.password().is_none() => Ok(origin.ascii_serialization()),
         _ => Err(format!("has {text:?}, which is more than an origin")),
     }

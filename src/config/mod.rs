@@ -4,6 +4,7 @@
 
 mod auth;
 mod cors;
+mod events;
 mod problem;
 mod products;
 mod reader;
@@ -26,18 +27,19 @@ use std::path::{Path, PathBuf};
 
 pub use self::auth::{AuthConfig, OutsideIssuerConfig};
 pub use self::cors::CorsOrigins;
+pub use self::events::EventsConfig;
 pub use self::problem::{ConfigError, Problem};
 pub use self::products::{PRODUCT_CODES, Product};
 pub use self::review::ReviewConfig;
 pub use self::secret::Secret;
-pub use self::server::ServerConfig;
-pub use self::storage::{DatabaseConfig, DocumentsConfig, VaultConfig};
+pub use self::server::{RateLimitStore, ServerConfig};
+pub use self::storage::{DatabaseConfig, DatabaseProfile, DocumentsConfig, VaultConfig};
 pub use self::table::{CONFIG_FILE_ENV, SETTINGS, Setting, help_table, reference_table};
 pub use self::telemetry::{LogFormat, OtlpConfig, OtlpProtocol, TelemetryConfig};
 pub use self::tls::{TlsConfig, TlsFile};
 pub use self::value::parse_duration;
 pub use self::verification::{ProviderKind, VendorConfig, VerificationConfig};
-pub use self::webhook::{IpRange, WebhookConfig};
+pub use self::webhook::{LOOPBACK, WebhookConfig};
 
 use self::reader::Reader;
 use self::source::Source;
@@ -61,10 +63,14 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Whether sensitive numbers are masked to their last four, even to their owner (decisions, section 4).
     pub mask_numbers: bool,
+    /// Whether an external id is that of one user of a client alone.
+    pub unique_external_ids: bool,
     /// How humans decide.
     pub review: ReviewConfig,
     /// Verification in the background.
     pub verification: VerificationConfig,
+    /// The history of events.
+    pub events: EventsConfig,
     /// Where webhooks go.
     pub webhook: WebhookConfig,
     /// Logs, traces and metrics.
@@ -100,8 +106,10 @@ impl Config {
         let vault = VaultConfig::read(&mut reader, &database);
         let auth = AuthConfig::read(&mut reader);
         let mask_numbers = reader.required("responses.mask_numbers");
+        let unique_external_ids = reader.required("users.external_id_unique");
         let review = ReviewConfig::read(&mut reader);
         let verification = VerificationConfig::read(&mut reader, &database);
+        let events = EventsConfig::read(&mut reader);
         let webhook = WebhookConfig::read(&mut reader, &database);
         let telemetry = TelemetryConfig::read(&mut reader);
         let products = products::read(&mut reader);
@@ -115,8 +123,10 @@ impl Config {
                 vault,
                 auth,
                 mask_numbers,
+                unique_external_ids,
                 review,
                 verification,
+                events,
                 webhook,
                 telemetry,
                 products,

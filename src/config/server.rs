@@ -3,42 +3,55 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::cors::CorsOrigins;
 use super::reader::Reader;
 use super::storage::DatabaseConfig;
 use super::tls::{TlsConfig, TlsSettings};
-use super::value::{ByteSize, OrOff};
+use super::value::{ByteSize, OrOff, Value};
+use super::webhook::Ranges;
 
 /// Listeners and limits.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// The REST door.
+    /// The REST API.
     pub http_addr: SocketAddr,
-    /// The gRPC door.
+    /// The gRPC API.
     pub grpc_addr: SocketAddr,
     /// Health and readiness.
     pub admin_addr: SocketAddr,
-    /// TLS of the REST door.
+    /// TLS of the REST API.
     pub http_tls: Option<TlsConfig>,
-    /// TLS of the gRPC door.
+    /// TLS of the gRPC API.
     pub grpc_tls: Option<TlsConfig>,
-    /// Whose pages may call the REST door from a browser.
+    /// Whether the REST API shows its documents.
+    pub docs: bool,
+    /// Origins that may call the REST API from a browser.
     pub cors_origins: CorsOrigins,
-    /// Connections of each door at a time; those beyond wait until one ends.
+    /// Open connections of each listener; those beyond wait until one closes.
     pub max_connections: u32,
-    /// Requests of both doors that are worked at, at a time; those beyond are refused.
+    /// Requests in flight over both protocols; those beyond are rejected.
     pub max_concurrent_requests: u32,
-    /// The largest request, over both doors (decisions, section 1).
+    /// The largest request, over both protocols (decisions, section 1).
     pub max_body_bytes: u64,
-    /// Within this a request is answered or given up (decisions, section 1: never a hang).
+    /// Bytes of request bodies in memory, over both listeners; requests beyond are rejected.
+    pub max_body_bytes_in_flight: u64,
+    /// Proxies whose `x-forwarded-for` is trusted.
+    pub trusted_proxies: Vec<IpNet>,
+    /// A request is answered or times out within this (decisions, section 1).
     pub request_timeout: Duration,
-    /// How long a service that is told to stop still takes requests, although it is not ready any more: until
-    /// everybody who sends it some has noticed.
+    /// How long a stopping service that is no longer ready still accepts requests, until load balancers have stopped
+    /// sending them.
     pub shutdown_delay: Duration,
-    /// How long a stop may take, the delay included, before requests are dropped.
+    /// How long a shutdown may take, the delay included, before open requests are dropped.
     pub shutdown_timeout: Duration,
     /// Requests per second of one client; `None` is no limit.
     pub rate_limit_per_second: Option<u32>,
+    /// Where the rate of a client is counted.
+    pub rate_limit_store: RateLimitStore,
+    /// Rejections per second of one network without valid credentials; those beyond are delayed.
+    pub refusals_per_second: u32,
     /// Event streams of one client at a time, in one process.
     pub event_streams_per_client: u32,
 }
@@ -52,14 +65,21 @@ impl ServerConfig {
             admin_addr: reader.required("server.admin_addr"),
             http_tls: TlsConfig::read(reader, &HTTP_TLS),
             grpc_tls: TlsConfig::read(reader, &GRPC_TLS),
+            docs: reader.required("server.docs"),
             cors_origins: reader.required("server.cors_origins"),
             max_connections: reader.bounded("server.max_connections", 1, 1_000_000),
             max_concurrent_requests: reader.bounded("server.max_concurrent_requests", 1, 1_000_000),
             max_body_bytes: reader.bounded("server.max_body_bytes", ByteSize(1 << 10), ByteSize(1 << 30)).0,
+            max_body_bytes_in_flight: reader
+                .bounded("server.max_body_bytes_in_flight", ByteSize(1 << 10), ByteSize(1 << 40))
+                .0,
+            trusted_proxies: reader.required::<Ranges>("server.trusted_proxies").0,
             request_timeout: reader.bounded("server.request_timeout", Duration::from_millis(1), LONGEST_REQUEST),
             shutdown_delay: shutdown_delay(reader, database, shutdown_timeout),
             shutdown_timeout,
             rate_limit_per_second: rate_limit(reader),
+            rate_limit_store: rate_limit_store(reader, database),
+            refusals_per_second: reader.bounded("server.refusals_per_second", 1, 1_000_000),
             event_streams_per_client: reader.bounded("server.event_streams_per_client", 1, 10_000),
         };
         config.check_addresses(reader);
@@ -68,13 +88,13 @@ impl ServerConfig {
 
     /// Two listeners cannot share an address; port 0 asks the system for any free port, so it never collides.
     fn check_addresses(&self, reader: &mut Reader) {
-        let doors = [
+        let listeners = [
             ("server.http_addr", self.http_addr),
             ("server.grpc_addr", self.grpc_addr),
             ("server.admin_addr", self.admin_addr),
         ];
-        for (i, (path, addr)) in doors.iter().enumerate() {
-            let clash = doors[..i].iter().find(|(_, earlier)| addr.port() != 0 && overlap(*earlier, *addr));
+        for (i, (path, addr)) in listeners.iter().enumerate() {
+            let clash = listeners[..i].iter().find(|(_, earlier)| addr.port() != 0 && overlap(*earlier, *addr));
             if let Some((earlier, _)) = clash {
                 let problem = format!("{addr} is taken by {}; every listener needs its own", reader.key(earlier));
                 reader.refuse(path, problem);
@@ -83,7 +103,7 @@ impl ServerConfig {
     }
 }
 
-/// Where there is a server for a database there may be other replicas, and somebody who shares requests out.
+/// With a database server there may be other replicas, and a load balancer that routes requests.
 fn shutdown_delay(reader: &mut Reader, database: &DatabaseConfig, timeout: Duration) -> Duration {
     let path = "server.shutdown_delay";
     match reader.optional(path) {
@@ -92,11 +112,43 @@ fn shutdown_delay(reader: &mut Reader, database: &DatabaseConfig, timeout: Durat
         Some(delay) => {
             if delay > timeout {
                 let whole = reader.key("server.shutdown_timeout");
-                reader.refuse(path, format!("{delay:?} is longer than the whole stop, {whole}: {timeout:?}"));
+                reader.refuse(path, format!("{delay:?} is longer than the whole shutdown, {whole}: {timeout:?}"));
             }
             delay
         }
     }
+}
+
+/// Where the rate of a client is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateLimitStore {
+    /// In each process for itself.
+    Local,
+    /// In the database, for all processes together.
+    Database,
+}
+
+impl Value for RateLimitStore {
+    const ACCEPTED: &'static str = "local or database";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "local" => Ok(Self::Local),
+            "database" => Ok(Self::Database),
+            _ => Err("is no store of rate limits".to_owned()),
+        }
+    }
+}
+
+fn rate_limit_store(reader: &mut Reader, database: &DatabaseConfig) -> RateLimitStore {
+    let store = reader.required("server.rate_limit_store");
+    if store == RateLimitStore::Database && database.is_sqlite() {
+        reader.refuse(
+            "server.rate_limit_store",
+            "database needs PostgreSQL; SQLite has one server, which counts by itself",
+        );
+    }
+    store
 }
 
 fn rate_limit(reader: &mut Reader) -> Option<u32> {
@@ -116,11 +168,11 @@ const HTTP_TLS: TlsSettings =
     TlsSettings { cert: "server.http_tls_cert", key: "server.http_tls_key", client_ca: "server.http_tls_client_ca" };
 const GRPC_TLS: TlsSettings =
     TlsSettings { cert: "server.grpc_tls_cert", key: "server.grpc_tls_key", client_ca: "server.grpc_tls_client_ca" };
-/// What Kubernetes and most balancers need until nobody sends requests to a pod that ends; well below the 30 seconds
-/// after which Kubernetes kills it.
+/// Kubernetes and most load balancers stop routing to a terminating pod within this; well below the 30 seconds after
+/// which Kubernetes kills it.
 const DELAY_OF_A_REPLICA: Duration = Duration::from_secs(5);
-/// More than one process answers; above it there is no limit, which has a name of its own.
+/// More than one process can answer; `off` is the name of no limit.
 const MOST_PER_SECOND: u32 = 1_000_000;
 const HOUR: Duration = Duration::from_secs(3_600);
-/// Far below the hour after which the sweep of documents takes an upload without a row for one of a request that failed.
+/// Far below the hour after which the job that deletes orphaned documents takes an upload without a row.
 const LONGEST_REQUEST: Duration = Duration::from_secs(600);

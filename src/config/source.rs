@@ -19,12 +19,12 @@ pub(super) struct Given {
 #[derive(Debug, Default)]
 pub(super) struct Source {
     pub(super) values: BTreeMap<&'static str, Given>,
-    /// The `[[products]]` tables of the file, as they stand there.
+    /// The `[[products]]` tables of the file, not interpreted yet.
     pub(super) products: Option<toml::Value>,
     pub(super) problems: Vec<Problem>,
 }
 
-/// A setting's own name, or the name of a secret's file twin.
+/// A setting's own name, or the `_FILE` variant of a secret.
 #[derive(Clone, Copy)]
 enum Form {
     Value,
@@ -130,7 +130,7 @@ impl Source {
     }
 }
 
-/// The setting that `name` names, by itself or, for a secret, with the suffix of its file twin.
+/// The setting that `name` names, by itself or, for a secret, with the `_FILE` suffix.
 fn find(name: &str, name_of: fn(&Setting) -> &'static str, file_suffix: &str) -> Option<(&'static Setting, Form)> {
     let named = |name: &str| SETTINGS.iter().find(|setting| name_of(setting) == name);
     named(name).map(|setting| (setting, Form::Value)).or_else(|| {

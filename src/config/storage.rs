@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use super::reader::Reader;
 use super::secret::Secret;
+use super::value::Value;
+use crate::vault::KeyRing;
 
 /// The database.
 #[derive(Debug, Clone)]
@@ -12,12 +14,49 @@ pub struct DatabaseConfig {
     pub url: Secret,
     /// The most connections to it.
     pub max_connections: u32,
+    /// Another URL to listen for notifications at, or `off`; secret because it may hold a password.
+    pub listen_url: Option<Secret>,
+    /// Which features of PostgreSQL are used.
+    pub profile: DatabaseProfile,
+    /// A read replica for lists; secret because it may hold a password.
+    pub read_url: Option<Secret>,
+}
+
+/// Which features of PostgreSQL are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseProfile {
+    /// All.
+    Standard,
+    /// Those that distributed databases share.
+    Distributed,
+}
+
+impl Value for DatabaseProfile {
+    const ACCEPTED: &'static str = "standard or distributed";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "standard" => Ok(Self::Standard),
+            "distributed" => Ok(Self::Distributed),
+            _ => Err("is no profile".to_owned()),
+        }
+    }
 }
 
 impl DatabaseConfig {
     pub(super) fn read(reader: &mut Reader, data_dir: &std::path::Path) -> Self {
         let url = reader.optional("database.url").unwrap_or_else(|| Secret::new(sqlite_url(data_dir)));
-        let config = Self { url, max_connections: reader.bounded("database.max_connections", 1, 10_000) };
+        let max_connections = reader.bounded("database.max_connections", 1, 10_000);
+        let listen_url = reader.optional("database.listen_url");
+        let profile = reader.required("database.profile");
+        let read_url = reader.optional("database.read_url").filter(|url: &Secret| url.expose() != "off");
+        let config = Self { url, max_connections, listen_url, profile, read_url };
+        if config.is_sqlite() && config.read_url.is_some() {
+            reader.refuse("database.read_url", "is for PostgreSQL; the database is SQLite");
+        }
+        if config.is_sqlite() && profile == DatabaseProfile::Distributed {
+            reader.refuse("database.profile", "distributed is for PostgreSQL's protocol; the database is SQLite");
+        }
         if !config.is_sqlite() && !config.is_postgres() {
             reader.refuse(
                 "database.url",
@@ -31,6 +70,15 @@ impl DatabaseConfig {
     #[must_use]
     pub fn is_sqlite(&self) -> bool {
         self.url.expose().starts_with("sqlite:")
+    }
+
+    /// The file of an SQLite database; none where it is in memory, or the database is a server.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        let url = self.url.expose();
+        let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
+        let path = path.split('?').next().filter(|path| !path.is_empty() && !path.contains(":memory:"))?;
+        Some(PathBuf::from(percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned()))
     }
 
     /// Whether the database is a PostgreSQL server.
@@ -54,7 +102,11 @@ impl VaultConfig {
         if database.is_postgres() && !given {
             reader.refuse("vault.master_keys", "must be given with PostgreSQL (or KIRA_MASTER_KEYS_FILE)");
         }
-        Self { master_keys: reader.optional("vault.master_keys") }
+        let master_keys: Option<Secret> = reader.optional("vault.master_keys");
+        if let Some(Err(error)) = master_keys.as_ref().map(|keys| KeyRing::parse(keys.expose())) {
+            reader.refuse("vault.master_keys", error.to_string());
+        }
+        Self { master_keys }
     }
 }
 

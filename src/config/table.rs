@@ -1,8 +1,8 @@
-//! The one table of settings: the parser, `--help` and the README's reference are made from it.
+//! The one table of settings: the parser, `--help` and the reference in `docs/configuration.md` are made from it.
 
 use std::fmt::Write as _;
 
-/// One setting: its two names, what it means and what it is when nobody sets it.
+/// One setting: its two names, its meaning and its default.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// The environment variable.
@@ -13,7 +13,7 @@ pub struct Setting {
     pub description: &'static str,
     /// The default as it would be written, or a word such as `off` in parentheses.
     pub default: &'static str,
-    /// Secrets are never shown, and have a twin that names a file to read them from: `…_FILE`, `…_file`.
+    /// Secrets are never shown, and have a variant that names a file to read them from: `…_FILE`, `…_file`.
     pub secret: bool,
 }
 
@@ -25,228 +25,303 @@ const fn secret(env: &'static str, path: &'static str, default: &'static str, de
     Setting { env, path, description, default, secret: true }
 }
 
-/// Every setting of one value, in the order of the reference. (The list `[[products]]` is a matter of the file alone.)
+/// Every setting of one value, in the order of the reference. (The list `[[products]]` is set in the file only.)
 pub const SETTINGS: &[Setting] = &[
-    setting("KIRA_DATA_DIR", "data_dir", "./data", "Folder of the embedded database, its key file and documents"),
+    setting("KIRA_DATA_DIR", "data_dir", "./data", "Directory of the embedded database, its key file and documents"),
     setting(
         "KIRA_DEMO_CLIENT",
         "demo_client",
         "true",
-        "Whether the first start on SQLite makes a client to try it with, and prints its credentials",
+        "Whether the first start on SQLite creates a demo client and prints its credentials",
     ),
-    setting("KIRA_HTTP_ADDR", "server.http_addr", "127.0.0.1:8080", "Address of the REST door"),
-    setting("KIRA_GRPC_ADDR", "server.grpc_addr", "127.0.0.1:50051", "Address of the gRPC door"),
+    setting("KIRA_HTTP_ADDR", "server.http_addr", "127.0.0.1:8080", "Address of the REST API"),
+    setting("KIRA_GRPC_ADDR", "server.grpc_addr", "127.0.0.1:50051", "Address of the gRPC API"),
     setting("KIRA_ADMIN_ADDR", "server.admin_addr", "127.0.0.1:9090", "Address of health and /metrics"),
     setting(
         "KIRA_HTTP_TLS_CERT",
         "server.http_tls_cert",
         "off",
-        "TLS of the REST door: its certificate and those that lead to the root, a PEM file that is read again when it changes",
+        "TLS of the REST API: certificate chain, a PEM file that is reloaded when it changes",
     ),
-    setting("KIRA_HTTP_TLS_KEY", "server.http_tls_key", "off", "The private key of that certificate, a PEM file"),
+    setting("KIRA_HTTP_TLS_KEY", "server.http_tls_key", "off", "Private key of that certificate, a PEM file"),
     setting(
         "KIRA_HTTP_TLS_CLIENT_CA",
         "server.http_tls_client_ca",
         "off",
-        "Mutual TLS: clients must show a certificate of one of these roots, a PEM file",
+        "Mutual TLS of the REST API: clients must present a certificate of one of these authorities, a PEM file",
     ),
-    setting("KIRA_GRPC_TLS_CERT", "server.grpc_tls_cert", "off", "TLS of the gRPC door, in the same way"),
-    setting("KIRA_GRPC_TLS_KEY", "server.grpc_tls_key", "off", "The private key of that certificate"),
-    setting("KIRA_GRPC_TLS_CLIENT_CA", "server.grpc_tls_client_ca", "off", "Mutual TLS of the gRPC door"),
+    setting(
+        "KIRA_GRPC_TLS_CERT",
+        "server.grpc_tls_cert",
+        "off",
+        "TLS of the gRPC API: certificate chain, a PEM file that is reloaded when it changes",
+    ),
+    setting("KIRA_GRPC_TLS_KEY", "server.grpc_tls_key", "off", "Private key of that certificate, a PEM file"),
+    setting(
+        "KIRA_GRPC_TLS_CLIENT_CA",
+        "server.grpc_tls_client_ca",
+        "off",
+        "Mutual TLS of the gRPC API: clients must present a certificate of one of these authorities, a PEM file",
+    ),
+    setting(
+        "KIRA_DOCS",
+        "server.docs",
+        "true",
+        "Whether the REST API shows its documents, to callers without credentials too, such as /docs and /openapi.json",
+    ),
     setting(
         "KIRA_CORS_ORIGINS",
         "server.cors_origins",
         "off",
-        "Whose pages may call the REST door from browsers: origins such as https://app.example.com,http://localhost:3000, or *",
+        "Origins that may call the REST API from a browser, such as https://app.example.com,http://localhost:3000, or *",
     ),
     setting(
         "KIRA_MAX_CONNECTIONS",
         "server.max_connections",
         "10000",
-        "Most connections of each door; those beyond wait",
+        "Maximum open connections of each listener; those beyond wait",
     ),
     setting(
         "KIRA_MAX_CONCURRENT_REQUESTS",
         "server.max_concurrent_requests",
         "512",
-        "Most requests that are worked at, over both doors; those beyond are refused with 503 or UNAVAILABLE",
+        "Maximum requests in flight, gRPC and REST together; those beyond are rejected with 503 or UNAVAILABLE",
     ),
-    setting("KIRA_MAX_BODY_BYTES", "server.max_body_bytes", "64MiB", "Largest request, over both doors"),
+    setting("KIRA_MAX_BODY_BYTES", "server.max_body_bytes", "64MiB", "Maximum size of a request, over gRPC and REST"),
     setting(
-        "KIRA_REQUEST_TIMEOUT",
-        "server.request_timeout",
-        "30s",
-        "A request is answered or given up within this; at most 10m",
+        "KIRA_MAX_BODY_BYTES_IN_FLIGHT",
+        "server.max_body_bytes_in_flight",
+        "256MiB",
+        "Maximum bytes of request bodies in memory, at most half of them of one client; requests beyond are rejected with 503 or UNAVAILABLE",
     ),
+    setting(
+        "KIRA_TRUSTED_PROXIES",
+        "server.trusted_proxies",
+        "none",
+        "Ranges of proxies whose X-Forwarded-For is trusted for the caller's address (limits of callers without credentials count by address), such as 10.0.0.0/8; or none",
+    ),
+    setting("KIRA_REQUEST_TIMEOUT", "server.request_timeout", "30s", "Maximum duration of a request; at most 10m"),
     setting(
         "KIRA_SHUTDOWN_DELAY",
         "server.shutdown_delay",
         "(0s with SQLite, else 5s)",
-        "How long a stop goes on taking requests, no longer ready, until balancers have noticed",
+        "How long a stopping process that is no longer ready still accepts requests, until load balancers have noticed",
     ),
     setting(
         "KIRA_SHUTDOWN_TIMEOUT",
         "server.shutdown_timeout",
         "25s",
-        "How long a stop waits for accepted requests, the delay included",
+        "Maximum duration of a shutdown, the delay included; open requests are then dropped",
     ),
     setting("KIRA_RATE_LIMIT_PER_SECOND", "server.rate_limit_per_second", "off", "Requests per second of one client"),
+    setting(
+        "KIRA_RATE_LIMIT_STORE",
+        "server.rate_limit_store",
+        "local",
+        "Where the rate of a client is counted: local, by each server for itself, or database, by all together",
+    ),
+    setting(
+        "KIRA_REFUSALS_PER_SECOND",
+        "server.refusals_per_second",
+        "100",
+        "Rejections per second of one address (IPv6: /64) without valid credentials, and ten times as many of all addresses; those beyond are delayed",
+    ),
     setting(
         "KIRA_EVENT_STREAMS_PER_CLIENT",
         "server.event_streams_per_client",
         "10",
-        "Event streams that one client may have open at a time, in each process",
+        "Maximum open event streams of one client, in each process",
     ),
     secret(
         "KIRA_DATABASE_URL",
         "database.url",
-        "(sqlite in the data folder)",
+        "(sqlite in the data directory)",
         "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME",
     ),
-    setting("KIRA_DATABASE_MAX_CONNECTIONS", "database.max_connections", "16", "Most connections to the database"),
+    setting("KIRA_DATABASE_MAX_CONNECTIONS", "database.max_connections", "16", "Maximum connections to the database"),
+    secret(
+        "KIRA_DATABASE_LISTEN_URL",
+        "database.listen_url",
+        "(the URL of the database)",
+        "Where to listen for new events with PostgreSQL, past a pooler in transaction mode; off: poll every second",
+    ),
+    secret(
+        "KIRA_DATABASE_READ_URL",
+        "database.read_url",
+        "off",
+        "A read replica with PostgreSQL: lists and events are read there while it has all that the primary has",
+    ),
+    setting(
+        "KIRA_DATABASE_PROFILE",
+        "database.profile",
+        "standard",
+        "Which features of PostgreSQL are used: standard, or distributed: those that distributed databases share",
+    ),
     setting(
         "KIRA_DOCUMENTS_URL",
         "documents.url",
-        "(documents in the data folder)",
-        "Folder for documents, or s3://, gs://, az:// in builds with cloud stores; must be given with PostgreSQL",
+        "(documents in the data directory)",
+        "Directory of documents, or s3://, gs://, az:// in builds with cloud stores; required with PostgreSQL",
     ),
     secret(
         "KIRA_MASTER_KEYS",
         "vault.master_keys",
-        "(a key file made in the data folder)",
-        "Key ring that seals personal data; must be given with PostgreSQL",
+        "(a key file created in the data directory)",
+        "Key ring that encrypts personal data; required with PostgreSQL",
     ),
-    setting("KIRA_TOKEN_LIFETIME", "auth.token_lifetime", "3600s", "How long an access token of POST /auth is good"),
-    setting("KIRA_TOKEN_ISSUER", "auth.token_issuer", "kira-users", "The `iss` of our own access tokens"),
-    setting("KIRA_JWKS_URL", "auth.jwks_url", "off", "Keys of an outside token issuer; https, or http on this machine"),
-    setting("KIRA_JWT_ISSUER", "auth.jwt_issuer", "(none)", "The `iss` of the outside issuer's tokens"),
-    setting("KIRA_JWT_AUDIENCE", "auth.jwt_audience", "(none)", "The `aud` that the outside issuer's tokens must name"),
+    setting("KIRA_TOKEN_LIFETIME", "auth.token_lifetime", "3600s", "Lifetime of an access token from POST /auth"),
+    setting("KIRA_TOKEN_ISSUER", "auth.token_issuer", "kira-users", "`iss` of access tokens from POST /auth"),
+    setting("KIRA_JWKS_URL", "auth.jwks_url", "off", "JWKS of an outside token issuer; https, or http on this machine"),
+    setting("KIRA_JWT_ISSUER", "auth.jwt_issuer", "(none)", "`iss` of the outside issuer's tokens"),
+    setting("KIRA_JWT_AUDIENCE", "auth.jwt_audience", "(none)", "`aud` that the outside issuer's tokens must have"),
     setting(
         "KIRA_JWT_CLIENT_ID_CLAIM",
         "auth.jwt_client_id_claim",
         "client_id",
-        "Claim of outside tokens that holds the client id; dots descend into objects",
+        "Claim of outside tokens that has the client id; dots descend into objects",
     ),
-    setting("KIRA_MASK_NUMBERS", "responses.mask_numbers", "false", "Show sensitive numbers by their last four only"),
-    setting("KIRA_REVIEW_FOUR_EYES", "review.four_eyes", "false", "A review's decision needs two reviewers who agree"),
+    setting(
+        "KIRA_EXTERNAL_ID_UNIQUE",
+        "users.external_id_unique",
+        "false",
+        "Whether an external_id belongs to one user of a client alone; a create or update with one that another user has is rejected with 409",
+    ),
+    setting(
+        "KIRA_MASK_NUMBERS",
+        "responses.mask_numbers",
+        "false",
+        "Whether responses show only the last four characters of sensitive numbers",
+    ),
+    setting(
+        "KIRA_REVIEW_FOUR_EYES",
+        "review.four_eyes",
+        "false",
+        "Whether the decision of a review needs two reviewers who agree",
+    ),
     setting(
         "KIRA_VERIFICATION_PROVIDER",
         "verification.provider",
         "sandbox",
-        "Who verifies users: sandbox, rules or http; must be given with PostgreSQL",
+        "Verification provider: sandbox, rules or http; required with PostgreSQL",
     ),
     setting(
         "KIRA_RULES_AUTO_APPROVE",
         "verification.rules_auto_approve",
         "false",
-        "The provider rules verifies users of whom nothing speaks against, without a person",
+        "Provider rules: whether users without findings are verified without a review",
     ),
     setting(
         "KIRA_VENDOR_URL",
         "verification.vendor_url",
         "off",
-        "The provider http: where it takes requests; https, or http on this machine",
+        "Provider http: URL of the vendor; https, or http on this machine",
     ),
     secret(
         "KIRA_VENDOR_SECRET",
         "verification.vendor_secret",
         "(none)",
-        "The provider http: signs requests and callbacks; whsec_ and base64, or a text of 24 bytes or more",
+        "Provider http: secret that signs requests and callbacks; whsec_ and base64, or a text of 24 bytes or more",
     ),
     setting(
         "KIRA_VENDOR_TIMEOUT",
         "verification.vendor_timeout",
         "30s",
-        "The provider http: how long one answer may take",
+        "Provider http: maximum duration of one request",
     ),
-    setting("KIRA_SANDBOX_DELAY", "verification.sandbox_delay", "1s", "After which time the sandbox decides"),
+    setting("KIRA_SANDBOX_DELAY", "verification.sandbox_delay", "1s", "Provider sandbox: delay before the result"),
     setting(
         "KIRA_VERIFICATION_DEADLINE",
         "verification.deadline",
         "24h",
-        "A verification without an outcome becomes REVIEW after this",
+        "Maximum duration of a verification; one without an outcome then becomes REVIEW",
     ),
     setting(
         "KIRA_WORKER",
         "verification.worker",
         "true",
-        "Whether the server process verifies and sends webhooks too; else run `kira-users worker`",
+        "Whether the server process also runs verification and webhook delivery; if false, run `kira-users worker`",
+    ),
+    setting(
+        "KIRA_EVENTS_RETENTION",
+        "events.retention",
+        "off",
+        "Age from which on `kira-users archive` moves events to the archive, from 1d to 36500d, or off: it is told each time",
     ),
     setting(
         "KIRA_WEBHOOK_ALLOW",
         "webhook.allow",
         "(loopback with SQLite, else none)",
-        "Ranges beyond the public internet that webhooks may go to, also by http, such as 10.1.0.0/16,fd00::/8; or none",
+        "Ranges outside the public internet that webhooks may go to, also over http, such as 10.1.0.0/16,fd00::/8; or none",
     ),
     setting(
         "KIRA_WEBHOOK_SCHEDULE",
         "webhook.schedule",
         "0s,5s,5m,30m,2h,5h,10h,14h,20h,24h",
-        "How long before each attempt to deliver a webhook; after the last it is given up",
+        "Delay before each attempt to deliver a webhook; after the last attempt it has failed",
     ),
     setting(
         "KIRA_WEBHOOK_TIMEOUT",
         "webhook.timeout",
         "15s",
-        "How long an endpoint may take to answer a webhook; at most 60s",
+        "Maximum time for an endpoint to respond to a webhook; at most 60s",
     ),
     setting(
         "KIRA_WEBHOOK_RETENTION",
         "webhook.retention",
         "30d",
-        "How long the record of a webhook is kept once it is delivered or given up, from 1h to 3650d, or off: for ever",
+        "How long a webhook delivery is kept once it is delivered or has failed, from 1h to 3650d, or off: without limit",
     ),
-    setting(
-        "KIRA_LOG",
-        "telemetry.log",
-        "info",
-        "What is logged: a level, or a filter such as `info,kira_users=debug`",
-    ),
+    setting("KIRA_LOG", "telemetry.log", "info", "Log level, or a filter such as `info,kira_users=debug`"),
     setting(
         "KIRA_LOG_FORMAT",
         "telemetry.log_format",
         "(pretty on a terminal, else json)",
-        "Form of the log: pretty or json",
+        "Log format: pretty or json",
     ),
     setting(
         "KIRA_OTLP_ENDPOINT",
         "telemetry.otlp_endpoint",
         "off",
-        "Where traces go by OTLP, such as http://collector:4317; https too",
+        "OTLP endpoint for traces, such as http://collector:4317; http or https",
     ),
     setting(
         "KIRA_OTLP_PROTOCOL",
         "telemetry.otlp_protocol",
         "grpc",
-        "How: grpc, or http (protobuf, as a rule port 4318)",
+        "OTLP protocol: grpc, or http (protobuf, usually port 4318)",
     ),
-    setting("KIRA_OTLP_METRICS", "telemetry.otlp_metrics", "false", "Whether metrics go there too, every minute"),
+    setting(
+        "KIRA_OTLP_METRICS",
+        "telemetry.otlp_metrics",
+        "false",
+        "Whether metrics are exported by OTLP too, every minute",
+    ),
     setting(
         "KIRA_TRACE_SAMPLE_RATIO",
         "telemetry.trace_sample_ratio",
         "1",
-        "Part of the traces that is kept, 0 to 1, where the caller has not decided",
+        "Fraction of traces that are sampled, 0 to 1, unless the caller has decided",
     ),
     setting(
         "KIRA_TRACE_TRUST_REST",
         "telemetry.trace_trust_rest",
         "true",
-        "Whether traces of REST callers are continued, with their decision to keep them; else only linked to",
+        "Whether traces of REST callers are continued, with their sampling decision; if false, they are only linked",
     ),
-    setting("KIRA_METRICS", "telemetry.metrics", "true", "Whether anything is measured and shown at /metrics"),
+    setting("KIRA_METRICS", "telemetry.metrics", "true", "Whether metrics are recorded and served at /metrics"),
 ];
 
 /// The environment variable that names the configuration file; `--config` wins over it.
 pub const CONFIG_FILE_ENV: &str = "KIRA_CONFIG";
 
-/// The settings as a markdown table, for the README.
+/// The settings as a Markdown table, for `docs/configuration.md`.
 #[must_use]
 pub fn reference_table() -> String {
     let mut table = String::from("| Environment | TOML | Default | Meaning |\n|---|---|---|---|\n");
     for Setting { env, path, description, default, secret } in SETTINGS {
-        let twin = if *secret { format!(", `{env}_FILE`") } else { String::new() };
+        let file = if *secret { format!(", `{env}_FILE`") } else { String::new() };
         let default = if default.starts_with('(') { (*default).to_owned() } else { format!("`{default}`") };
-        writeln!(table, "| `{env}`{twin} | `{path}` | {default} | {description} |").expect("a String takes any text");
+        writeln!(table, "| `{env}`{file} | `{path}` | {default} | {description} |").expect("a String takes any text");
     }
     table
 }
@@ -256,8 +331,8 @@ pub fn reference_table() -> String {
 pub fn help_table() -> String {
     let mut text = String::new();
     for Setting { env, path, description, default, secret } in SETTINGS {
-        let twin = if *secret { format!(" or {env}_FILE") } else { String::new() };
-        writeln!(text, "  {env}{twin}  [file: {path}] [default: {default}]\n          {description}")
+        let file = if *secret { format!(" or {env}_FILE") } else { String::new() };
+        writeln!(text, "  {env}{file}  [file: {path}] [default: {default}]\n          {description}")
             .expect("a String takes any text");
     }
     text
@@ -277,16 +352,24 @@ mod tests {
     }
 
     #[test]
-    fn the_reference_names_the_file_twin_of_a_secret() {
+    fn the_reference_names_the_file_variant_of_a_secret() {
         assert!(reference_table().contains("| `KIRA_MASTER_KEYS`, `KIRA_MASTER_KEYS_FILE` | `vault.master_keys` |"));
     }
 
+    /// `UPDATE_DOCS=1 cargo test --lib config::table` writes the table.
     #[test]
-    fn the_readme_lists_every_setting_as_it_is() {
-        let readme = include_str!("../../README.md");
-        let below = readme.split_once("checked by a test -->\n").expect("the README has a table of settings").1;
-        let table = below.split_once("<!-- /settings -->").expect("the table ends").0;
-        assert_eq!(table, reference_table(), "copy the right-hand side into the README");
+    fn the_table_of_the_documents_is_that_of_the_program() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+        let committed = std::fs::read_to_string(&file).expect("docs/configuration.md");
+        let (begin, end) = ("<!-- settings: generated -->\n", "<!-- /settings -->");
+        let (before, rest) = committed.split_once(begin).expect("the document has a table of settings");
+        let (_, after) = rest.split_once(end).expect("the table ends");
+        let current = format!("{before}{begin}{}{end}{after}", reference_table());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&file, current).expect("docs/configuration.md can be written");
+            return;
+        }
+        assert!(committed == current, "docs/configuration.md is stale: UPDATE_DOCS=1 cargo test --lib config::table");
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl TelemetryConfig {
 }
 
 impl OtlpConfig {
-    /// What is wrong in it is told even where nothing is sent.
+    /// Its problems are reported even where no traces are exported.
     fn read(reader: &mut Reader) -> Option<Self> {
         let endpoint = reader.required::<OrOff<Url>>("telemetry.otlp_endpoint").0;
         let protocol = reader.required("telemetry.otlp_protocol");

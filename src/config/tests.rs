@@ -3,6 +3,9 @@ use std::time::Duration;
 
 use super::{Config, ConfigError, LogFormat, SETTINGS};
 
+/// Master keys of the right form.
+const KEYS: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
 fn environment(variables: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
     variables.iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
@@ -32,7 +35,7 @@ fn nothing_given_is_the_embedded_default() {
 }
 
 #[test]
-fn a_stop_is_delayed_where_there_may_be_other_replicas_and_never_beyond_its_end() {
+fn a_shutdown_is_delayed_where_there_may_be_other_replicas_and_never_beyond_its_timeout() {
     let server = [
         ("KIRA_DATABASE_URL", "postgres://h/x"),
         ("KIRA_DOCUMENTS_URL", "/documents"),
@@ -46,7 +49,7 @@ fn a_stop_is_delayed_where_there_may_be_other_replicas_and_never_beyond_its_end(
     assert_eq!(delay(&[("KIRA_SHUTDOWN_DELAY", "7s")]), Duration::from_secs(7));
     assert_eq!(
         problems("", &[("KIRA_SHUTDOWN_DELAY", "30s")]),
-        ["KIRA_SHUTDOWN_DELAY: 30s is longer than the whole stop, KIRA_SHUTDOWN_TIMEOUT: 25s"]
+        ["KIRA_SHUTDOWN_DELAY: 30s is longer than the whole shutdown, KIRA_SHUTDOWN_TIMEOUT: 25s"]
     );
 }
 
@@ -115,7 +118,7 @@ fn a_secret_can_be_read_from_a_file() {
     let path = secret.path().to_str().expect("a UTF-8 path");
     let variables = [
         ("KIRA_DATABASE_URL_FILE", path),
-        ("KIRA_MASTER_KEYS", "k1:key"),
+        ("KIRA_MASTER_KEYS", KEYS),
         ("KIRA_DOCUMENTS_URL", "/srv"),
         ("KIRA_VERIFICATION_PROVIDER", "rules"),
     ];
@@ -128,14 +131,14 @@ fn a_secret_can_be_read_from_a_file() {
 #[test]
 fn a_secret_and_its_file_together_are_refused() {
     let secret = tempfile::NamedTempFile::new().expect("a temporary file");
-    std::fs::write(secret.path(), "k1:key").expect("writes the file");
+    std::fs::write(secret.path(), KEYS).expect("writes the file");
     let path = secret.path().to_str().expect("a UTF-8 path");
-    let found = problems("", &[("KIRA_MASTER_KEYS", "k1:key"), ("KIRA_MASTER_KEYS_FILE", path)]);
+    let found = problems("", &[("KIRA_MASTER_KEYS", KEYS), ("KIRA_MASTER_KEYS_FILE", path)]);
     assert_eq!(found, ["KIRA_MASTER_KEYS_FILE: is given together with KIRA_MASTER_KEYS; give one of them"]);
 }
 
 #[test]
-fn a_setting_that_is_no_secret_has_no_file_twin() {
+fn a_setting_that_is_no_secret_has_no_file_variant() {
     let found = problems("", &[("KIRA_HTTP_ADDR_FILE", "addr.txt")]);
     assert_eq!(found, ["KIRA_HTTP_ADDR_FILE: is not a setting; did you mean KIRA_HTTP_ADDR?"]);
 }
@@ -183,7 +186,7 @@ fn postgresql_needs_what_replicas_share_and_a_provider_of_the_operators_choice()
 }
 
 #[test]
-fn a_request_ends_long_before_the_sweep_takes_its_files() {
+fn a_request_ends_long_before_the_orphan_job_takes_its_files() {
     assert!(load("", &[("KIRA_REQUEST_TIMEOUT", "10m")]).is_ok());
     assert_eq!(
         problems("", &[("KIRA_REQUEST_TIMEOUT", "601s")]),
@@ -192,7 +195,7 @@ fn a_request_ends_long_before_the_sweep_takes_its_files() {
 }
 
 #[test]
-fn a_rate_is_one_that_a_process_can_come_near() {
+fn a_rate_limit_is_one_that_a_process_can_reach() {
     assert!(load("", &[("KIRA_RATE_LIMIT_PER_SECOND", "1000000")]).is_ok());
     assert_eq!(
         problems("", &[("KIRA_RATE_LIMIT_PER_SECOND", "1000001")]),
@@ -201,13 +204,13 @@ fn a_rate_is_one_that_a_process_can_come_near() {
 }
 
 #[test]
-fn records_of_webhooks_are_kept_for_a_while_or_for_ever() {
+fn webhook_deliveries_are_kept_for_a_retention_period_or_without_limit() {
     let kept = |text: &str| load("", &[("KIRA_WEBHOOK_RETENTION", text)]).expect("is valid").webhook.retention;
     assert_eq!(kept(""), Some(Duration::from_secs(30 * 86_400)));
     assert_eq!((kept("1h"), kept("off")), (Some(Duration::from_secs(3_600)), None));
     for text in ["59m", "3651d"] {
-        let told = problems("", &[("KIRA_WEBHOOK_RETENTION", text)]);
-        assert!(told[0].ends_with("is out of range; accepted: 1h to 3650d, or off"), "{told:?}");
+        let found = problems("", &[("KIRA_WEBHOOK_RETENTION", text)]);
+        assert!(found[0].ends_with("is out of range; accepted: 1h to 3650d, or off"), "{found:?}");
     }
 }
 
@@ -231,7 +234,7 @@ fn keys_of_an_outside_issuer_come_by_https_or_from_this_machine() {
 }
 
 #[test]
-fn the_outside_issuer_cannot_bear_our_own_name() {
+fn the_outside_issuer_cannot_have_our_own_name() {
     let variables = [
         ("KIRA_JWKS_URL", "https://id.example.com/keys"),
         ("KIRA_JWT_ISSUER", "kira-users"),
@@ -309,7 +312,7 @@ fn tls_is_off_or_a_certificate_with_its_key() {
             "KIRA_HTTP_TLS_KEY: must be given with KIRA_HTTP_TLS_CERT",
             "KIRA_GRPC_TLS_CLIENT_CA: needs KIRA_GRPC_TLS_CERT and KIRA_GRPC_TLS_KEY: without TLS no client can show a \
              certificate",
-            "KIRA_CORS_ORIGINS: \"example.com\" has \"example.com\", which is no origin; accepted: off, * or origins such \
+            "KIRA_CORS_ORIGINS: \"example.com\" has \"example.com\", which is not an origin; accepted: off, * or origins such \
              as https://app.example.com,http://localhost:3000",
         ]
     );

@@ -1,19 +1,18 @@
-//! TLS of a door: the paths of its PEM files.
+//! TLS of a listener: the paths of its PEM files.
 
 use std::path::PathBuf;
 
 use super::reader::Reader;
 use super::value::OrOff;
 
-/// TLS of one door. That the files are there and fit together is found out by whoever serves with them: other commands
-/// run where they are not.
+/// TLS of one listener. The server checks that the files exist and match: other commands run where they do not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsConfig {
     /// The certificate, and behind it those that lead to its root.
     pub cert: TlsFile,
     /// The certificate's private key.
     pub key: TlsFile,
-    /// Whose certificates clients must show; `None` asks for none.
+    /// The authority of client certificates (mutual TLS); `None` asks for none.
     pub client_ca: Option<TlsFile>,
 }
 
@@ -22,11 +21,11 @@ pub struct TlsConfig {
 pub struct TlsFile {
     /// The setting that names it, as the operator wrote it.
     pub setting: String,
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
 }
 
-/// The settings of one door.
+/// The settings of one listener.
 pub(super) struct TlsSettings {
     pub(super) cert: &'static str,
     pub(super) key: &'static str,

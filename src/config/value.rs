@@ -11,7 +11,7 @@ pub(super) trait Value: Sized {
     /// What to write, for the error text.
     const ACCEPTED: &'static str;
 
-    /// The value that `text` (trimmed, not empty) stands for; the error says what is wrong, without the text itself.
+    /// Parses `text` (trimmed, not empty). The error says what is wrong, without the text itself.
     fn parse(text: &str) -> Result<Self, String>;
 }
 
@@ -74,7 +74,7 @@ impl Value for OrOff<u32> {
         match text {
             "off" => Ok(Self(None)),
             _ => match u32::parse(text)? {
-                0 => Err("would refuse every request".to_owned()),
+                0 => Err("rejects every request".to_owned()),
                 number => Ok(Self(Some(number))),
             },
         }
@@ -112,6 +112,7 @@ impl Value for OrOff<Duration> {
     }
 }
 
+// Not humantime: it also accepts `0` and reads `1M` as a month beside `1m`, a minute; a typo must be an error.
 impl Value for Duration {
     const ACCEPTED: &'static str = "a number with a unit of ms, s, m, h or d, such as 500ms, 30s or 1h30m";
 
@@ -162,6 +163,7 @@ impl std::fmt::Debug for ByteSize {
     }
 }
 
+// Not bytesize: it reads numbers as floats and turns an overflow into the largest number.
 impl Value for ByteSize {
     const ACCEPTED: &'static str = "a number of bytes, or with a unit of KiB, MiB or GiB, such as 64MiB";
 

@@ -61,7 +61,7 @@ pub struct VerificationConfig {
 
 impl VerificationConfig {
     pub(super) fn read(reader: &mut Reader, database: &DatabaseConfig) -> Self {
-        // What is for real must not verify everybody by default.
+        // A production installation must not verify every user by default.
         if database.is_postgres() && !reader.has("verification.provider") {
             reader.refuse("verification.provider", "must be given with PostgreSQL: sandbox, rules or http");
         }

@@ -1,8 +1,9 @@
 //! `[webhook]`: where webhooks may go, and when they are tried again.
 
-use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::reader::Reader;
 use super::storage::DatabaseConfig;
@@ -14,13 +15,13 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// How webhooks are sent.
 #[derive(Debug, Clone)]
 pub struct WebhookConfig {
-    /// Ranges that webhooks may go to although they are not of the public internet, and without TLS.
-    pub allow: Vec<IpRange>,
+    /// Ranges outside the public internet that webhooks may go to, also without TLS.
+    pub allow: Vec<IpNet>,
     /// How long before each attempt; the first is counted from the event, the others from the attempt before.
     pub schedule: Vec<Duration>,
     /// How long an endpoint may take to answer, and again to send the answer's body.
     pub timeout: Duration,
-    /// How long a delivery is kept once it is delivered or given up; none: for ever.
+    /// How long a delivery is kept once it is delivered or has failed; none: without limit.
     pub retention: Option<Duration>,
 }
 
@@ -28,8 +29,8 @@ impl WebhookConfig {
     pub(super) fn read(reader: &mut Reader, database: &DatabaseConfig) -> Self {
         let allow: Option<Ranges> = reader.optional("webhook.allow");
         let allow = allow.map(|ranges| ranges.0).unwrap_or_else(|| {
-            // So that one can try it on one machine.
-            if database.is_sqlite() { IpRange::LOOPBACK.to_vec() } else { Vec::new() }
+            // So that webhooks can be tried on one machine.
+            if database.is_sqlite() { LOOPBACK.to_vec() } else { Vec::new() }
         });
         Self {
             allow,
@@ -40,7 +41,7 @@ impl WebhookConfig {
     }
 
     fn retention(reader: &mut Reader) -> Option<Duration> {
-        // Somebody must have the time to look at what failed, and to replay it.
+        // Operators need time to look at what failed, and to replay it.
         const RANGE: std::ops::RangeInclusive<Duration> = HOUR..=DAY.saturating_mul(3_650);
         let OrOff(retention) = reader.required::<OrOff<Duration>>("webhook.retention");
         if let Some(wrong) = retention.filter(|retention| !RANGE.contains(retention)) {
@@ -50,57 +51,18 @@ impl WebhookConfig {
     }
 }
 
-/// Addresses that share their first bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IpRange {
-    network: IpAddr,
-    prefix: u8,
+/// The addresses of this machine.
+pub const LOOPBACK: [IpNet; 2] = [
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
+];
+
+/// Reads `10.0.0.0/8`, `fd00::/8`, or one address.
+fn range(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-impl IpRange {
-    /// This machine.
-    pub const LOOPBACK: [Self; 2] = [
-        Self { network: IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 0)), prefix: 8 },
-        Self { network: IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), prefix: 128 },
-    ];
-
-    /// Whether an address is one of them. An IPv4 address written as an IPv6 one is another address.
-    #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.network, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
-                network.to_bits() & mask == address.to_bits() & mask
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
-                network.to_bits() & mask == address.to_bits() & mask
-            }
-            _ => false,
-        }
-    }
-
-    /// Reads `10.0.0.0/8`, `fd00::/8`, or one address.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (network, prefix) = match text.split_once('/') {
-            Some((network, prefix)) => (network, Some(prefix.parse::<u8>().ok()?)),
-            None => (text, None),
-        };
-        let network: IpAddr = network.parse().ok()?;
-        let longest = if network.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.unwrap_or(longest);
-        (prefix <= longest).then_some(Self { network, prefix })
-    }
-}
-
-impl fmt::Display for IpRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.network, self.prefix)
-    }
-}
-
-struct Ranges(Vec<IpRange>);
+pub(super) struct Ranges(pub(super) Vec<IpNet>);
 
 impl Value for Ranges {
     const ACCEPTED: &'static str = "none, or ranges such as 127.0.0.0/8,10.1.0.0/16,fd00::/8";
@@ -109,7 +71,7 @@ impl Value for Ranges {
         if text == "none" {
             return Ok(Self(Vec::new()));
         }
-        let ranges = text.split(',').map(|range| IpRange::parse(range.trim()));
+        let ranges = text.split(',').map(|text| range(text.trim()));
         ranges.collect::<Option<_>>().map(Self).ok_or_else(|| "is no list of ranges".to_owned())
     }
 }
@@ -138,8 +100,8 @@ impl Value for Schedule {
 mod tests {
     use super::*;
 
-    fn contains(range: &str, address: &str) -> bool {
-        IpRange::parse(range).expect("a range").contains(address.parse().expect("an address"))
+    fn contains(text: &str, address: &str) -> bool {
+        range(text).expect("a range").contains(&address.parse::<IpAddr>().expect("an address"))
     }
 
     #[test]

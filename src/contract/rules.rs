@@ -1,4 +1,4 @@
-//! The functions that stand for the contract's CEL rules, each named by the second part of the rule's id.
+//! The functions that implement the contract's CEL rules, each named by the second part of the rule's id.
 //!
 //! True means that the rule is kept. The rules are those of decisions, sections 2 and 3. A rule about a text's form
 //! passes an empty text: whether it may be empty is for `min_len` to say. Every function answers for any input and
@@ -7,6 +7,9 @@
 use std::io;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use kira_gateway::check;
+use kira_gateway::json::JsonEnum;
+use kira_gateway::numbers::Numbers;
 use prost_types::value::Kind;
 use prost_types::{Struct, Value};
 
@@ -47,10 +50,15 @@ pub fn country(value: &str) -> bool {
     value.is_empty() || rust_iso3166::from_alpha3(value).is_some()
 }
 
+/// All codes that [`country`] accepts.
+pub fn countries() -> impl Iterator<Item = &'static str> {
+    rust_iso3166::ALL.iter().map(|country| country.alpha3)
+}
+
 /// An absolute http or https URL with a host.
 ///
 /// The parser of browsers also takes `http:host`, back slashes, and blanks that it strips or escapes; none of these is a
-/// URL to anybody else, so they are refused.
+/// URL elsewhere, so they are refused.
 #[must_use]
 pub fn http_url(value: &str) -> bool {
     if value.is_empty() {
@@ -61,6 +69,17 @@ pub fn http_url(value: &str) -> bool {
         && !rest.starts_with(['/', '\\'])
         && !value.contains(|c: char| c.is_whitespace() || c.is_control())
         && url::Url::parse(value).is_ok_and(|url| url.has_host())
+}
+
+/// The secret of a webhook endpoint: `whsec_` and base64 of 24 to 64 bytes (Standard Webhooks 1.0), or a text that begins
+/// otherwise, which is used as its own bytes. Libraries of receivers refuse `whsec_` before anything else.
+#[must_use]
+pub fn webhook_secret(value: &str) -> bool {
+    /// As `whsec_` is followed by at most: the base64 of 64 bytes.
+    const LONGEST: usize = 88;
+    let Some(encoded) = value.strip_prefix("whsec_") else { return true };
+    encoded.len() <= LONGEST
+        && base64_simd::STANDARD.decode_to_vec(encoded).is_ok_and(|bytes| (24..=64).contains(&bytes.len()))
 }
 
 /// An e-mail address as Zod 3 reads it:
@@ -113,6 +132,24 @@ pub fn metadata_size(value: &Struct, _now: DateTime<Utc>) -> bool {
     length.0 <= METADATA_BYTES
 }
 
+/// Those keys of the kind of a government number whose values hide a part of it.
+#[must_use]
+pub fn masked_metadata(value: &Struct, _now: DateTime<Utc>) -> Vec<String> {
+    let is_masked = |value: &Value| matches!(&value.kind, Some(Kind::StringValue(text)) if check::is_masked(text));
+    let masked = value.fields.iter().filter(|(key, value)| is_masked(value) && is_number_key(key));
+    masked.map(|(key, _)| key.clone()).collect()
+}
+
+/// Whether a key of `metadata` is one under which answers show a government number: a kind of tax ID, or a number of a
+/// business.
+#[must_use]
+pub fn is_number_key(key: &str) -> bool {
+    let kinds = <v1::IdentificationType as JsonEnum>::VALUES.iter();
+    let is_tax_id = |number: i32| v1::IdentificationType::try_from(number).is_ok_and(is_tax_id);
+    <v1::Business as Numbers>::NAMES.contains(&key)
+        || kinds.into_iter().any(|(number, name)| *name == key && is_tax_id(*number))
+}
+
 /// At most 20 objects and arrays inside each other.
 #[must_use]
 pub fn metadata_depth(value: &Struct, _now: DateTime<Utc>) -> bool {
@@ -139,10 +176,11 @@ pub fn tax_id_number(value: &v1::Identification, _now: DateTime<Utc>) -> bool {
     value.number.is_some() || !is_tax_id(value.r#type())
 }
 
-/// The number of a tax ID, where there is one, is not empty: it is required, and a required text must not be.
+/// The number of a tax ID, where there is one, shows something: it is required, and a required text must not be empty to
+/// a reader.
 #[must_use]
 pub fn tax_id_number_length(value: &v1::Identification, _now: DateTime<Utc>) -> bool {
-    value.number.as_deref() != Some("") || !is_tax_id(value.r#type())
+    !value.number.as_deref().is_some_and(check::is_blank) || !is_tax_id(value.r#type())
 }
 
 fn is_tax_id(kind: v1::IdentificationType) -> bool {
@@ -199,7 +237,7 @@ impl Length {
         }
     }
 
-    /// The brackets and commas around so many elements.
+    /// The brackets and commas around this number of elements.
     fn sequence(&mut self, elements: usize) {
         self.0 += 2 + elements.saturating_sub(1);
     }

@@ -1,59 +1,31 @@
 //! Products, and which of them a user may have (decisions, section 4).
 
-use std::fmt;
+#![allow(missing_docs, reason = "strum derives `into_str` without documentation")]
 
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 use uuid::{Uuid, uuid};
 
 use super::requirements::{Report, Target};
 use super::status::Status;
 
-/// The products whose requirements are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// The products whose requirements are known. The texts are the documented codes.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(const_into_str)]
 pub enum ProductCode {
     /// Virtual accounts in the USA.
+    #[strum(serialize = "usa-virtual-accounts")]
     UsaVirtualAccounts,
     /// Virtual accounts.
+    #[strum(serialize = "virtual_account")]
     VirtualAccount,
     /// Payouts.
+    #[strum(serialize = "payout")]
     Payout,
     /// Virtual accounts in the USA through ACT; not in the default catalogue.
+    #[strum(serialize = "usa-virtual-accounts-act")]
     UsaVirtualAccountsAct,
-}
-
-/// A text that names no known product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not the code of a known product")]
-pub struct UnknownProduct;
-
-impl ProductCode {
-    /// Every known product.
-    pub const ALL: [Self; 4] =
-        [Self::UsaVirtualAccounts, Self::VirtualAccount, Self::Payout, Self::UsaVirtualAccountsAct];
-
-    /// The documented code.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::UsaVirtualAccounts => "usa-virtual-accounts",
-            Self::VirtualAccount => "virtual_account",
-            Self::Payout => "payout",
-            Self::UsaVirtualAccountsAct => "usa-virtual-accounts-act",
-        }
-    }
-}
-
-impl fmt::Display for ProductCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl std::str::FromStr for ProductCode {
-    type Err = UnknownProduct;
-
-    fn from_str(text: &str) -> Result<Self, UnknownProduct> {
-        Self::ALL.into_iter().find(|code| code.as_str() == text).ok_or(UnknownProduct)
-    }
 }
 
 /// A product as the operator offers it.
@@ -110,39 +82,39 @@ pub fn eligible(status: Status, report: &Report, product: ProductCode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::requirements::{Kind, Subject, report};
+    use crate::domain::requirements::{Subject, UserType, report};
 
     #[test]
     fn every_product_code_is_read_back_from_its_text() {
-        for code in ProductCode::ALL {
-            assert_eq!(code.to_string().parse(), Ok(code));
+        for code in ProductCode::VARIANTS {
+            assert_eq!(code.to_string().parse(), Ok(*code));
         }
-        assert_eq!("USA-virtual-accounts".parse::<ProductCode>(), Err(UnknownProduct));
+        assert!("USA-virtual-accounts".parse::<ProductCode>().is_err());
     }
 
     #[test]
     fn the_default_catalogue_is_the_documented_three_in_their_order() {
-        let codes: Vec<_> = Catalogue::default().codes().map(ProductCode::as_str).collect();
+        let codes: Vec<_> = Catalogue::default().codes().map(|code| code.into_str()).collect();
         assert_eq!(codes, ["usa-virtual-accounts", "virtual_account", "payout"]);
     }
 
     #[test]
     fn a_product_without_requirements_is_for_the_verified_alone() {
-        let report = report(&Subject::new(Kind::Individual), Catalogue::default().codes());
-        for status in Status::ALL {
+        let report = report(&Subject::new(UserType::Individual), Catalogue::default().codes());
+        for &status in Status::VARIANTS {
             assert_eq!(eligible(status, &report, ProductCode::Payout), status == Status::Verified, "{status}");
         }
     }
 
     #[test]
     fn a_verified_user_does_not_get_a_product_for_which_something_is_missing() {
-        let report = report(&Subject::new(Kind::Individual), Catalogue::default().codes());
+        let report = report(&Subject::new(UserType::Individual), Catalogue::default().codes());
         assert!(!eligible(Status::Verified, &report, ProductCode::UsaVirtualAccounts));
     }
 
     #[test]
     fn a_report_that_does_not_speak_of_a_product_grants_nothing() {
-        let report = report(&Subject::new(Kind::Individual), []);
+        let report = report(&Subject::new(UserType::Individual), []);
         assert!(!eligible(Status::Verified, &report, ProductCode::Payout));
     }
 }

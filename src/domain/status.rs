@@ -1,24 +1,32 @@
-//! Where a user's verification stands (the specification's "User Status").
+//! The status of a user (the specification's "User Status").
 
-use std::fmt;
+#![allow(missing_docs, reason = "strum derives `into_str` without documentation")]
 
-/// The state of a user's verification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
+/// The state of a user's verification. The texts are those of the specification and of the database.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray, Serialize, Deserialize,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE", const_into_str)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
-    /// Verification may be pending or not triggered.
+    /// No attempt has started: none was triggered, or it is still queued.
     Created,
-    /// An attempt is under way.
+    /// An attempt is in progress.
     Verifying,
-    /// The user is who it says it is.
+    /// The last attempt confirmed the user.
     Verified,
-    /// The last attempt refused the user.
+    /// The last attempt rejected the user.
     Rejected,
-    /// A human has to decide.
+    /// A person has to decide.
     Review,
 }
 
 /// The specification's deprecated `verification_status`, derived from the status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum VerificationStatus {
     /// Neither verified nor rejected.
     Unverified,
@@ -28,28 +36,8 @@ pub enum VerificationStatus {
     Rejected,
 }
 
-/// A text that names no status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a user status")]
-pub struct UnknownStatus;
-
 impl Status {
-    /// Every status, in the specification's order.
-    pub const ALL: [Self; 5] = [Self::Created, Self::Verifying, Self::Verified, Self::Rejected, Self::Review];
-
-    /// The text that the database and the specification use.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "CREATED",
-            Self::Verifying => "VERIFYING",
-            Self::Verified => "VERIFIED",
-            Self::Rejected => "REJECTED",
-            Self::Review => "REVIEW",
-        }
-    }
-
-    /// What the deprecated `verification_status` says for this status (decisions, section 4).
+    /// The deprecated `verification_status` for this status (decisions, section 4).
     #[must_use]
     pub const fn verification_status(self) -> VerificationStatus {
         match self {
@@ -60,54 +48,30 @@ impl Status {
     }
 }
 
-impl VerificationStatus {
-    /// The text that the specification uses.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unverified => "unverified",
-            Self::Verified => "verified",
-            Self::Rejected => "rejected",
-        }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl std::str::FromStr for Status {
-    type Err = UnknownStatus;
-
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownStatus)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_status_is_read_back_from_its_text() {
-        for status in Status::ALL {
-            assert_eq!(status.to_string().parse(), Ok(status));
+        let texts: Vec<_> = Status::VARIANTS.iter().map(|status| status.into_str()).collect();
+        assert_eq!(texts, ["CREATED", "VERIFYING", "VERIFIED", "REJECTED", "REVIEW"]);
+        for status in Status::VARIANTS {
+            assert_eq!(status.to_string().parse(), Ok(*status));
+            assert_eq!(serde_json::json!(status), status.into_str());
         }
     }
 
     #[test]
-    fn a_text_that_is_no_status_is_refused() {
+    fn a_text_that_is_no_status_is_rejected() {
         for text in ["", "created", "CREATED ", "DONE"] {
-            assert_eq!(text.parse::<Status>(), Err(UnknownStatus));
+            assert!(text.parse::<Status>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn only_verified_and_rejected_show_in_the_deprecated_status() {
-        let derived = Status::ALL.map(Status::verification_status);
-        use VerificationStatus::{Rejected, Unverified, Verified};
-        assert_eq!(derived, [Unverified, Unverified, Verified, Rejected, Unverified]);
+        let derived: Vec<_> = Status::VARIANTS.iter().map(|status| status.verification_status().into_str()).collect();
+        assert_eq!(derived, ["unverified", "unverified", "verified", "rejected", "unverified"]);
     }
 }

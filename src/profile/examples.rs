@@ -5,10 +5,10 @@ use bytes::Bytes;
 use crate::contract::v1;
 use crate::contract::v1::create_user_request::User as Request;
 
-const FRONT: &[u8] = include_bytes!("../../tests/files/front.jpg");
-const BACK: &[u8] = include_bytes!("../../tests/files/back.jpg");
-const PROOF_OF_ADDRESS: &[u8] = include_bytes!("../../tests/files/proof_of_address.png");
-const BUSINESS_FORMATION: &[u8] = include_bytes!("../../tests/files/business_formation.pdf");
+const FRONT: &[u8] = include_bytes!("../../tests/fixtures/files/front.jpg");
+const BACK: &[u8] = include_bytes!("../../tests/fixtures/files/back.jpg");
+const PROOF_OF_ADDRESS: &[u8] = include_bytes!("../../tests/fixtures/files/proof_of_address.png");
+const BUSINESS_FORMATION: &[u8] = include_bytes!("../../tests/fixtures/files/business_formation.pdf");
 
 pub(crate) fn some(text: &str) -> Option<String> {
     Some(text.to_owned())

@@ -2,7 +2,12 @@
 
 #[cfg(test)]
 pub(crate) mod examples;
+pub mod impact;
+pub mod lookup;
+pub mod mask;
 pub mod merge;
+pub mod metadata;
+pub mod requirement;
 pub mod subject;
 #[cfg(test)]
 mod tests;
@@ -11,14 +16,16 @@ use std::fmt;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use kira_gateway::fields::Fields as _;
 use prost::Message;
 use ring::digest;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::ambient::Ambient;
 use crate::contract::v1::create_user_request::User as Request;
+use crate::contract::v1::{AnyElement, AnyElementMut};
 use crate::contract::{storage, v1};
+use crate::env::Env;
 
 /// The personal data of a user, as it is sealed: a request of either kind. See `kira/users/storage/v1/profile.proto`.
 pub use crate::contract::storage::profile::User as Profile;
@@ -45,25 +52,25 @@ pub fn decode(bytes: &[u8]) -> Result<Profile, UnreadableProfile> {
 }
 
 /// An accepted request to create a user, in its canonical form: equal for two requests that say the same, whichever
-/// door they came through. The files' content stands beside it.
+/// protocol they came through. The files' content is kept apart from it.
 #[derive(Clone, PartialEq)]
-pub struct Draft {
+pub struct CanonicalRequest {
     profile: Profile,
     contents: Vec<Bytes>,
 }
 
 /// A user about to be stored.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Planned {
+pub struct NewProfile {
     /// What to seal.
     pub profile: Profile,
     /// The files to seal, in the order in which the profile names them.
-    pub documents: Vec<PlannedDocument>,
+    pub documents: Vec<FileToSeal>,
 }
 
 /// A file about to be stored.
 #[derive(Clone, PartialEq)]
-pub struct PlannedDocument {
+pub struct FileToSeal {
     /// The identifier that the profile names it by.
     pub id: Uuid,
     /// What the content is.
@@ -72,22 +79,19 @@ pub struct PlannedDocument {
     pub content: Bytes,
 }
 
-impl fmt::Debug for PlannedDocument {
+impl fmt::Debug for FileToSeal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PlannedDocument")
-            .field("id", &self.id)
-            .field("size", &self.content.len())
-            .finish_non_exhaustive()
+        f.debug_struct("FileToSeal").field("id", &self.id).field("size", &self.content.len()).finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for Draft {
+impl fmt::Debug for CanonicalRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Draft").field("profile", &self.profile).finish_non_exhaustive()
+        f.debug_struct("CanonicalRequest").field("profile", &self.profile).finish_non_exhaustive()
     }
 }
 
-impl Draft {
+impl CanonicalRequest {
     /// Takes the files' content out of a request that has been accepted (its rules checked, its empty texts dropped).
     ///
     /// The SHA-256 of every file is computed here and only here: a large file takes milliseconds.
@@ -98,15 +102,16 @@ impl Draft {
             Request::Business(business) => Profile::Business(business),
         };
         let mut contents = Vec::new();
-        visit(&mut profile, &mut |part| match part {
-            Part::Document(document) => contents.extend(take_content(document)),
-            Part::Identification(entry) => entry.id.clear(),
-            Part::Person(person) => {
+        each_element_mut(&mut profile, &mut |element| match element {
+            AnyElementMut::Document(document) => contents.extend(take_content(document)),
+            AnyElementMut::Identification(entry) => entry.id.clear(),
+            AnyElementMut::AssociatedPerson(person) => {
                 person.id.clear();
                 drop_default(&mut person.address);
             }
         });
         drop_empty_groups(&mut profile);
+        drop_copied_pairs(&mut profile);
         Self { profile, contents }
     }
 
@@ -116,8 +121,8 @@ impl Draft {
         &self.profile
     }
 
-    /// The fingerprint that tells whether two requests with one idempotency key say the same (decisions, section 7):
-    /// `keyed_hash` over the canonical form, in which each file stands as its media type, size and SHA-256.
+    /// The fingerprint that shows whether two requests with one idempotency key are the same (decisions, section 7):
+    /// `keyed_hash` over the canonical form, in which each file is replaced by its media type, size and SHA-256.
     #[must_use]
     pub fn fingerprint(&self, keyed_hash: impl FnOnce(&[u8]) -> [u8; 32]) -> [u8; 32] {
         keyed_hash(&Zeroizing::new(encode(&self.profile, 0)))
@@ -125,60 +130,36 @@ impl Draft {
 
     /// Gives every identification, associated person and document an identifier, and every document its upload time.
     #[must_use]
-    pub fn plan(self, ambient: &dyn Ambient) -> Planned {
+    pub fn plan(self, env: &dyn Env) -> NewProfile {
         let Self { mut profile, contents } = self;
-        let uploaded_at = timestamp(ambient.now());
+        let uploaded_at = timestamp(env.now());
         let mut contents = contents.into_iter();
         let mut documents = Vec::with_capacity(contents.len());
-        visit(&mut profile, &mut |part| {
-            let id = ambient.new_id();
-            match part {
-                Part::Identification(entry) => entry.id = id.to_string(),
-                Part::Person(person) => person.id = id.to_string(),
-                Part::Document(document) => {
+        each_element_mut(&mut profile, &mut |element| {
+            let id = env.new_id();
+            match element {
+                AnyElementMut::Identification(entry) => entry.id = id.to_string(),
+                AnyElementMut::AssociatedPerson(person) => person.id = id.to_string(),
+                AnyElementMut::Document(document) => {
                     document.id = id.to_string();
                     document.uploaded_at = Some(uploaded_at);
                     // Only a document that brought a file has a hash.
                     if !document.sha256.is_empty() {
                         let media_type = document.media_type();
-                        documents.extend(contents.next().map(|content| PlannedDocument { id, media_type, content }));
+                        documents.extend(contents.next().map(|content| FileToSeal { id, media_type, content }));
                     }
                 }
             }
         });
-        Planned { profile, documents }
+        NewProfile { profile, documents }
     }
 }
 
-/// A part of a profile that has an identifier.
-enum Part<'a> {
-    Person(&'a mut v1::AssociatedPerson),
-    Identification(&'a mut v1::Identification),
-    Document(&'a mut v1::Document),
-}
-
-/// Shows every part to `see`, each time in the same order.
-fn visit(profile: &mut Profile, see: &mut dyn FnMut(Part<'_>)) {
+/// Shows every person, identification and document of a profile to `see`, each time in the same order.
+fn each_element_mut(profile: &mut Profile, see: &mut dyn FnMut(AnyElementMut<'_>)) {
     match profile {
-        Profile::Individual(individual) => {
-            visit_identifications(&mut individual.identifying_information, see);
-            individual.documents.iter_mut().for_each(|document| see(Part::Document(document)));
-        }
-        Profile::Business(business) => {
-            for person in &mut business.associated_persons {
-                visit_identifications(&mut person.identifying_information, see);
-                see(Part::Person(person));
-            }
-            visit_identifications(&mut business.identifying_information, see);
-            business.documents.iter_mut().for_each(|document| see(Part::Document(document)));
-        }
-    }
-}
-
-fn visit_identifications(entries: &mut [v1::Identification], see: &mut dyn FnMut(Part<'_>)) {
-    for entry in entries {
-        entry.documents.iter_mut().for_each(|document| see(Part::Document(document)));
-        see(Part::Identification(entry));
+        Profile::Individual(user) => user.each_element_mut(see),
+        Profile::Business(user) => user.each_element_mut(see),
     }
 }
 
@@ -193,12 +174,12 @@ fn take_content(document: &mut v1::Document) -> Option<Bytes> {
     document.media_type = file.media_type;
     // A file has at most 10 MiB.
     document.size = u32::try_from(file.content.len()).unwrap_or(u32::MAX);
-    document.sha256 = hexadecimal(digest::digest(&digest::SHA256, &file.content).as_ref());
+    document.sha256 = hex::encode(digest::digest(&digest::SHA256, &file.content));
     Some(file.content)
 }
 
-/// A group in which nothing was given is the same as no group. JSON, where the groups' keys stand in the enclosing
-/// object, cannot even tell the two apart.
+/// A group in which nothing was given is the same as no group. In JSON, where the groups' keys are keys of the
+/// enclosing object, there is no difference.
 fn drop_empty_groups(profile: &mut Profile) {
     match profile {
         Profile::Individual(individual) => {
@@ -225,6 +206,24 @@ fn drop_empty_groups(profile: &mut Profile) {
     }
 }
 
+/// A body that was copied from an answer has in its metadata what the service adds there: kept as a pair of the client's
+/// own, it would come up again when the field that it was made from is deleted.
+fn drop_copied_pairs(profile: &mut Profile) {
+    let Some(mut pairs) = own_pairs(profile).take() else { return };
+    metadata::added(profile).delete_copies(&mut pairs);
+    let own = own_pairs(profile);
+    *own = Some(pairs);
+    drop_default(own);
+}
+
+/// The client's own metadata.
+fn own_pairs(profile: &mut Profile) -> &mut Option<prost_types::Struct> {
+    match profile {
+        Profile::Individual(user) => &mut user.metadata,
+        Profile::Business(user) => &mut user.metadata,
+    }
+}
+
 fn drop_default<T: Default + PartialEq>(group: &mut Option<T>) {
     if group.as_ref().is_some_and(|group| *group == T::default()) {
         *group = None;
@@ -237,31 +236,54 @@ fn timestamp(time: DateTime<Utc>) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos() as i32 }
 }
 
-/// Lower-case hexadecimal.
-fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+/// The request names of what a profile brings: of its fields, of its lists, and `metadata`.
+#[must_use]
+pub fn given_names(profile: &Profile) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut see = |name: &'static str| names.push(name.to_owned());
+    let (persons, entries, documents, own) = match profile {
+        Profile::Individual(user) => {
+            user.each_given(&mut see);
+            (0, user.identifying_information.len(), user.documents.len(), &user.metadata)
+        }
+        Profile::Business(user) => {
+            user.each_given(&mut see);
+            let persons = user.associated_persons.len();
+            (persons, user.identifying_information.len(), user.documents.len(), &user.metadata)
+        }
+    };
+    let lists = [
+        ("associated_persons", persons > 0),
+        ("identifying_information", entries > 0),
+        ("documents", documents > 0),
+        ("metadata", own.is_some()),
+    ];
+    names.extend(lists.into_iter().filter(|(_, given)| *given).map(|(name, _)| name.to_owned()));
+    names
 }
 
 /// The documents of a stored user that have a file, in the order of the profile.
 #[must_use]
 pub fn documents(profile: &Profile) -> Vec<&v1::Document> {
-    let (persons, entries, documents) = match profile {
-        Profile::Individual(user) => (&[][..], &user.identifying_information, &user.documents),
-        Profile::Business(user) => (&user.associated_persons[..], &user.identifying_information, &user.documents),
+    let mut documents = Vec::new();
+    let mut see = |element| match element {
+        // Only a document that brought a file has a hash.
+        AnyElement::Document(document) if !document.sha256.is_empty() => documents.push(document),
+        _ => {}
     };
-    let of_persons = persons.iter().flat_map(|person| &person.identifying_information);
-    let all = of_persons.chain(entries).flat_map(|entry| &entry.documents).chain(documents);
-    // Only a document that brought a file has a hash.
-    all.filter(|document| !document.sha256.is_empty()).collect()
+    match profile {
+        Profile::Individual(user) => user.each_element(&mut see),
+        Profile::Business(user) => user.each_element(&mut see),
+    }
+    documents
 }
 
-/// A text that is there: an empty one counts as absent (decisions, section 2).
-pub(crate) fn filled(text: &Option<String>) -> Option<&str> {
+/// A text, unless it is empty: an empty one counts as absent (decisions, section 2).
+pub(crate) fn non_empty(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !text.is_empty())
 }
 
-/// A value of a list that is there: a number that is no value of the list, or its zero, counts as absent.
-pub(crate) fn chosen<E: TryFrom<i32>>(number: Option<i32>) -> Option<E> {
+/// A value of an enum, unless it is unspecified or unknown: both count as absent.
+pub(crate) fn specified<E: TryFrom<i32>>(number: Option<i32>) -> Option<E> {
     number.filter(|number| *number != 0).and_then(|number| E::try_from(number).ok())
 }

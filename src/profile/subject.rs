@@ -1,9 +1,12 @@
 //! A user as the requirements see it: which facts a profile brings, under the names of the request.
 
-use super::{chosen, filled};
+use kira_gateway::check::is_blank;
+use kira_gateway::fields::{Fields as Given, is_given};
+
+use super::specified;
 use crate::contract::v1;
 use crate::domain::requirements::{
-    DocumentKind, Documents, Field, Fields, Identification, IdentificationKind, Kind, Party, Residence, Subject,
+    DocumentKind, Documents, Field, Fields, Identification, IdentificationKind, Party, Residence, Subject, UserType,
 };
 use crate::profile::Profile;
 
@@ -17,28 +20,10 @@ pub fn subject(profile: &Profile) -> Subject {
 }
 
 fn of_individual(user: &v1::Individual) -> Subject {
-    let mut fields = Fields::default();
-    fields.note(Field::FirstName, filled(&user.first_name).is_some());
-    fields.note(Field::LastName, filled(&user.last_name).is_some());
-    fields.note(Field::BirthDate, filled(&user.birth_date).is_some());
-    fields.note(Field::Email, filled(&user.email).is_some());
-    fields.note(Field::Phone, filled(&user.phone).is_some());
-    fields.note(Field::Nationality, filled(&user.nationality).is_some());
-    fields.note(Field::Gender, chosen::<v1::Gender>(user.gender).is_some());
-    note_address(&mut fields, user.address.as_ref());
-    note_primary_document(&mut fields, user.primary_document.as_ref());
-
-    let mut subject = Subject::new(Kind::Individual);
+    let mut subject = Subject::new(UserType::Individual);
+    let mut fields = given(user);
     if let Some(answers) = &user.compliance {
-        let employment = chosen::<v1::EmploymentStatus>(answers.employment_status);
-        fields.note(Field::PepStatus, answers.pep_status.is_some());
-        fields.note(Field::SourceOfFunds, chosen::<v1::IndividualSourceOfFunds>(answers.source_of_funds).is_some());
-        fields.note(Field::AccountPurpose, chosen::<v1::IndividualAccountPurpose>(answers.account_purpose).is_some());
-        note_expected_payments(&mut fields, answers.expected_monthly_payments);
-        fields.note(Field::EmploymentStatus, employment.is_some());
-        fields.note(Field::CurrentEmployer, filled(&answers.current_employer).is_some());
-        fields.note(Field::Occupation, filled(&answers.occupation).is_some());
-        fields.note(Field::ImmigrationStatus, chosen::<v1::ImmigrationStatus>(answers.immigration_status).is_some());
+        let employment = specified::<v1::EmploymentStatus>(answers.employment_status);
         subject.employed = employment == Some(v1::EmploymentStatus::Employed);
         subject.denied_bank_account = note_additional_info(&mut fields, answers.additional_info.as_ref());
     }
@@ -49,36 +34,9 @@ fn of_individual(user: &v1::Individual) -> Subject {
 }
 
 fn of_business(user: &v1::Business) -> Subject {
-    let mut fields = Fields::default();
-    fields.note(Field::BusinessLegalName, filled(&user.business_legal_name).is_some());
-    fields.note(Field::DoingBusinessAs, filled(&user.doing_business_as).is_some());
-    fields.note(Field::BusinessType, chosen::<v1::BusinessType>(user.business_type).is_some());
-    fields.note(Field::BusinessIndustry, !user.business_industry.is_empty());
-    fields.note(Field::BusinessDescription, filled(&user.business_description).is_some());
-    fields.note(Field::BusinessWebsite, filled(&user.business_website).is_some());
-    fields.note(Field::FormationDate, filled(&user.formation_date).is_some());
-    fields.note(Field::FormationState, filled(&user.formation_state).is_some());
-    fields.note(Field::Email, filled(&user.email).is_some());
-    fields.note(Field::Phone, filled(&user.phone).is_some());
-    fields.note(Field::Ein, filled(&user.ein).is_some());
-    fields.note(Field::Rfc, filled(&user.rfc).is_some());
-    fields.note(Field::Cnpj, filled(&user.cnpj).is_some());
-    note_address(&mut fields, user.address.as_ref());
-    note_primary_document(&mut fields, user.primary_document.as_ref());
-    if let Some(representative) = &user.representative {
-        fields.note(Field::RepresentativeFirstName, filled(&representative.first_name).is_some());
-        fields.note(Field::RepresentativeLastName, filled(&representative.last_name).is_some());
-        fields.note(Field::RepresentativeTitle, filled(&representative.title).is_some());
-        fields.note(Field::RepresentativeBirthDate, filled(&representative.birth_date).is_some());
-        fields.note(Field::RepresentativeSsn, filled(&representative.ssn).is_some());
-    }
-
-    let mut subject = Subject::new(Kind::Business);
+    let mut subject = Subject::new(UserType::Business);
+    let mut fields = given(user);
     if let Some(answers) = &user.compliance {
-        fields.note(Field::PepStatus, answers.pep_status.is_some());
-        fields.note(Field::SourceOfFunds, chosen::<v1::BusinessSourceOfFunds>(answers.source_of_funds).is_some());
-        fields.note(Field::AccountPurpose, chosen::<v1::BusinessAccountPurpose>(answers.account_purpose).is_some());
-        note_expected_payments(&mut fields, answers.expected_monthly_payments);
         subject.denied_bank_account = note_additional_info(&mut fields, answers.additional_info.as_ref());
     }
     subject.residence = residence(user.address.as_ref());
@@ -89,51 +47,41 @@ fn of_business(user: &v1::Business) -> Subject {
 }
 
 fn person(person: &v1::AssociatedPerson) -> Party {
+    Party { fields: given(person), identifications: identifications(&person.identifying_information) }
+}
+
+/// The fields of a message that have a value, under the names of requests.
+fn given(message: &impl Given) -> Fields {
     let mut fields = Fields::default();
-    fields.note(Field::FirstName, filled(&person.first_name).is_some());
-    fields.note(Field::LastName, filled(&person.last_name).is_some());
-    fields.note(Field::BirthDate, filled(&person.birth_date).is_some());
-    Party { fields, identifications: identifications(&person.identifying_information) }
-}
-
-fn note_address(fields: &mut Fields, address: Option<&v1::Address>) {
-    let Some(address) = address else { return };
-    fields.note(Field::AddressStreet, filled(&address.street).is_some());
-    fields.note(Field::AddressCity, filled(&address.city).is_some());
-    fields.note(Field::AddressState, filled(&address.state).is_some());
-    fields.note(Field::AddressZipCode, filled(&address.zip_code).is_some());
-    fields.note(Field::AddressCountry, filled(&address.country).is_some());
-}
-
-fn note_primary_document(fields: &mut Fields, document: Option<&v1::PrimaryDocument>) {
-    let Some(document) = document else { return };
-    fields.note(Field::DocumentType, chosen::<v1::IdentificationType>(document.r#type).is_some());
-    fields.note(Field::DocumentNumber, filled(&document.number).is_some());
-    fields.note(Field::DocumentCountry, filled(&document.country).is_some());
-}
-
-fn note_expected_payments(fields: &mut Fields, expected: Option<i32>) {
-    fields.note(Field::ExpectedMonthlyPayments, chosen::<v1::ExpectedMonthlyPayments>(expected).is_some());
+    message.each_given(&mut |name| {
+        if let Ok(field) = name.parse::<Field>() {
+            fields.note(field, true);
+        }
+    });
+    fields
 }
 
 /// Whether the user has been denied a bank account.
 fn note_additional_info(fields: &mut Fields, info: Option<&v1::AdditionalInfo>) -> bool {
     let Some(info) = info else { return false };
-    let denied = chosen::<v1::YesNo>(info.has_denied_bank_account);
-    fields.note(Field::HasUsBankAccount, chosen::<v1::YesNo>(info.has_us_bank_account).is_some());
-    fields.note(Field::HasDeniedBankAccount, denied.is_some());
-    fields.note(Field::DeniedBankAccountExplain, filled(&info.denied_bank_account_explain).is_some());
-    denied == Some(v1::YesNo::Yes)
+    info.each_given(&mut |name| {
+        if let Ok(field) = format!("additional_info:{name}").parse::<Field>() {
+            fields.note(field, true);
+        }
+    });
+    specified(info.has_denied_bank_account) == Some(v1::YesNo::Yes)
 }
 
 fn residence(address: Option<&v1::Address>) -> Residence {
-    address.and_then(|address| filled(&address.country)).map_or_else(Residence::default, Residence::of)
+    address
+        .and_then(|address| address.country.as_deref().filter(|country| !is_blank(country)))
+        .map_or_else(Residence::default, Residence::of)
 }
 
 fn identifications(entries: &[v1::Identification]) -> Vec<Identification> {
     let one = |entry: &v1::Identification| Identification {
         kind: kind(entry.r#type()),
-        numbered: filled(&entry.number).is_some(),
+        numbered: is_given(&entry.number),
         documents: documents(&entry.documents),
     };
     entries.iter().map(one).collect()

@@ -1,13 +1,15 @@
+use strum::VariantArray as _;
+
 use super::*;
 use crate::contract::v1::create_user_request::User as Request;
 use crate::domain::eligibility::ProductCode;
 use crate::domain::requirements::report;
-use crate::profile::Draft;
+use crate::profile::CanonicalRequest;
 use crate::profile::examples::{self, document, entry, some};
 
 fn missing(request: Request, target: &str) -> Vec<String> {
-    let subject = subject(Draft::new(request).profile());
-    let report = report(&subject, ProductCode::ALL);
+    let subject = subject(CanonicalRequest::new(request).profile());
+    let report = report(&subject, ProductCode::VARIANTS.iter().copied());
     report.missing().find(|(name, _)| *name == target).map(|(_, fields)| fields).unwrap_or_default()
 }
 

@@ -2,11 +2,11 @@ use chrono::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ambient::MovableClock;
+use crate::env::MockClock;
 use crate::profile::examples::{self, document, some};
 
-fn clock() -> MovableClock {
-    MovableClock::at(Utc.with_ymd_and_hms(2026, 1, 15, 10, 30, 0).single().expect("a real time"))
+fn clock() -> MockClock {
+    MockClock::at(Utc.with_ymd_and_hms(2026, 1, 15, 10, 30, 0).single().expect("a real time"))
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -14,17 +14,17 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 fn fingerprint(request: impl Into<Request>) -> [u8; 32] {
-    Draft::new(request.into()).fingerprint(sha256)
+    CanonicalRequest::new(request.into()).fingerprint(sha256)
 }
 
-fn individual(planned: &Planned) -> &v1::Individual {
+fn individual(planned: &NewProfile) -> &v1::Individual {
     match &planned.profile {
         Profile::Individual(individual) => individual,
         Profile::Business(_) => panic!("planned from an individual"),
     }
 }
 
-fn business(planned: &Planned) -> &v1::Business {
+fn business(planned: &NewProfile) -> &v1::Business {
     match &planned.profile {
         Profile::Business(business) => business,
         Profile::Individual(_) => panic!("planned from a business"),
@@ -45,7 +45,7 @@ impl From<v1::Business> for Request {
 
 #[test]
 fn a_planned_document_says_what_was_stored_in_place_of_its_file() {
-    let planned = Draft::new(examples::usa_individual().into()).plan(&clock());
+    let planned = CanonicalRequest::new(examples::usa_individual().into()).plan(&clock());
     let front = &individual(&planned).identifying_information[1].documents[0];
     assert!(front.file.is_none());
     assert!(front.media_type() == v1::MediaType::Jpeg);
@@ -62,15 +62,15 @@ fn the_planned_files_are_those_of_the_request_under_the_profiles_ids() {
             Request::Individual(individual) => Profile::Individual(individual),
             Request::Business(business) => Profile::Business(business),
         };
-        visit(&mut profile, &mut |part| {
-            if let Part::Document(document) = part {
+        each_element_mut(&mut profile, &mut |element| {
+            if let AnyElementMut::Document(document) = element {
                 expected.extend(document.file.take().map(|file| (file.media_type, file.content)));
             }
         });
-        let mut planned = Draft::new(request).plan(&clock());
+        let mut planned = CanonicalRequest::new(request).plan(&clock());
         let mut named = Vec::new();
-        visit(&mut planned.profile, &mut |part| {
-            if let Part::Document(document) = part {
+        each_element_mut(&mut planned.profile, &mut |element| {
+            if let AnyElementMut::Document(document) = element {
                 named.push((document.id.clone(), document.media_type, document.sha256.clone()));
             }
         });
@@ -80,7 +80,7 @@ fn the_planned_files_are_those_of_the_request_under_the_profiles_ids() {
         let ids: Vec<_> = planned
             .documents
             .iter()
-            .map(|file| (file.id.to_string(), file.media_type as i32, hexadecimal(&sha256(&file.content))))
+            .map(|file| (file.id.to_string(), file.media_type as i32, hex::encode(sha256(&file.content))))
             .collect();
         assert_eq!(ids, named);
     }
@@ -90,19 +90,19 @@ fn the_planned_files_are_those_of_the_request_under_the_profiles_ids() {
 fn the_content_of_a_file_is_not_copied() {
     let request = examples::usa_individual();
     let sent = request.identifying_information[1].documents[0].file.clone().expect("the example brings it").content;
-    let planned = Draft::new(request.into()).plan(&clock());
+    let planned = CanonicalRequest::new(request.into()).plan(&clock());
     assert_eq!(planned.documents[0].content.as_ptr(), sent.as_ptr());
 }
 
 #[test]
 fn every_person_identification_and_document_gets_an_id_of_its_own() {
-    let mut planned = Draft::new(examples::usa_business().into()).plan(&clock());
+    let mut planned = CanonicalRequest::new(examples::usa_business().into()).plan(&clock());
     let mut ids = Vec::new();
-    visit(&mut planned.profile, &mut |part| {
-        ids.push(match part {
-            Part::Person(person) => person.id.clone(),
-            Part::Identification(entry) => entry.id.clone(),
-            Part::Document(document) => document.id.clone(),
+    each_element_mut(&mut planned.profile, &mut |element| {
+        ids.push(match element {
+            AnyElementMut::AssociatedPerson(person) => person.id.clone(),
+            AnyElementMut::Identification(entry) => entry.id.clone(),
+            AnyElementMut::Document(document) => document.id.clone(),
         });
     });
     assert!(ids.iter().all(|id| Uuid::parse_str(id).is_ok()));
@@ -116,7 +116,7 @@ fn every_person_identification_and_document_gets_an_id_of_its_own() {
 fn legacy_documents_are_planned_too() {
     let mut user = examples::mexican_business();
     user.documents.push(document(v1::DocumentType::FileSourceOfWealth));
-    let planned = Draft::new(user.into()).plan(&clock());
+    let planned = CanonicalRequest::new(user.into()).plan(&clock());
     let last = planned.documents.last().expect("a file was sent");
     assert_eq!(business(&planned).documents[0].id, last.id.to_string());
 }
@@ -135,7 +135,7 @@ fn what_only_the_service_may_say_is_not_taken_from_a_request() {
     document.media_type = v1::MediaType::Png.into();
     document.uploaded_at = Some(prost_types::Timestamp::default());
     assert_eq!(fingerprint(user.clone()), expected);
-    let planned = Draft::new(user.into()).plan(&clock());
+    let planned = CanonicalRequest::new(user.into()).plan(&clock());
     assert!(business(&planned).registered_address.is_none());
     assert_ne!(business(&planned).identifying_information[0].id, "mine");
 }
@@ -143,14 +143,14 @@ fn what_only_the_service_may_say_is_not_taken_from_a_request() {
 #[test]
 fn a_stored_profile_is_read_back() {
     for request in examples::all() {
-        let planned = Draft::new(request).plan(&clock());
+        let planned = CanonicalRequest::new(request).plan(&clock());
         assert_eq!(decode(&encode(&planned.profile, 0)), Ok(planned.profile));
     }
 }
 
 #[test]
 fn an_encoded_profile_can_be_sealed_in_place() {
-    let planned = Draft::new(examples::usa_business().into()).plan(&clock());
+    let planned = CanonicalRequest::new(examples::usa_business().into()).plan(&clock());
     let bytes = encode(&planned.profile, 28);
     assert!(bytes.capacity() >= bytes.len() + 28);
 }
@@ -165,7 +165,7 @@ fn bytes_that_are_no_profile_are_an_error_that_says_nothing_of_them() {
 
 #[test]
 fn nothing_personal_is_printed() {
-    let draft = Draft::new(examples::usa_individual().into());
+    let draft = CanonicalRequest::new(examples::usa_individual().into());
     let planned = draft.clone().plan(&clock());
     let printed = format!("{draft:?} {planned:?}");
     for secret in ["Doe", "John", "6789", "D1234567", "Market", "example.com", "JFIF", "1990"] {
@@ -176,10 +176,10 @@ fn nothing_personal_is_printed() {
 #[test]
 fn the_same_request_has_the_same_fingerprint_whenever_it_is_planned_and_however_it_came() {
     for request in examples::all() {
-        let draft = Draft::new(request.clone());
+        let draft = CanonicalRequest::new(request.clone());
         let wire = v1::CreateUserRequest { idempotency_key: None, user: Some(request) }.encode_to_vec();
         let received = v1::CreateUserRequest::decode(wire.as_slice()).expect("just encoded").user.expect("just set");
-        assert_eq!(Draft::new(received).fingerprint(sha256), draft.fingerprint(sha256));
+        assert_eq!(CanonicalRequest::new(received).fingerprint(sha256), draft.fingerprint(sha256));
     }
 }
 

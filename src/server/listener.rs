@@ -1,10 +1,13 @@
-//! Listening: accepts connections, serves them, and on shutdown lets those that are there finish.
+//! Accepts connections, serves them, and on shutdown lets their requests finish.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use http::Version;
+use http_body::Body as _;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -17,101 +20,115 @@ use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::activity::Activity;
-use super::delivery::Deliveries;
-use super::layer::{HttpService, pass};
-use super::patience::Patience;
-use super::tls::DoorTls;
+use crate::server::admission::LogSampling;
+use crate::server::connection::io_timeouts::IoTimeouts;
+use crate::server::connection::requests_in_flight::RequestsInFlight;
+use crate::server::connection::unsent_responses::UnsentResponses;
+use crate::server::connection::{BareErrors, FrameBudget, Networks, Peer, UnreadBody};
+use crate::server::middleware::{HttpService, run};
+use crate::server::tls::ListenerTls;
 
-/// Time for the first bytes of a connection to arrive, and for the headers of an HTTP/1 request from their first byte
-/// to their last.
+/// The timeout of a connection's first bytes, and of the headers of an HTTP/1 request from their first byte to their last.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
-/// An HTTP/1 connection may be quiet for so long before its next request. Balancers keep connections for 60 seconds as a
-/// rule, and one that we close first may be just about to carry a request.
+/// The idle timeout of an HTTP/1 connection. Load balancers usually keep idle connections for 60 seconds; a server that
+/// closes first races with the next request.
 const NEXT_REQUEST_TIMEOUT: Duration = Duration::from_secs(75);
-/// An HTTP/2 connection that has had no request for so long is told to end: answering signs of life alone keeps no place.
-/// By GOAWAY its client knows which requests are answered, and makes a new connection for the next.
+/// The idle timeout of an HTTP/2 connection, which then gets GOAWAY: answered PINGs alone do not keep it open.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
-/// Time for a TLS handshake.
+/// The timeout of a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// A reader that takes nothing of what is sent to it is given up after this, as one that has vanished is.
+/// A client that reads nothing of a response is disconnected after this.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(120);
-/// A quiet HTTP/2 connection is asked for a sign of life this often.
+/// The interval of keep-alive PINGs on an idle HTTP/2 connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
-/// A quiet connection whose other end has vanished without a word is given up after two minutes, whatever it speaks:
-/// a stream of events without events holds a place of its client's.
-const PROBES: TcpKeepalive =
+/// TCP keep-alive detects a half-open connection after two minutes, over any protocol: an idle event stream would hold a
+/// permit of its client.
+const TCP_KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(Duration::from_secs(15)).with_retries(4);
-/// How much of one HTTP/2 stream may be under way: a file of megabytes should not wait for permissions.
+/// The flow-control windows of HTTP/2: large, so that a file of megabytes does not wait for WINDOW_UPDATEs.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
-/// The headers of one HTTP/2 request, all together: the longest token that is looked at, and room for the rest. What is
-/// longer gets a bare 431, without a gRPC status.
+/// The largest header list of an HTTP/2 request: the longest accepted token, and room for the rest. Beyond it, hyper
+/// responds with a bare 431, without a gRPC status.
 const MAX_HEADERS: u32 = 64 << 10;
-/// Requests of one HTTP/2 connection at a time.
+/// Concurrent requests of one HTTP/2 connection.
 const MAX_STREAMS: u32 = 250;
-/// The log tells at most so often that all connections are taken.
-const TELL_EVERY: Duration = Duration::from_secs(1);
-/// Pause after an accept that failed, such as for want of file descriptors.
+/// The shortest time between two log lines about the connection limit.
+const LOG_INTERVAL: Duration = Duration::from_secs(1);
+/// The pause after a failed accept, such as without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Where a service listens, and for whom.
+/// A socket and how to serve it.
 pub struct Listener {
-    /// The port.
+    /// The bound socket.
     pub socket: TcpListener,
-    /// Who we are to those that connect; `None` is plain text.
-    pub tls: Option<Arc<DoorTls>>,
-    /// Connections at a time, those that shake hands included; those beyond wait in the system's queue until one ends.
+    /// The server certificate; `None` is plain text.
+    pub tls: Option<Arc<ListenerTls>>,
+    /// The connection limit, handshakes included. Connections beyond it wait in the accept queue of the system.
     pub max_connections: u32,
+    /// Proxies whose `x-forwarded-for` is trusted.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
 }
 
-/// In plain text, for a few.
+/// Plain text, with a low connection limit.
 impl From<TcpListener> for Listener {
     fn from(socket: TcpListener) -> Self {
-        Self { socket, tls: None, max_connections: 1_000 }
+        Self { socket, tls: None, max_connections: 1_000, trusted_proxies: Vec::new() }
     }
 }
 
-/// Serves `service` on `listener` until `shutdown` is cancelled: then nothing new is accepted, and the requests that
-/// were are answered. Returns when all connections have ended.
+/// Serves `service` on `listener` until `shutdown` is cancelled; then accepts nothing more and lets requests in flight
+/// finish. Returns when all connections have ended.
 pub async fn serve(listener: impl Into<Listener>, service: impl HttpService, shutdown: CancellationToken) {
-    let Listener { socket, tls, max_connections } = listener.into();
+    let Listener { socket, tls, max_connections, trusted_proxies } = listener.into();
     let builder = Arc::new(builder());
-    let places = Places::new(&socket, max_connections);
+    let limit = ConnectionLimit::new(&socket, max_connections);
+    let networks = Arc::new(Networks::new(max_connections, trusted_proxies));
     let connections = TaskTracker::new();
     loop {
         let accepted = async {
-            let place = places.take().await;
-            socket.accept().await.map(|(stream, _)| (stream, place))
+            let permit = limit.acquire().await;
+            socket.accept().await.map(|(stream, address)| (stream, address.ip(), permit))
         };
-        let (stream, place) = tokio::select! {
+        let (stream, address, permit) = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
             accepted = accepted => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
+                    tracing::warn!(%error, "accept failed");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             },
         };
-        // Answers are written whole; waiting for more to send along would only delay them.
+        let Ok(network_permit) = networks.connect(address) else {
+            limit.log_rejected();
+            continue;
+        };
+        // Responses are written as a whole; Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
-        let _ = SockRef::from(&stream).set_tcp_keepalive(&PROBES);
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&TCP_KEEPALIVE);
         let (builder, service) = (Arc::clone(&builder), service.clone());
-        let (tls, shutdown) = (tls.clone(), shutdown.clone());
+        let (tls, shutdown, networks) = (tls.clone(), shutdown.clone(), Arc::clone(&networks));
         connections.spawn(async move {
-            let _place = place;
+            let _permits = (permit, network_permit);
+            let delay = networks.delay_after_flood(Peer::of(address), Instant::now());
+            if let Some(delay) = delay
+                && shutdown.run_until_cancelled(tokio::time::sleep(delay)).await.is_none()
+            {
+                return;
+            }
             let stream = match tls {
                 None => Either::Left(stream),
-                // Nothing was asked yet: a stop need not wait.
-                Some(tls) => match shutdown.run_until_cancelled(shake_hands(&tls, stream)).await.flatten() {
+                // There is no request yet: a shutdown need not wait.
+                Some(tls) => match shutdown.run_until_cancelled(handshake(&tls, stream)).await.flatten() {
                     Some(stream) => Either::Right(stream),
                     None => return,
                 },
             };
-            converse(&builder, stream, service, &shutdown).await;
+            let connection = Connection { address, networks, after_flood: delay.is_some() };
+            serve_connection(&builder, stream, connection, service, &shutdown).await;
         });
     }
     drop(socket);
@@ -119,83 +136,131 @@ pub async fn serve(listener: impl Into<Listener>, service: impl HttpService, shu
     connections.wait().await;
 }
 
-/// The places of connections.
-struct Places {
-    /// Where the door is; tells it in the log.
+/// The connection limit of a listener.
+struct ConnectionLimit {
+    /// The port of the listener, for the log.
     port: Option<u16>,
-    free: Arc<Semaphore>,
-    told: Mutex<Option<Instant>>,
+    permits: Arc<Semaphore>,
+    last_logged: Mutex<Option<Instant>>,
+    rejected: LogSampling,
 }
 
-impl Places {
+impl ConnectionLimit {
     fn new(socket: &TcpListener, max: u32) -> Self {
-        let free = Arc::new(Semaphore::new(usize::try_from(max).unwrap_or(Semaphore::MAX_PERMITS)));
-        Self { port: socket.local_addr().ok().map(|address| address.port()), free, told: Mutex::default() }
+        let permits = Arc::new(Semaphore::new(usize::try_from(max).unwrap_or(Semaphore::MAX_PERMITS)));
+        Self {
+            port: socket.local_addr().ok().map(|address| address.port()),
+            permits,
+            last_logged: Mutex::default(),
+            rejected: LogSampling::new(1),
+        }
     }
 
-    /// A place, as soon as there is one.
-    async fn take(&self) -> OwnedSemaphorePermit {
-        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
-            return place;
+    /// The next free permit.
+    async fn acquire(&self) -> OwnedSemaphorePermit {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return permit;
         }
-        self.tell();
-        match Arc::clone(&self.free).acquire_owned().await {
-            Ok(place) => place,
-            // It is never closed.
+        self.log_exhausted();
+        match Arc::clone(&self.permits).acquire_owned().await {
+            Ok(permit) => permit,
+            // The semaphore is never closed.
             Err(_) => std::future::pending().await,
         }
     }
 
-    fn tell(&self) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-            *told = Some(Instant::now());
-            tracing::warn!(port = self.port, "all connections are taken: further ones wait until one ends");
+    /// Logs a connection that was closed because its network has too many.
+    fn log_rejected(&self) {
+        let sampled = self.rejected.sample(Instant::now());
+        if sampled.write {
+            let connections = sampled.left_out.unwrap_or_default() + 1;
+            tracing::warn!(port = self.port, connections, "connections closed: one network has more than its share");
+        }
+    }
+
+    fn log_exhausted(&self) {
+        let mut last_logged = self.last_logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if last_logged.is_none_or(|at| at.elapsed() >= LOG_INTERVAL) {
+            *last_logged = Some(Instant::now());
+            tracing::warn!(port = self.port, "connection limit reached: further connections wait");
         }
     }
 }
 
-/// Answers the requests of one connection until it ends.
-async fn converse(
+/// The origin of a connection.
+struct Connection {
+    address: IpAddr,
+    networks: Arc<Networks>,
+    /// Whether the network has a recent flood of frames.
+    after_flood: bool,
+}
+
+/// Serves the requests of one connection until it ends.
+async fn serve_connection(
     builder: &Builder<TokioExecutor>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    connection: Connection,
     service: impl HttpService,
     shutdown: &CancellationToken,
 ) {
-    let (activity, deliveries) = (Activity::new(), Deliveries::default());
-    let stream = Patience::new(HEADERS_TIMEOUT, WRITE_TIMEOUT, activity.clone(), stream);
-    let (requests, sent) = (activity.clone(), deliveries.clone());
+    let Connection { address, networks, after_flood } = connection;
+    let (requests, unsent) = (RequestsInFlight::new(), UnsentResponses::default());
+    let flooded = CancellationToken::new();
+    let stream = FrameBudget::new(stream, after_flood, flooded.clone());
+    let stream = BareErrors::new(IoTimeouts::new(HEADERS_TIMEOUT, WRITE_TIMEOUT, requests.clone(), stream));
+    let (counted, tracked) = (requests.clone(), unsent.clone());
+    let callers = Arc::clone(&networks);
     let service = tower::service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        let (open, sent) = (requests.begin(), sent.clone());
-        let answered = pass(request.map(tonic::body::Body::new), service.clone());
-        async move { Ok::<_, Infallible>(open.until_sent(sent.watch(answered.await))) }
+        let (in_flight, tracked) = (counted.start(), tracked.clone());
+        let mut request = request.map(tonic::body::Body::new);
+        let caller = callers.caller(address, request.headers());
+        request.extensions_mut().insert(caller);
+        // HTTP/2 resets a stream that is not read, and no other.
+        let needs_no_read = request.version() >= Version::HTTP_2 || request.body().is_end_stream();
+        let unread = (!needs_no_read).then(|| {
+            let body = std::mem::replace(request.body_mut(), tonic::body::Body::empty());
+            let unread = UnreadBody::new(body, request.headers());
+            *request.body_mut() = unread.body();
+            unread
+        });
+        let response = run(request, service.clone());
+        async move {
+            let mut response = response.await;
+            if let Some(unread) = unread {
+                unread.finish(&mut response, in_flight.another());
+            }
+            Ok::<_, Infallible>(in_flight.until_sent(tracked.track(response)))
+        }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = pin!(connection);
-    let asked_to_end = async {
+    let graceful = async {
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = activity.quiet_for(IDLE_TIMEOUT) => {}
+            () = requests.idle_for(IDLE_TIMEOUT) => {}
         }
     };
-    let given_up = async {
-        deliveries.overdue().await;
-        tracing::debug!("a connection is given up: answers are not taken");
+    let slow_reader = async {
+        unsent.overdue().await;
+        tracing::debug!("connection closed: the client does not read its responses");
     };
-    let mut given_up = pin!(given_up);
+    let mut slow_reader = pin!(slow_reader);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = &mut given_up => return,
-        () = asked_to_end => {
+        () = &mut slow_reader => return,
+        () = graceful => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection => ended,
-                () = given_up => return,
+                () = slow_reader => return,
             }
         }
     };
+    if flooded.is_cancelled() {
+        networks.record_flood(Peer::of(address), Instant::now());
+    }
     if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
+        tracing::debug!(%error, "connection error");
     }
 }
 
@@ -213,24 +278,24 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
-async fn shake_hands(tls: &DoorTls, stream: TcpStream) -> Option<Box<TlsStream<TcpStream>>> {
+async fn handshake(tls: &ListenerTls, stream: TcpStream) -> Option<Box<TlsStream<TcpStream>>> {
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await {
         Ok(Ok(stream)) => return Some(Box::new(stream)),
-        // Whoever is refused, and every scanner: no news to an operator.
-        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-        Err(_) => tracing::debug!("a TLS handshake took too long"),
+        // Scanners cause these all the time.
+        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+        Err(_) => tracing::debug!("TLS handshake timed out"),
     }
     None
 }
 
-/// A service of the kind that [`serve`] takes, from an async function.
-pub fn service_fn<F, R>(answer: F) -> impl HttpService
+/// A service for [`serve`] from an async function.
+pub fn service_fn<F, R>(handle: F) -> impl HttpService
 where
-    F: Fn(super::HttpRequest) -> R + Clone + Send + Sync + 'static,
-    R: Future<Output = super::HttpResponse> + Send,
+    F: Fn(crate::server::HttpRequest) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = crate::server::HttpResponse> + Send,
 {
     tower::service_fn(move |request| {
-        let answer = answer.clone();
-        async move { Ok::<_, Infallible>(answer(request).await) }
+        let handle = handle.clone();
+        async move { Ok::<_, Infallible>(handle(request).await) }
     })
 }

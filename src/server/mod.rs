@@ -1,107 +1,118 @@
-//! The two doors: the layers that they share, and the listeners.
+//! Both protocols: the middleware stack that they share, and the listeners.
 //!
-//! A request of either door passes [`cors`](mod@cors) (at the REST door: preflights), [`Shed`](shed) (is there a place),
-//! [`Observe`](observe) (request id, span, measures, the log line), [`Announce`](rate_limit) (the headers of the rate),
-//! [`Identify`](identify) (which call is it), [`ShedPublic`](fairness) (is there a place for it without credentials),
-//! [`Limits`](limits) (size and time), [`Authenticate`](authenticate), [`ShedClient`](fairness) (is there a place for this
-//! client) and [`RateLimit`](rate_limit), in this order, before it reaches its [`Door`].
+//! A request over either protocol passes, in this order:
+//! 1. [`cors`](middleware::cors): REST preflights.
+//! 2. [`inflated`]: REST bodies that are compressed. All limits count what they inflate to.
+//! 3. [`LoadShed`]: sheds requests beyond the concurrency limit.
+//! 4. [`RequestTelemetry`]: request id, span, metrics, access log, panics.
+//! 5. [`RateLimitHeaders`]: the `RateLimit` headers of the response.
+//! 6. [`ResolveMethod`]: the call that the request makes; 404 and 405.
+//! 7. [`PublicLimit`]: the share of calls without credentials.
+//! 8. [`Limits`]: the size of the body, and the deadline.
+//! 9. [`Authenticate`]: credentials and permissions.
+//! 10. [`ClientLimit`]: the share of one client.
+//! 11. [`RateLimit`]: the rate of one client.
+//!
+//! Then the [`Protocol`] routes the call to its service. [`context`] has what the layers pass to each other.
 
-mod activity;
-pub mod admin;
-mod authenticate;
-mod cors;
-mod delivery;
-mod door;
-mod ending;
-mod fairness;
-mod identify;
-mod layer;
-mod limits;
+mod admission;
+mod body;
+mod connection;
+mod context;
+mod docs;
 pub mod listener;
-mod observe;
-mod parting;
-mod patience;
-mod rate_limit;
-mod shed;
-mod streamed;
-mod through;
+mod message;
+mod middleware;
+mod protocol;
 pub mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use kira_gateway::rest::inflated;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
+use tower::util::MapRequestLayer;
 use tower_http::cors::CorsLayer;
 
-use crate::ambient::SharedAmbient;
 use crate::auth::Authenticator;
+use crate::env::SharedEnv;
 use crate::telemetry::Metrics;
 
-pub use self::cors::cors;
-pub use self::door::{Call, Door, GrpcDoor, RestDoor};
-pub use self::layer::HttpService;
-pub use self::parting::parting;
-pub use self::rate_limit::RateLimits;
-pub use self::shed::Places;
+use self::middleware::MiddlewareLayer;
+use self::middleware::authenticate::Authenticate;
+use self::middleware::limits::Limits;
+use self::middleware::load_shed::LoadShed;
+use self::middleware::rate_limit::{RateLimit, RateLimitHeaders};
+use self::middleware::request_telemetry::RequestTelemetry;
+use self::middleware::resolve_method::ResolveMethod;
+use self::middleware::share_limits::{ClientLimit, PublicLimit};
 
-/// A request of either door.
-pub type HttpRequest = http::Request<tonic::body::Body>;
-/// A response of either door.
-pub type HttpResponse = http::Response<tonic::body::Body>;
+pub use self::admission::ConcurrencyLimits;
+pub use self::docs::Docs;
+pub use self::message::{HttpRequest, HttpResponse};
+pub use self::middleware::HttpService;
+pub use self::middleware::connection_close::draining;
+pub use self::middleware::cors::cors;
+pub use self::middleware::rate_limit::RateLimits;
+pub use self::middleware::shared_rate::SharedRate;
+pub use self::protocol::{Call, GrpcProtocol, Protocol, RestProtocol};
 
-/// What the layers of both doors hold.
+/// What the layers of both protocols share.
 #[derive(Clone)]
 pub struct Shared {
     /// Clock, identifiers, randomness.
-    pub ambient: SharedAmbient,
-    /// What is measured.
+    pub env: SharedEnv,
+    /// The metrics of the process.
     pub metrics: Metrics,
-    /// Whether traces of REST callers are continued.
+    /// Whether traces of REST clients are continued.
     pub trust_rest_traces: bool,
-    /// Knows who is calling.
+    /// Checks credentials.
     pub authenticator: Arc<Authenticator>,
-    /// How often each client may call; counted over both doors.
+    /// The rate limit of each client, over both protocols.
     pub rate_limits: Option<Arc<RateLimits>>,
-    /// Which pages may call the REST door from a browser.
+    /// Which web pages may call the REST API.
     pub cors: Option<CorsLayer>,
-    /// How many requests are worked at, at a time; counted over both doors.
-    pub places: Arc<Places>,
-    /// The largest request, in bytes.
+    /// The concurrency limits, over both protocols.
+    pub concurrency: Arc<ConcurrencyLimits>,
+    /// The largest request body, in bytes.
     pub max_body_bytes: u64,
-    /// The longest time for an answer.
+    /// The longest time until the response.
     pub request_timeout: Duration,
+    /// Cancelled when the service stops: delayed responses are sent at once.
+    pub stop: CancellationToken,
 }
 
-/// A door behind its layers.
-pub fn service<D: Door>(door: D, shared: &Shared) -> impl HttpService {
-    let cors = shared.cors.clone().filter(|_| D::NAME == RestDoor::NAME);
-    let rate_limits = shared.rate_limits.as_deref();
-    let (ambient, metrics, places) = (&shared.ambient, &shared.metrics, &shared.places);
+/// A protocol behind its middleware, the outermost first.
+pub fn service<P: Protocol>(protocol: P, shared: &Shared) -> impl HttpService {
+    let cors = shared.cors.clone().filter(|_| !P::IS_INTERNAL);
+    let (metrics, concurrency) = (&shared.metrics, &shared.concurrency);
     ServiceBuilder::new()
         .layer(tower::util::option_layer(cors))
-        .layer(shed::Shed::new(&door, ambient.clone(), metrics.clone(), places.clone(), rate_limits))
-        .layer(layer::Around(observe::Observe::new::<D>(shared)))
-        .layer(layer::Around(rate_limit::Announce { limits: shared.rate_limits.clone() }))
-        .layer(layer::Around(identify::Identify { door: door.clone() }))
-        .layer(layer::Around(fairness::ShedPublic {
-            door: door.clone(),
+        .layer(MapRequestLayer::new(|request| if P::IS_INTERNAL { request } else { inflated(request) }))
+        .layer(LoadShed::new(&protocol, shared))
+        .layer(MiddlewareLayer(RequestTelemetry::new(protocol.clone(), shared)))
+        .layer(MiddlewareLayer(RateLimitHeaders { limits: shared.rate_limits.clone() }))
+        .layer(MiddlewareLayer(ResolveMethod { protocol: protocol.clone() }))
+        .layer(MiddlewareLayer(PublicLimit {
+            protocol: protocol.clone(),
             metrics: metrics.clone(),
-            places: places.clone(),
+            concurrency: concurrency.clone(),
         }))
-        .layer(layer::Around(limits::Limits {
-            door: door.clone(),
+        .layer(MiddlewareLayer(Limits {
+            protocol: protocol.clone(),
             max_body_bytes: shared.max_body_bytes,
             timeout: shared.request_timeout,
         }))
-        .layer(layer::Around(authenticate::Authenticate {
-            door: door.clone(),
+        .layer(MiddlewareLayer(Authenticate {
+            protocol: protocol.clone(),
             authenticator: shared.authenticator.clone(),
         }))
-        .layer(layer::Around(fairness::ShedClient {
-            door: door.clone(),
+        .layer(MiddlewareLayer(ClientLimit {
+            protocol: protocol.clone(),
             metrics: metrics.clone(),
-            places: places.clone(),
+            concurrency: concurrency.clone(),
         }))
-        .layer(layer::Around(rate_limit::RateLimit { door: door.clone(), limits: shared.rate_limits.clone() }))
-        .service(door::Endpoint { door })
+        .layer(MiddlewareLayer(RateLimit { protocol: protocol.clone(), limits: shared.rate_limits.clone() }))
+        .service(protocol::ProtocolService { protocol })
 }

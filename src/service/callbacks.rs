@@ -6,23 +6,23 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::failure::{corrupt, of_store, of_vault};
-use crate::ambient::SharedAmbient;
 use crate::contract::v1;
 use crate::contract::v1::verification_callbacks_service_server::VerificationCallbacksService;
 use crate::domain::verification::{AttemptState, Decision};
+use crate::env::SharedEnv;
 use crate::signing::{SignedHeaders, SigningSecret};
 use crate::store::{AttemptRecord, ProviderAnswer, Store};
-use crate::vault::{Owner, Place, SEAL_OVERHEAD, Vault};
+use crate::vault::{AeadContext, DataKey, Owner, SEAL_OVERHEAD, Vault};
 use crate::verification::vendor::{self, Callback};
 
-/// Takes callbacks, where a provider is configured that makes them.
+/// Receives callbacks, if the configured provider sends them.
 pub struct Callbacks {
     /// The database.
     pub store: Store,
     /// Seals the provider's answers.
     pub vault: Vault,
     /// Clock, identifiers, randomness.
-    pub ambient: SharedAmbient,
+    pub env: SharedEnv,
     /// What the provider signs with; none: there is no such provider.
     pub secret: Option<SigningSecret>,
 }
@@ -42,9 +42,9 @@ impl VerificationCallbacksService for Callbacks {
             timestamp: message.webhook_timestamp.as_deref(),
             signature: message.webhook_signature.as_deref(),
         };
-        secret.verify(headers, &message.payload, self.ambient.now()).map_err(|refusal| {
-            // Anybody can send such; the request's own line counts them.
-            tracing::debug!(%refusal, "a verification callback is not believed");
+        secret.verify(headers, &message.payload, self.env.now()).map_err(|refusal| {
+            // Unauthenticated callers can send these; the request's own log line counts them.
+            tracing::debug!(%refusal, "a verification callback has no valid signature");
             error::status(ErrorReason::Unauthorized, "Invalid signature")
         })?;
         let Some(callback) = Callback::read(&message.payload) else {
@@ -62,25 +62,30 @@ impl VerificationCallbacksService for Callbacks {
 }
 
 impl Callbacks {
-    /// Whether the result changed anything. A late one, or one that came before, does not.
+    /// Stores the result. Returns whether it changed anything: a late or repeated one does not.
     async fn settle(&self, attempt: &AttemptRecord, callback: Callback, payload: &[u8]) -> Result<bool, Status> {
         let Some(outcome) = callback.outcome else { return Ok(false) };
-        if outcome.decision == Decision::Review && attempt.state == AttemptState::Review.as_str() {
+        if outcome.decision == Decision::Review && attempt.state == AttemptState::Review.into_str() {
             return Ok(false);
         }
-        let sealed = Some(self.seal(attempt.client_id, attempt.user_id, attempt.id, payload).await?);
-        let answer = ProviderAnswer { reference: callback.reference, sealed };
-        let decided =
-            self.store.decide_verification(self.ambient.as_ref(), attempt.user_id, attempt.id, &outcome, answer);
+        let key = self.data_key(attempt.client_id, attempt.user_id).await?;
+        let mut plaintext = Vec::with_capacity(payload.len() + SEAL_OVERHEAD);
+        plaintext.extend_from_slice(payload);
+        let seal_reference = |text: String| key.seal(&AeadContext::ProviderReference(attempt.id), text.into_bytes());
+        let answer = ProviderAnswer {
+            sealed_reference: callback.reference.map(seal_reference),
+            sealed: Some(key.seal(&AeadContext::ProviderAnswer(attempt.id), plaintext)),
+        };
+        let (client_id, user_id) = (attempt.client_id, attempt.user_id);
+        let env = self.env.as_ref();
+        let decided = self.store.decide_verification(env, client_id, user_id, attempt.id, &outcome, answer);
         decided.await.map_err(of_store)
     }
 
-    async fn seal(&self, client_id: Uuid, user_id: Uuid, attempt_id: Uuid, raw: &[u8]) -> Result<Vec<u8>, Status> {
+    /// The data key of the user.
+    async fn data_key(&self, client_id: Uuid, user_id: Uuid) -> Result<DataKey, Status> {
         let user = self.store.find_user(client_id, user_id).await.map_err(of_store)?;
         let user = user.ok_or_else(|| corrupt("a verification without its user"))?;
-        let key = self.vault.open_data_key(Owner { client_id, user_id }, &user.wrapped_key).map_err(of_vault)?;
-        let mut plaintext = Vec::with_capacity(raw.len() + SEAL_OVERHEAD);
-        plaintext.extend_from_slice(raw);
-        Ok(key.seal(&Place::ProviderAnswer(attempt_id), plaintext))
+        self.vault.open_data_key(Owner { client_id, user_id }, &user.wrapped_key).map_err(of_vault)
     }
 }

@@ -17,7 +17,7 @@ pub(super) async fn delete(store: &Store, documents: &DocumentStore, objects: Ve
         return Ok(());
     }
     documents.delete_all(objects.clone()).await?;
-    store.forget_discarded_objects(&objects).await?;
+    store.prune_objects_to_delete(&objects).await?;
     Ok(())
 }
 
@@ -27,7 +27,7 @@ pub(super) async fn delete(store: &Store, documents: &DocumentStore, objects: Ve
 /// When the database or the document store is unavailable; what is left is for the next time.
 pub(super) async fn sweep(store: &Store, documents: &DocumentStore) -> Result<(), SweepError> {
     loop {
-        let objects = store.discarded_objects(AT_ONCE).await?;
+        let objects = store.objects_to_delete(AT_ONCE).await?;
         if objects.is_empty() {
             return Ok(());
         }

@@ -1,5 +1,5 @@
-//! What fails below the service, as a status. The cause goes to the log, where the request's id finds it; callers are
-//! told no more than whether to try again.
+//! Converts errors of the store, the document store and the vault to a status. The cause is logged with the request's
+//! id; callers learn only whether to retry.
 
 use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
@@ -33,7 +33,7 @@ pub(super) fn of_vault(error: VaultError) -> Status {
 /// Something is not as this program writes it.
 pub(super) fn corrupt(what: &'static str) -> Status {
     tracing::error!(what, "unexpected state");
-    error::because(ErrorReason::InternalError)
+    error::with_reason(ErrorReason::InternalError)
 }
 
 fn unavailable(what: &'static str, cause: &dyn std::error::Error) -> Status {
@@ -43,5 +43,5 @@ fn unavailable(what: &'static str, cause: &dyn std::error::Error) -> Status {
 
 fn internal(what: &'static str, cause: &dyn std::error::Error) -> Status {
     tracing::error!(cause = %cause, source = cause.source().map(tracing::field::display), "{what}");
-    error::because(ErrorReason::InternalError)
+    error::with_reason(ErrorReason::InternalError)
 }

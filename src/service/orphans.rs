@@ -1,7 +1,8 @@
 //! Removing the content of documents that were never created: a crash, or a request that failed, between the upload and
-//! the commit of the row leaves an object nobody refers to.
+//! the commit of the row leaves an object without a row.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::StreamExt as _;
 
 use super::discarded;
 use crate::store::{Store, StoreError};
@@ -10,6 +11,8 @@ use crate::vault::documents::{DocumentError, DocumentStore, hour_of};
 /// How long after the end of its hour an upload may still be followed by its row. Far above the ten minutes that the
 /// configuration allows a request, and any difference between the clocks of two replicas.
 const GRACE: TimeDelta = TimeDelta::hours(1);
+/// How many names are in memory at a time.
+const PAGE: usize = 1_000;
 const HOUR: TimeDelta = TimeDelta::hours(1);
 /// The watermark's name.
 const WATERMARK: &str = "orphaned-documents";
@@ -23,7 +26,7 @@ pub struct Swept {
     pub orphans: usize,
 }
 
-/// Why a sweep stopped; the next one goes on from there.
+/// Why a sweep stopped; the next one continues from there.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
     /// The database.
@@ -64,11 +67,15 @@ pub async fn sweep(store: &Store, documents: &DocumentStore, now: DateTime<Utc>)
 }
 
 async fn sweep_hour(store: &Store, documents: &DocumentStore, hour: DateTime<Utc>) -> Result<usize, SweepError> {
-    let mut orphans = documents.list_hour(hour).await?;
-    let referenced = store.referenced_object_keys(&orphans).await?;
-    orphans.retain(|key| !referenced.contains(key));
-    let count = orphans.len();
-    documents.delete_all(orphans).await?;
+    let mut count = 0;
+    let mut pages = std::pin::pin!(documents.list_hour(hour).chunks(PAGE));
+    while let Some(page) = pages.next().await {
+        let mut orphans = page.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let referenced = store.referenced_object_keys(&orphans).await?;
+        orphans.retain(|key| !referenced.contains(key));
+        count += orphans.len();
+        documents.delete_all(orphans).await?;
+    }
     documents.discard_unfinished(hour).await?;
     Ok(count)
 }

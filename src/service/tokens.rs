@@ -8,7 +8,7 @@ use crate::auth::Authenticator;
 use crate::contract::v1;
 use crate::contract::v1::auth_service_server::AuthService;
 
-/// Gives clients their access tokens, and everybody the keys that verify them.
+/// Issues access tokens to clients, and publishes the keys that verify them.
 pub struct Tokens {
     /// Knows the clients and the keys.
     pub authenticator: Arc<Authenticator>,

@@ -1,4 +1,4 @@
-//! The users service: both doors end here.
+//! The users service, for both protocols.
 
 use std::sync::Arc;
 
@@ -10,33 +10,39 @@ use kira_gateway::error::ErrorReason;
 use kira_gateway::off_thread;
 use serde_json::json;
 use tokio::sync::Notify;
-use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use super::convert::{Numbers, Record, record_of_individual, to_user};
 use super::etag;
 use super::failure::{corrupt, of_documents, of_store, of_vault};
-use super::request::{caller, checked_id, note_user};
-use super::response::{Numbers, Record, to_user};
-use crate::ambient::{Ambient, SharedAmbient};
+use super::idempotency;
+use super::lookup::{self, external_id_taken, with_warning};
+use super::request::{caller, checked_id, note_user, replayed};
+use super::turns::Turns;
 use crate::contract::v1;
+use crate::contract::v1::create_user_request::User as Create;
 use crate::contract::v1::users_service_server::UsersService;
 use crate::domain::eligibility::Catalogue;
-use crate::domain::requirements::{Report, report as judge};
+use crate::domain::event::{EventKind, EventPayload};
+use crate::domain::requirements::{Report, report};
 use crate::domain::status::Status as UserStatus;
+use crate::domain::user_type::UserType;
 use crate::domain::verification::{AttemptState, Trigger};
+use crate::env::{Env, SharedEnv};
+use crate::profile::lookup::external_id;
 use crate::profile::subject::subject;
-use crate::profile::{self, Draft, Planned, PlannedDocument};
+use crate::profile::{self, CanonicalRequest, FileToSeal, NewProfile, Profile};
 use crate::store::{
-    Claim, ClaimScope, Creation, FIRST_VERSION, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, Store,
-    UserRecord,
+    Creation, FIRST_VERSION, IdempotencyRecord, IdempotencyScope, NewClaim, NewDocument, NewEntries, NewEvent, NewUser,
+    NewVerification, Store, UserRecord,
 };
 use crate::telemetry;
 use crate::vault::documents::DocumentStore;
-use crate::vault::{DataKey, KeyedHash, Owner, Place, SEAL_OVERHEAD, Vault};
+use crate::vault::{AeadContext, BlindIndex, DataKey, KeyedHash, Owner, SEAL_OVERHEAD, Vault};
 
 /// The operation that idempotency keys of creates are scoped to (decisions, section 7).
-const CREATE_USER: &str = "create_user";
+pub(super) const CREATE_USER: &str = "create_user";
 /// Files of one request that are stored at the same time.
 const UPLOADS: usize = 4;
 /// Documents of one request; each is a row of the one statement that stores them all, and engines limit its parameters.
@@ -52,17 +58,23 @@ pub struct Users {
     /// Keeps the files.
     pub documents: DocumentStore,
     /// Clock, identifiers, randomness.
-    pub ambient: SharedAmbient,
+    pub env: SharedEnv,
     /// The keyed hash of idempotency fingerprints.
     pub fingerprints: KeyedHash,
     /// The products on offer.
     pub catalogue: Catalogue,
-    /// How sensitive numbers are shown.
+    /// Whether responses mask sensitive numbers.
     pub numbers: Numbers,
-    /// How long an attempt may take before a human looks at it.
+    /// How long an attempt may take before it goes to review.
     pub verification_deadline: TimeDelta,
-    /// Told when a verification is asked for.
+    /// Notified when a verification is requested.
     pub verification_wanted: Arc<Notify>,
+    /// Serializes the changes of each user.
+    pub turns: Turns,
+    /// The digests by which users are found.
+    pub index: BlindIndex,
+    /// Whether an external id is that of one user of a client alone.
+    pub unique_external_ids: bool,
 }
 
 #[tonic::async_trait]
@@ -75,22 +87,24 @@ impl UsersService for Users {
         let v1::CreateUserRequest { idempotency_key, user } = request.into_inner();
         let key = checked_id(idempotency_key)?;
         let user = user.ok_or_else(|| corrupt("a request that was not checked"))?;
-        let scope = ClaimScope { client_id, operation: CREATE_USER, key };
-        let size = weigh(&user)?;
-        let draft = off_thread(size, move || Draft::new(user)).await?;
-        let fingerprint = draft.fingerprint(|canonical| self.fingerprints.digest(canonical));
-        // A repeated request must not upload its files again; without files the create itself finds the claim.
-        if size > 0
-            && let Some(claim) = self.store.find_claim(&scope).await.map_err(of_store)?
-        {
-            return self.replay(client_id, claim, fingerprint).await;
-        }
-        let report = judge(&subject(draft.profile()), self.catalogue.codes());
-        let created = self.create(scope, fingerprint, draft.plan(self.ambient.as_ref()), &report).await?;
-        match created {
-            Ok(user) => Ok(etag::tagged(v1::CreateUserResponse { user: Some(user) }, FIRST_VERSION)),
-            Err(claim) => self.replay(client_id, claim, fingerprint).await,
-        }
+        let Created { user, version, is_replayed, same_external_id } = self.create_once(client_id, key, user).await?;
+        let response = v1::CreateUserResponse { user: Some(user), warnings: Vec::new() };
+        let response = with_warning(etag::tagged(response, version), same_external_id);
+        Ok(if is_replayed { replayed(response) } else { response })
+    }
+
+    async fn batch_create_users(
+        &self,
+        request: Request<v1::BatchCreateUsersRequest>,
+    ) -> Result<Response<v1::BatchCreateUsersResponse>, Status> {
+        self.create_batch(request).await
+    }
+
+    async fn list_users(
+        &self,
+        request: Request<v1::ListUsersRequest>,
+    ) -> Result<Response<v1::ListUsersResponse>, Status> {
+        self.list(request).await
     }
 
     async fn get_user(&self, request: Request<v1::GetUserRequest>) -> Result<Response<v1::GetUserResponse>, Status> {
@@ -116,44 +130,105 @@ impl UsersService for Users {
     }
 }
 
+/// The answer to a create.
+pub(super) struct Created {
+    /// The user as it is now.
+    pub(super) user: v1::User,
+    /// Its version.
+    pub(super) version: i64,
+    /// Whether an earlier request created it.
+    pub(super) is_replayed: bool,
+    /// Another user that has the same external id.
+    pub(super) same_external_id: Option<Uuid>,
+}
+
 impl Users {
-    /// Seals and stores a new user with its files, or gives the claim that an earlier request has on the key.
+    /// Creates the user that `key` names, unless an earlier request has done so.
+    ///
+    /// # Errors
+    /// `IDEMPOTENCY_KEY_REUSED` where that one was another request, or what the database and the document store report.
+    pub(super) async fn create_once(&self, client_id: Uuid, key: Uuid, user: Create) -> Result<Created, Status> {
+        let scope = IdempotencyScope { client_id, operation: CREATE_USER, key };
+        let size = total_document_bytes(&user)?;
+        let draft = off_thread(size, move || CanonicalRequest::new(user)).await?;
+        let fingerprint = draft.fingerprint(|canonical| self.fingerprints.digest(canonical));
+        let external_id = external_id(draft.profile()).map(str::to_owned);
+        let external_id = external_id.as_deref();
+        // Before the claim: a user that this very request has made by now has a claim too.
+        let owner = self.owner_of_external_id(client_id, None, external_id).await?;
+        // A repeated request must not upload its files again, nor meet its own external id; else the create itself finds the
+        // claim.
+        if (size > 0 || owner.is_some())
+            && let Some(claim) = self.store.find_claim(&scope).await.map_err(of_store)?
+        {
+            return self.replay(&scope, claim, fingerprint).await;
+        }
+        if let Some(owner) = owner {
+            return Err(external_id_taken(owner));
+        }
+        let report = report(&subject(draft.profile()), self.catalogue.codes());
+        // At the same time, so that the answer does not wait for it.
+        let (created, others) = tokio::join!(
+            self.create(scope, fingerprint, draft.plan(self.env.as_ref()), &report),
+            self.users_with_external_id(client_id, external_id),
+        );
+        match created? {
+            Ok((id, user)) => {
+                let same_external_id = self.warned_of((client_id, id), others, external_id).await;
+                Ok(Created { user, version: FIRST_VERSION, is_replayed: false, same_external_id })
+            }
+            Err(claim) => self.replay(&scope, claim, fingerprint).await,
+        }
+    }
+
+    /// Seals and stores a new user with its files, or returns the record of an earlier request with the key.
     async fn create(
         &self,
-        scope: ClaimScope,
+        scope: IdempotencyScope,
         fingerprint: [u8; 32],
-        planned: Planned,
+        planned: NewProfile,
         report: &Report,
-    ) -> Result<Result<v1::User, Claim>, Status> {
-        let now = self.ambient.now();
-        let id = self.ambient.new_id();
+    ) -> Result<Result<(Uuid, v1::User), IdempotencyRecord>, Status> {
+        let now = self.env.now();
+        let id = self.env.new_id_at(now);
         let owner = Owner { client_id: scope.client_id, user_id: id };
         let (data_key, wrapped_key) = self.vault.new_data_key(owner);
-        let Planned { profile, documents } = planned;
+        let NewProfile { profile, documents } = planned;
         let documents = self.upload(&data_key, documents).await?;
         let triggers = report.triggers_verification();
         let status = UserStatus::Created;
-        let kind = kind(&profile);
+        let user_type = user_type(&profile);
         let reasons = Vec::new();
+        let fields = profile::given_names(&profile);
         let record = Record { id, status, reasons, verification_triggered: triggers, created_at: now, updated_at: now };
         let plaintext = profile::encode(&profile, SEAL_OVERHEAD);
         let new = NewUser {
             id,
             client_id: scope.client_id,
-            kind,
-            category: Some(subject(&profile).residence.as_str()),
-            status: status.as_str(),
+            kind: user_type.into_str(),
+            category: Some(subject(&profile).residence.category().into_str()),
+            status: status.into_str(),
             verification: triggers.then(|| self.new_verification(Trigger::Create)),
             missing: report.missing().map(|(target, fields)| (target.to_owned(), json!(fields))).collect(),
             wrapped_key,
-            profile: data_key.seal(&Place::UserProfile, plaintext),
+            profile: data_key.seal(&AeadContext::UserProfile, plaintext),
             created_at: now,
             documents,
-            claim: NewClaim { operation: scope.operation, key: scope.key, fingerprint },
+            claim: NewClaim {
+                operation: scope.operation,
+                key: scope.key,
+                fingerprint: idempotency::fingerprint(&self.fingerprints, &scope, fingerprint, id, None),
+                outcome: None,
+            },
             event: NewEvent {
-                id: self.ambient.new_id(),
-                kind: "user.created",
-                payload: json!({"type": kind, "status": status.as_str()}),
+                id: self.env.new_id(),
+                kind: EventKind::UserCreated,
+                payload: EventPayload::new(user_type, status),
+            },
+            fields,
+            index: NewEntries {
+                digests: lookup::digests(&self.index, scope.client_id, &profile).into_iter().collect(),
+                unique_external_id: self.unique_external_id(scope.client_id, external_id(&profile)),
             },
         };
         let objects: Vec<String> = new.documents.iter().map(|document| document.object_key.clone()).collect();
@@ -164,60 +239,98 @@ impl Users {
                 if triggers {
                     self.verification_wanted.notify_one();
                 }
-                Ok(Ok(to_user(&record, profile, &self.catalogue, self.numbers)))
+                Ok(Ok((id, to_user(&record, profile, &self.catalogue, self.numbers))))
             }
             Creation::Claimed(claim) => {
-                if let Err(error) = self.documents.delete_all(objects).await {
-                    tracing::warn!(%error, "files of a repeated request wait for the sweep");
-                }
+                self.delete_unused(objects).await;
                 Ok(Err(claim))
+            }
+            Creation::ExternalIdTaken(owner) => {
+                self.delete_unused(objects).await;
+                Err(external_id_taken(owner))
             }
         }
     }
 
-    /// An attempt that a worker may take up at once.
+    /// Deletes the files of a request that created nothing.
+    async fn delete_unused(&self, objects: Vec<String>) {
+        if let Err(error) = self.documents.delete_all(objects).await {
+            tracing::warn!(%error, "files of a repeated request wait for the sweep");
+        }
+    }
+
+    /// The other user that a create is warned of: it has the same external id. Who cannot be found is not warned of, since the
+    /// user exists.
+    async fn warned_of(
+        &self,
+        (client_id, id): (Uuid, Uuid),
+        others: Result<Vec<Uuid>, Status>,
+        external_id: Option<&str>,
+    ) -> Option<Uuid> {
+        let found = match others {
+            Ok(others) => self.first_with_external_id((client_id, Some(id)), others, external_id).await,
+            Err(error) => Err(error),
+        };
+        found.unwrap_or_else(|error| {
+            tracing::warn!(code = ?error.code(), "whether an external id is used was not found out");
+            None
+        })
+    }
+
+    /// An attempt that a worker may claim at once.
     pub(super) fn new_verification(&self, trigger: Trigger) -> NewVerification {
-        new_verification(self.ambient.as_ref(), trigger, self.verification_deadline)
+        new_verification(self.env.as_ref(), trigger, self.verification_deadline)
     }
 
     /// Answers a repeated request: the user as it is now (decisions, section 7).
     async fn replay(
         &self,
-        client_id: Uuid,
-        claim: Claim,
+        scope: &IdempotencyScope,
+        claim: IdempotencyRecord,
         fingerprint: [u8; 32],
-    ) -> Result<Response<v1::CreateUserResponse>, Status> {
-        if claim.fingerprint != fingerprint {
-            return Err(error::because(ErrorReason::IdempotencyKeyReused));
+    ) -> Result<Created, Status> {
+        if idempotency::request_of(&self.fingerprints, scope, &claim)? != fingerprint {
+            return Err(error::with_reason(ErrorReason::IdempotencyKeyReused));
         }
-        let found = self.find(client_id, claim.user_id).await?;
+        let found = self.find(scope.client_id, claim.user_id).await?;
         let (user, version) = found.ok_or_else(|| corrupt("a claim without its user"))?;
-        let mut response = etag::tagged(v1::CreateUserResponse { user: Some(user) }, version);
-        response.metadata_mut().insert("idempotent-replayed", MetadataValue::from_static("true"));
-        Ok(response)
+        Ok(Created { user, version, is_replayed: true, same_external_id: None })
     }
 
     /// A user as it is now, and its version.
     pub(super) async fn find(&self, client_id: Uuid, id: Uuid) -> Result<Option<(v1::User, i64)>, Status> {
+        Ok(self.open(client_id, id).await?.map(|(record, profile, version)| {
+            let user = to_user(&record, profile, &self.catalogue, self.numbers);
+            (user, version)
+        }))
+    }
+
+    /// A user as it is now with all that is stored of it, for reviewers, and its version.
+    pub(super) async fn find_whole(&self, client_id: Uuid, id: Uuid) -> Result<Option<(v1::User, i64)>, Status> {
+        Ok(self.open(client_id, id).await?.map(|(record, profile, version)| {
+            let whole = record_of_individual(&profile, self.numbers, true);
+            let user = to_user(&record, profile, &self.catalogue, self.numbers);
+            (v1::User { record: whole, ..user }, version)
+        }))
+    }
+
+    /// What is stored of a user, opened, and its version.
+    pub(super) async fn open(&self, client_id: Uuid, id: Uuid) -> Result<Option<(Record, Profile, i64)>, Status> {
         note_user(id);
         let Some(mut row) = self.store.find_user(client_id, id).await.map_err(of_store)? else { return Ok(None) };
         let (_, profile) = open_profile(&self.vault, &mut row)?;
         let status = row.status.parse().map_err(|_| corrupt("a stored status"))?;
-        let record = record(&row, status)?;
-        Ok(Some((to_user(&record, profile, &self.catalogue, self.numbers), row.version)))
+        Ok(Some((record(&row, status)?, profile, row.version)))
     }
 
     /// Seals the files and stores them, before the row that makes them visible.
-    pub(super) async fn upload(
-        &self,
-        data_key: &DataKey,
-        files: Vec<PlannedDocument>,
-    ) -> Result<Vec<NewDocument>, Status> {
-        let uploads = files.into_iter().map(|PlannedDocument { id, content, .. }| async move {
-            let object_key = self.documents.object_key(self.ambient.now(), id);
+    pub(super) async fn upload(&self, data_key: &DataKey, files: Vec<FileToSeal>) -> Result<Vec<NewDocument>, Status> {
+        let uploads = files.into_iter().map(|FileToSeal { id, content, .. }| async move {
+            let object_key = self.documents.object_key(self.env.now(), id);
             let sealing = data_key.clone();
             let size = content.len();
-            let sealed = off_thread(size, move || sealing.seal(&Place::DocumentContent(id), owned(content))).await?;
+            let sealed =
+                off_thread(size, move || sealing.seal(&AeadContext::DocumentContent(id), owned(content))).await?;
             self.documents.put(&object_key, sealed).await.map_err(of_documents)?;
             Ok::<_, Status>(NewDocument { id, object_key })
         });
@@ -232,11 +345,11 @@ fn owned(content: Bytes) -> Vec<u8> {
     content
 }
 
-/// The kind of user, as the database names it.
-pub(super) fn kind(profile: &profile::Profile) -> &'static str {
+/// The type of the user.
+pub(super) const fn user_type(profile: &profile::Profile) -> UserType {
     match profile {
-        profile::Profile::Individual(_) => v1::UserType::Individual.json_name(),
-        profile::Profile::Business(_) => v1::UserType::Business.json_name(),
+        profile::Profile::Individual(_) => UserType::Individual,
+        profile::Profile::Business(_) => UserType::Business,
     }
 }
 
@@ -245,15 +358,15 @@ pub(super) fn open_profile(vault: &Vault, row: &mut UserRecord) -> Result<(DataK
     let owner = Owner { client_id: row.client_id, user_id: row.id };
     let data_key = vault.open_data_key(owner, &row.wrapped_key).map_err(of_vault)?;
     let sealed = std::mem::take(&mut row.profile);
-    let plaintext = zeroize::Zeroizing::new(data_key.open(&Place::UserProfile, sealed).map_err(of_vault)?);
+    let plaintext = zeroize::Zeroizing::new(data_key.open(&AeadContext::UserProfile, sealed).map_err(of_vault)?);
     let profile = profile::decode(&plaintext).map_err(|_| corrupt("a stored profile"))?;
     Ok((data_key, profile))
 }
 
 /// What responses show of a row, at this status. Reasons explain REJECTED and REVIEW (decisions, section 4); what a
-/// reviewer said of an approval stands in the history of the verification.
+/// reviewer said of an approval is in the history of the verification.
 pub(super) fn record(row: &UserRecord, status: UserStatus) -> Result<Record, Status> {
-    let explained = status.as_str() == row.status && matches!(status, UserStatus::Rejected | UserStatus::Review);
+    let explained = status.into_str() == row.status && matches!(status, UserStatus::Rejected | UserStatus::Review);
     let reasons = match &row.status_reasons {
         Some(reasons) if explained => serde_json::from_value(reasons.clone()),
         _ => Ok(Vec::new()),
@@ -268,15 +381,15 @@ pub(super) fn record(row: &UserRecord, status: UserStatus) -> Result<Record, Sta
     })
 }
 
-/// A new attempt, to be taken up at once.
-pub(super) fn new_verification(ambient: &dyn Ambient, trigger: Trigger, deadline: TimeDelta) -> NewVerification {
-    let now = ambient.now();
+/// A new attempt that is due at once.
+pub(super) fn new_verification(env: &dyn Env, trigger: Trigger, deadline: TimeDelta) -> NewVerification {
+    let now = env.now();
     NewVerification {
-        attempt_id: ambient.new_id(),
-        trigger: trigger.as_str(),
-        state: AttemptState::Pending.as_str(),
+        attempt_id: env.new_id(),
+        trigger: trigger.into_str(),
+        state: AttemptState::Pending.into_str(),
         deadline_at: now + deadline,
-        job_id: ambient.new_id(),
+        job_id: env.new_id(),
         run_at: now,
         trace_context: telemetry::trace_context(),
     }
@@ -287,42 +400,26 @@ pub(super) fn user_not_found(id: Uuid) -> Status {
     error::status(ErrorReason::NotFound, format!("User with ID {id} not found"))
 }
 
-/// How much a request brings.
-#[derive(Default)]
-struct Size {
-    documents: usize,
-    /// Of all files together.
-    bytes: usize,
-}
-
-impl Size {
-    fn add(&mut self, document: &v1::Document) {
-        self.documents += 1;
-        self.bytes += document.file.as_ref().map_or(0, |file| file.content.len());
-    }
-}
-
 /// The bytes of all files of a request together.
 ///
 /// # Errors
 /// INVALID_ARGUMENT where it has more documents than a request may.
-pub(super) fn weigh(user: &v1::create_user_request::User) -> Result<usize, Status> {
-    let mut size = Size::default();
-    each_document(user, &mut |document| size.add(document));
-    if size.documents > MAX_DOCUMENTS {
+pub(super) fn total_document_bytes(user: &v1::create_user_request::User) -> Result<usize, Status> {
+    use v1::create_user_request::User;
+    let (mut documents, mut bytes) = (0, 0);
+    let mut see = |element: v1::AnyElement<'_>| {
+        if let v1::AnyElement::Document(document) = element {
+            documents += 1;
+            bytes += document.file.as_ref().map_or(0, |file| file.content.len());
+        }
+    };
+    match user {
+        User::Individual(user) => user.each_element(&mut see),
+        User::Business(user) => user.each_element(&mut see),
+    }
+    if documents > MAX_DOCUMENTS {
         let message = format!("A request must contain at most {MAX_DOCUMENTS} documents");
         return Err(error::invalid("too_big", message));
     }
-    Ok(size.bytes)
-}
-
-/// Shows every document of a request to `see`.
-fn each_document(user: &v1::create_user_request::User, see: &mut dyn FnMut(&v1::Document)) {
-    use v1::create_user_request::User;
-    let (persons, entries, documents) = match user {
-        User::Individual(user) => (&[][..], &user.identifying_information, &user.documents),
-        User::Business(user) => (&user.associated_persons[..], &user.identifying_information, &user.documents),
-    };
-    let of_persons = persons.iter().flat_map(|person| &person.identifying_information);
-    of_persons.chain(entries).flat_map(|entry| &entry.documents).chain(documents).for_each(see);
+    Ok(bytes)
 }

@@ -1,9 +1,9 @@
-//! The dry run of a create: what it would find, with nothing stored.
+//! The dry run of a create: the result, with nothing stored.
 
 use tonic::Status;
 
-use super::response::missing_fields;
-use super::users::{Users, weigh};
+use super::convert::missing_fields;
+use super::users::{Users, total_document_bytes};
 use crate::contract::v1;
 use crate::contract::v1::create_user_request::User as Create;
 use crate::contract::v1::validate_user_request::User as Validate;
@@ -21,7 +21,7 @@ impl Users {
             Validate::Individual(individual) => Create::Individual(individual),
             Validate::Business(business) => Create::Business(business),
         };
-        weigh(&user)?;
+        total_document_bytes(&user)?;
         let profile = match user {
             Create::Individual(individual) => Profile::Individual(individual),
             Create::Business(business) => Profile::Business(business),

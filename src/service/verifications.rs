@@ -7,29 +7,29 @@ use kira_gateway::error::{self, ErrorReason};
 use kira_gateway::problem::{Path, Problems};
 use prost_types::Timestamp;
 use tokio::sync::Notify;
-use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use super::convert::{status_reason, whole_seconds};
 use super::failure::{corrupt, of_store};
-use super::request::{caller, checked_id, note_user};
-use super::response::{status_reason, whole_seconds};
+use super::idempotency;
+use super::request::{caller, checked_id, note_user, replayed};
 use super::users::{new_verification, open_profile, user_not_found};
-use crate::ambient::SharedAmbient;
 use crate::contract::v1;
 use crate::contract::v1::verifications_service_server::VerificationsService;
 use crate::domain::requirements::report;
 use crate::domain::status::Status as UserStatus;
 use crate::domain::verification::{Assurance, AttemptState, Reason, Trigger};
+use crate::env::SharedEnv;
 use crate::profile::subject::subject;
-use crate::store::{AttemptRecord, Claim, ClaimScope, NewClaim, Start, Store};
+use crate::store::{AttemptRecord, IdempotencyRecord, IdempotencyScope, NewClaim, Start, Store};
 use crate::vault::{KeyedHash, Vault};
 
 /// The operation that idempotency keys of these requests are scoped to (decisions, section 7).
 const CREATE_VERIFICATION: &str = "create_verification";
 /// Attempts that a list shows at most.
 const LISTED: u64 = 100;
-/// How often a request reads a user that keeps changing before it gives up.
+/// How often a request re-reads a user that keeps changing before it fails.
 const READS: usize = 3;
 
 /// Shows and starts verifications.
@@ -39,12 +39,12 @@ pub struct Verifications {
     /// Opens profiles.
     pub vault: Vault,
     /// Clock, identifiers, randomness.
-    pub ambient: SharedAmbient,
+    pub env: SharedEnv,
     /// The keyed hash of idempotency fingerprints.
     pub fingerprints: KeyedHash,
-    /// How long an attempt may take before a human looks at it.
+    /// How long an attempt may take before it goes to review.
     pub verification_deadline: TimeDelta,
-    /// Told when a verification is asked for.
+    /// Notified when a verification is requested.
     pub verification_wanted: Arc<Notify>,
 }
 
@@ -76,10 +76,10 @@ impl VerificationsService for Verifications {
         }
         let (key, user_id) = (checked_id(request.idempotency_key)?, checked_id(request.user_id)?);
         note_user(user_id);
-        let scope = ClaimScope { client_id, operation: CREATE_VERIFICATION, key };
+        let scope = IdempotencyScope { client_id, operation: CREATE_VERIFICATION, key };
         let fingerprint = self.fingerprints.digest(&[b"api".as_slice(), user_id.as_bytes()].concat());
         if let Some(claim) = self.store.find_claim(&scope).await.map_err(of_store)? {
-            return self.replay(client_id, claim, fingerprint).await;
+            return self.replay(&scope, claim, fingerprint).await;
         }
         for _ in 0..READS {
             match self.start(scope, user_id, fingerprint).await? {
@@ -87,7 +87,7 @@ impl VerificationsService for Verifications {
                     self.verification_wanted.notify_one();
                     return Ok(Response::new(answer(attempt)?));
                 }
-                Start::Claimed(claim) => return self.replay(client_id, claim, fingerprint).await,
+                Start::Claimed(claim) => return self.replay(&scope, claim, fingerprint).await,
                 Start::NotAllowed(status) => return Err(not_allowed(status)),
                 Start::NoUser => return Err(user_not_found(user_id)),
                 Start::Changed => {}
@@ -99,7 +99,7 @@ impl VerificationsService for Verifications {
 
 impl Verifications {
     /// Starts an attempt for the user as it is read here.
-    async fn start(&self, scope: ClaimScope, user_id: Uuid, fingerprint: [u8; 32]) -> Result<Start, Status> {
+    async fn start(&self, scope: IdempotencyScope, user_id: Uuid, fingerprint: [u8; 32]) -> Result<Start, Status> {
         let user = self.store.find_user(scope.client_id, user_id).await.map_err(of_store)?;
         let Some(mut user) = user else { return Ok(Start::NoUser) };
         let version = user.version;
@@ -116,29 +116,29 @@ impl Verifications {
             }
             return Err(error::invalid_request(problems));
         }
-        let new = new_verification(self.ambient.as_ref(), Trigger::Request, self.verification_deadline);
-        let claim = NewClaim { operation: scope.operation, key: scope.key, fingerprint };
-        let ambient = self.ambient.as_ref();
-        let start = self.store.start_verification(ambient, scope.client_id, user_id, version, new, claim);
+        let new = new_verification(self.env.as_ref(), Trigger::Request, self.verification_deadline);
+        let fingerprint =
+            idempotency::fingerprint(&self.fingerprints, &scope, fingerprint, user_id, Some(new.attempt_id));
+        let claim = NewClaim { operation: scope.operation, key: scope.key, fingerprint, outcome: None };
+        let env = self.env.as_ref();
+        let start = self.store.start_verification(env, scope.client_id, user_id, version, new, claim);
         start.await.map_err(of_store)
     }
 
     /// Answers a repeated request: the attempt as it is now.
     async fn replay(
         &self,
-        client_id: Uuid,
-        claim: Claim,
+        scope: &IdempotencyScope,
+        claim: IdempotencyRecord,
         fingerprint: [u8; 32],
     ) -> Result<Response<v1::CreateVerificationResponse>, Status> {
-        if claim.fingerprint != fingerprint {
-            return Err(error::because(ErrorReason::IdempotencyKeyReused));
+        if idempotency::request_of(&self.fingerprints, scope, &claim)? != fingerprint {
+            return Err(error::with_reason(ErrorReason::IdempotencyKeyReused));
         }
         let attempt_id = claim.resource_id.ok_or_else(|| corrupt("a claim without its attempt"))?;
-        let attempt = self.store.find_attempt(client_id, attempt_id).await.map_err(of_store)?;
+        let attempt = self.store.find_attempt(scope.client_id, attempt_id).await.map_err(of_store)?;
         let attempt = attempt.ok_or_else(|| corrupt("a claim without its attempt"))?;
-        let mut response = Response::new(answer(attempt)?);
-        response.metadata_mut().insert("idempotent-replayed", MetadataValue::from_static("true"));
-        Ok(response)
+        Ok(replayed(Response::new(answer(attempt)?)))
     }
 }
 
@@ -146,7 +146,7 @@ fn not_allowed(status: UserStatus) -> Status {
     let message = match status {
         UserStatus::Verified => "The user is VERIFIED already",
         UserStatus::Review => "The user is in REVIEW: a person decides",
-        UserStatus::Created | UserStatus::Verifying | UserStatus::Rejected => "A verification is under way already",
+        UserStatus::Created | UserStatus::Verifying | UserStatus::Rejected => "A verification is already in progress",
     };
     error::status(ErrorReason::InvalidState, message)
 }
@@ -155,7 +155,7 @@ fn answer(attempt: AttemptRecord) -> Result<v1::CreateVerificationResponse, Stat
     Ok(v1::CreateVerificationResponse { verification: Some(verification(attempt)?) })
 }
 
-/// An attempt as clients are shown it.
+/// Converts an attempt to the contract.
 fn verification(attempt: AttemptRecord) -> Result<v1::Verification, Status> {
     let reasons: Vec<Reason> =
         serde_json::from_value(attempt.reasons).map_err(|_| corrupt("the stored reasons of an attempt"))?;

@@ -1,18 +1,21 @@
 //! One atomic set of inserts in one round trip.
 //!
 //! Round trips are what a create costs (measured: six statements in a transaction reach three quarters of what pgbench
-//! reaches beside it, one statement one and a half times as much), so all rows of a change are written together:
+//! reaches in the same run, one statement one and a half times as much), so all rows of a change are written together:
 //! on PostgreSQL as data-modifying CTEs of one statement, which is a transaction of its own; on SQLite as one script
 //! inside the transaction that the writer commits for all that is queued.
 
+use std::sync::Arc;
+
 use sea_orm::sea_query::{CommonTableExpression, InsertStatement, SubQueryStatement, WithClause};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    QueryTrait, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryTrait, Statement,
 };
 
 use super::error::{StoreError, WriteError};
+use super::measure::Meter;
 use super::queue::Queue;
+use super::transaction::{Statements, Transaction, in_transaction};
 
 /// How many batches one SQLite transaction commits at most.
 const TOGETHER: usize = 64;
@@ -42,6 +45,26 @@ impl Batch {
         self
     }
 
+    /// Adds an insert.
+    pub(super) fn statement(mut self, insert: Option<InsertStatement>) -> Self {
+        self.inserts.extend(insert);
+        self
+    }
+
+    /// Writes everything on PostgreSQL; it is durable when this returns.
+    pub(super) async fn write(self, statements: &Statements) -> Result<(), WriteError> {
+        if let Some(statement) = self.into_statement() {
+            statements.execute_raw(statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes everything on SQLite; it is durable when this returns.
+    pub(super) async fn queue(self, writer: &Writer) -> Result<(), WriteError> {
+        let Some(script) = self.into_script() else { return Ok(()) };
+        writer.submit(script).await.unwrap_or_else(|| Err(WriteError::Failed(StoreError::writer_gone())))
+    }
+
     /// Everything as one statement for PostgreSQL; None for an empty batch.
     fn into_statement(mut self) -> Option<Statement> {
         let main = self.inserts.pop()?;
@@ -65,77 +88,42 @@ impl Batch {
 }
 
 /// Starts SQLite's writer on `connection`, a pool of one.
-pub(super) fn start_writer(connection: DatabaseConnection) -> Writer {
+pub(super) fn start_writer(connection: DatabaseConnection, meter: Arc<Meter>) -> Writer {
     Queue::start(TOGETHER, move |scripts| {
-        let connection = connection.clone();
-        async move { commit_together(&connection, scripts).await }
+        let (connection, meter) = (connection.clone(), Arc::clone(&meter));
+        async move { commit_together(&connection, &meter, scripts).await }
     })
 }
 
-/// Writes a batch; it is durable when this returns.
-pub(super) async fn write(
+/// Runs all scripts and commits them at once; one that is refused is undone alone. No caller gets an answer before the
+/// commit: a script that met a conflict may have met a row of this very transaction.
+async fn commit_together(
     connection: &DatabaseConnection,
-    writer: Option<&Writer>,
-    batch: Batch,
-) -> Result<(), WriteError> {
-    match writer {
-        None => {
-            if let Some(statement) = batch.into_statement() {
-                connection.execute_raw(statement).await?;
-            }
-            Ok(())
-        }
-        Some(writer) => match batch.into_script() {
-            None => Ok(()),
-            Some(script) => {
-                writer.submit(script).await.unwrap_or_else(|| Err(WriteError::Failed(StoreError::writer_gone())))
-            }
-        },
-    }
-}
-
-/// A transaction that may read and then write: on SQLite it takes the write lock at once, since taking it later fails
-/// when another writer came between.
-pub(super) async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    connection
-        .begin_with_options(TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        })
-        .await
-}
-
-/// Runs all scripts and commits them at once; one that fails undoes itself only. Nobody is told before the commit: a
-/// script that met a conflict may have met a row of this very transaction.
-async fn commit_together(connection: &DatabaseConnection, scripts: Vec<Statement>) -> Vec<Result<(), WriteError>> {
-    let count = scripts.len();
-    match try_commit_together(connection, scripts).await {
-        Ok(results) => results,
-        // Nothing of the batch is in the database.
-        Err(error) => vec![Err(WriteError::Failed(error.into())); count],
-    }
-}
-
-async fn try_commit_together(
-    connection: &DatabaseConnection,
+    meter: &Arc<Meter>,
     scripts: Vec<Statement>,
-) -> Result<Vec<Result<(), WriteError>>, DbErr> {
-    let transaction = begin(connection).await?;
+) -> Vec<Result<(), WriteError>> {
+    match in_transaction!(connection, meter, |transaction| run_all(transaction, &scripts).await) {
+        Ok(results) => results,
+        Err(error) => vec![Err(WriteError::Failed(error)); scripts.len()],
+    }
+}
+
+async fn run_all(transaction: &Transaction, scripts: &[Statement]) -> Result<Vec<Result<(), WriteError>>, StoreError> {
     let mut results = Vec::with_capacity(scripts.len());
-    let mut rest = scripts.as_slice();
+    let mut rest = scripts;
     while !rest.is_empty() {
         let (run, others) = rest.split_at(length_of_run(rest));
-        if run.len() > 1 && in_savepoint(&transaction, run).await?.is_ok() {
+        if run.len() > 1 && transaction.savepoint(one_after_another(run)).await?.is_ok() {
             results.extend(run.iter().map(|_| Ok(())));
         } else {
             // One by one, so that only the one at fault fails.
             for script in run {
-                results.push(in_savepoint(&transaction, std::slice::from_ref(script)).await?);
+                let outcome = transaction.savepoint(one_after_another(std::slice::from_ref(script))).await?;
+                results.push(outcome.map_err(DbErr::into));
             }
         }
         rest = others;
     }
-    transaction.commit().await?;
     Ok(results)
 }
 
@@ -144,23 +132,6 @@ async fn try_commit_together(
 fn length_of_run(scripts: &[Statement]) -> usize {
     let same = scripts.iter().take_while(|script| script.sql == scripts[0].sql).count();
     1 << same.ilog2()
-}
-
-/// Runs scripts of which all or none take effect. The outer error: the transaction is lost.
-async fn in_savepoint(
-    transaction: &DatabaseTransaction,
-    scripts: &[Statement],
-) -> Result<Result<(), WriteError>, DbErr> {
-    let mut script = one_after_another(scripts);
-    script.sql = format!("SAVEPOINT batch; {}; RELEASE batch", script.sql);
-    match transaction.execute_raw(script).await {
-        Ok(_) => Ok(Ok(())),
-        Err(error) => {
-            // Fails if SQLite has given up the whole transaction (disk full, input/output error): then all fail.
-            transaction.execute_unprepared("ROLLBACK TO batch; RELEASE batch").await?;
-            Ok(Err(error.into()))
-        }
-    }
 }
 
 /// Several statements as one text. SQLite numbers a bare `?` on from the one before, across statements too.

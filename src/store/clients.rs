@@ -1,13 +1,17 @@
 //! Clients and their credentials.
 
 use chrono::{DateTime, Utc};
-use entity::{client, client_credential};
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use entity::{client, client_credential, watermark};
+use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
+};
 use tracing::instrument;
 use uuid::Uuid;
 
-use super::{Batch, Store, StoreError, WriteError};
+use super::schema::AdvisoryLock;
+use super::{Batch, Store, StoreError, WriteError, in_transaction};
 
 /// A client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +24,7 @@ pub struct ClientRecord {
     pub role: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// Since when it is refused.
+    /// When it was disabled.
     pub disabled_at: Option<DateTime<Utc>>,
 }
 
@@ -37,7 +41,7 @@ pub struct CredentialRecord {
     pub api_key_digest: [u8; 32],
     /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// From when on it is refused.
+    /// When it expires.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -53,18 +57,18 @@ impl std::fmt::Debug for CredentialRecord {
     }
 }
 
-/// Whose API key it is.
+/// The owner of an API key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKeyOwner {
     /// The client.
     pub client_id: Uuid,
     /// What the client may do.
     pub role: String,
-    /// Since when the client is refused.
+    /// When the client was disabled.
     pub client_disabled_at: Option<DateTime<Utc>>,
     /// The credential the key belongs to.
     pub credential_id: Uuid,
-    /// From when on the key is refused.
+    /// When the key expires.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -75,16 +79,34 @@ impl Store {
     /// `Internal` if either exists; `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn insert_client(&self, client: &ClientRecord, credential: &CredentialRecord) -> Result<(), StoreError> {
-        let client = client::Model {
-            id: client.id,
-            name: client.name.clone(),
-            role: client.role.clone(),
-            created_at: client.created_at,
-            disabled_at: client.disabled_at,
-        };
-        let rows = Batch::default().insert([client.into_active_model()]).insert([credential_row(credential)]);
+        let rows = Batch::default().insert([client_row(client)]).insert([credential_row(credential)]);
         self.write_batch(rows).await.map_err(|error| match error {
             WriteError::Conflict(error) | WriteError::Failed(error) => error,
+        })
+    }
+
+    /// Adds a client with its first credential if there is no client yet, and sets a watermark. False: there is one, and
+    /// nothing was written. Of concurrent processes one gets true.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
+    pub async fn insert_first_client(
+        &self,
+        client: &ClientRecord,
+        credential: &CredentialRecord,
+        mark: &str,
+    ) -> Result<bool, StoreError> {
+        in_transaction!(self, |transaction| {
+            self.advisory_lock(transaction, AdvisoryLock::FirstClient).await?;
+            if client::Entity::find().count(transaction).await? > 0 {
+                return Ok(false);
+            }
+            client_row(client).insert(transaction).await?;
+            credential_row(credential).insert(transaction).await?;
+            let mark = watermark::Model { name: mark.to_owned(), reached: client.created_at };
+            mark.into_active_model().insert(transaction).await?;
+            Ok(true)
         })
     }
 
@@ -162,24 +184,66 @@ impl Store {
         new: &CredentialRecord,
         old_expire_at: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let transaction = self.begin().await?;
-        // The lock lets rotations of one client pass one after another, so that only the last one's key stays.
-        let client = client::Entity::find_by_id(client_id).lock_exclusive().one(&transaction).await?;
-        if client.is_none() {
-            return Ok(false);
-        }
-        client_credential::Entity::update_many()
-            .col_expr(client_credential::Column::ExpiresAt, Expr::value(old_expire_at))
-            .filter(client_credential::Column::ClientId.eq(client_id))
-            .filter(expires_after(client_credential::Column::ExpiresAt, old_expire_at))
-            .exec(&transaction)
-            .await?;
-        credential_row(new).insert(&transaction).await?;
-        transaction.commit().await?;
-        Ok(true)
+        in_transaction!(self, |transaction| {
+            // The lock lets rotations of one client pass one after another, so that only the last one's key stays.
+            let client = client::Entity::find_by_id(client_id).lock_exclusive().one(transaction).await?;
+            if client.is_none() {
+                return Ok(false);
+            }
+            client_credential::Entity::update_many()
+                .col_expr(client_credential::Column::ExpiresAt, Expr::value(old_expire_at))
+                .filter(client_credential::Column::ClientId.eq(client_id))
+                .filter(expires_after(client_credential::Column::ExpiresAt, old_expire_at))
+                .exec(transaction)
+                .await?;
+            credential_row(new).insert(transaction).await?;
+            Ok(true)
+        })
     }
 
-    /// Refuses a client from `at` on; one that is refused already keeps its time. False: there is no such client.
+    /// Replaces the password of `current` and keeps its API key; `previous` holds the old password from then on. False: the
+    /// credential has another password by now, or is gone, and nothing changed.
+    ///
+    /// # Errors
+    /// `Internal` if `previous` exists; `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
+    pub async fn replace_password(
+        &self,
+        current: &CredentialRecord,
+        password_hash: &str,
+        previous: &CredentialRecord,
+    ) -> Result<bool, StoreError> {
+        in_transaction!(self, |transaction| {
+            let updated = client_credential::Entity::update_many()
+                .col_expr(client_credential::Column::PasswordHash, Expr::value(password_hash))
+                .filter(client_credential::Column::ClientId.eq(current.client_id))
+                .filter(client_credential::Column::Id.eq(current.id))
+                .filter(client_credential::Column::PasswordHash.eq(current.password_hash.as_str()))
+                .exec(transaction)
+                .await?;
+            if updated.rows_affected == 0 {
+                return Ok(false);
+            }
+            credential_row(previous).insert(transaction).await?;
+            Ok(true)
+        })
+    }
+
+    /// Changes the name of a client.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
+    pub async fn rename_client(&self, id: Uuid, name: &str) -> Result<(), StoreError> {
+        client::Entity::update_many()
+            .col_expr(client::Column::Name, Expr::value(name))
+            .filter(client::Column::Id.eq(id))
+            .exec(&self.write())
+            .await?;
+        Ok(())
+    }
+
+    /// Disables a client from `at` on; one that is disabled already keeps its time. False: there is no such client.
     ///
     /// # Errors
     /// `Unavailable` without the database.
@@ -198,6 +262,22 @@ impl Store {
 /// The column holds no time, or one after `at`.
 pub(super) fn expires_after(column: impl ColumnTrait, at: DateTime<Utc>) -> sea_orm::Condition {
     sea_orm::Condition::any().add(column.is_null()).add(column.gt(at))
+}
+
+/// The ids of all clients: for an operator's statement about rows of any client, whose keys begin with it.
+pub(super) fn all_clients() -> SelectStatement {
+    client::Entity::find().select_only().column(client::Column::Id).into_query()
+}
+
+fn client_row(client: &ClientRecord) -> client::ActiveModel {
+    let row = client::Model {
+        id: client.id,
+        name: client.name.clone(),
+        role: client.role.clone(),
+        created_at: client.created_at,
+        disabled_at: client.disabled_at,
+    };
+    row.into_active_model()
 }
 
 fn credential_row(credential: &CredentialRecord) -> client_credential::ActiveModel {

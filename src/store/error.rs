@@ -37,10 +37,16 @@ impl Cause {
 }
 
 impl StoreError {
-    /// Whether a lock was not to be had in time, or two transactions waited for each other: nothing was done.
+    /// Whether a lock timed out, or two transactions were in a deadlock: nothing was done.
     pub(super) fn is_lock_trouble(&self) -> bool {
         let (Self::Unavailable(cause) | Self::Internal(cause)) = self else { return false };
         matches!(cause.code.as_deref(), Some("55P03" | "40P01"))
+    }
+
+    /// Whether a partition cannot be made, because the default partition holds rows of its range.
+    pub(super) fn is_row_in_default(&self) -> bool {
+        let (Self::Unavailable(cause) | Self::Internal(cause)) = self else { return false };
+        cause.code.as_deref() == Some("23514")
     }
 
     /// A row holds what this program never writes.
@@ -48,15 +54,19 @@ impl StoreError {
         Self::Internal(Cause::text(format!("{what} is corrupt")))
     }
 
-    /// The service is shutting down, or the writer gave up the work without an outcome.
+    /// Two requests met at an external id that is free again: one of them is to be sent again.
+    pub(super) fn external_id_released() -> Self {
+        Self::Unavailable(Cause::text("another user gave the external id up meanwhile"))
+    }
+
+    /// The service is shutting down, or the writer dropped the work without an outcome.
     pub(super) fn writer_gone() -> Self {
         Self::Unavailable(Cause::text("the writer has stopped"))
     }
 }
 
 /// How long the database may take for one step of work in the background, which no caller waits for. Far more than any
-/// step takes; without it one connection that was lost without a word would hold the work up until the system gives it
-/// up, after a quarter of an hour.
+/// step takes; without it a half-open connection would block the job until the system times out, after a quarter of an hour.
 const STEP_LIMIT: Duration = Duration::from_secs(30);
 
 /// The outcome of one step of work in the background; `Unavailable` after [`STEP_LIMIT`]. Whether it took effect then is
@@ -64,7 +74,7 @@ const STEP_LIMIT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// Those of `step`.
-pub async fn in_time<T>(step: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+pub async fn with_step_timeout<T>(step: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let out_of_time = |_| StoreError::Unavailable(Cause::text("the database took too long"));
     tokio::time::timeout(STEP_LIMIT, step).await.map_err(out_of_time)?
 }
@@ -74,8 +84,63 @@ pub async fn in_time<T>(step: impl Future<Output = Result<T, StoreError>>) -> Re
 pub(super) enum WriteError {
     /// A unique constraint is violated; nothing was written.
     Conflict(StoreError),
-    /// Anything else; nothing was written, unless the connection broke while the commit was under way.
+    /// Anything else; nothing was written, unless the connection broke during the commit.
     Failed(StoreError),
+}
+
+/// What a failure of the driver leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The database asks for the whole transaction again: it met another one, and nothing was done.
+    Again,
+    /// The database has refused a statement, and is as it was before.
+    Refused,
+    /// Nothing is known: of the connection, of the transaction, nor of a commit.
+    Unclear,
+}
+
+impl Failure {
+    pub(super) fn of(error: &SqlxError) -> Self {
+        match error {
+            SqlxError::Database(error) => {
+                let code = error.code().unwrap_or_default();
+                sqlite_code(&code).map_or_else(|| Self::of_postgres(&code), Self::of_sqlite)
+            }
+            // Of the driver, about a row that has arrived whole.
+            SqlxError::RowNotFound | SqlxError::ColumnDecode { .. } | SqlxError::Decode(_) => Self::Refused,
+            _ => Self::Unclear,
+        }
+    }
+
+    fn of_sqlite(code: u32) -> Self {
+        match code {
+            // BUSY_RECOVERY, BUSY_SNAPSHOT: no waiting would have helped.
+            261 | 517 => Self::Again,
+            // ERROR, BUSY, LOCKED, TOOBIG, CONSTRAINT, MISMATCH. SQLite undoes the statement alone; after anything
+            // else it may have undone the transaction.
+            code if matches!(code & 0xff, 1 | 5 | 6 | 18 | 19 | 20) => Self::Refused,
+            _ => Self::Unclear,
+        }
+    }
+
+    /// The server says of every error that it has undone the transaction; but the connection may be ending, or the
+    /// server may not know it itself (40003).
+    fn of_postgres(code: &str) -> Self {
+        match code {
+            // 42P05, 26000: of a pooler that follows no prepared statements; the statement was not run.
+            "40001" | "40P01" | "42P05" | "26000" => Self::Again,
+            "40003" => Self::Unclear,
+            // The server takes no writes any more: another one is the primary, and new connections may lead there.
+            "25006" => Self::Unclear,
+            _ if matches!(code.get(..2), Some("08" | "57" | "58" | "XX") | None) => Self::Unclear,
+            _ => Self::Refused,
+        }
+    }
+}
+
+/// SQLite's codes are numbers of up to four digits; PostgreSQL's have five characters.
+pub(super) fn sqlite_code(code: &str) -> Option<u32> {
+    code.parse().ok().filter(|_| code.len() < 5)
 }
 
 impl From<DbErr> for WriteError {
@@ -84,6 +149,12 @@ impl From<DbErr> for WriteError {
             Some(SqlErr::UniqueConstraintViolation(_)) => Self::Conflict(error.into()),
             _ => Self::Failed(error.into()),
         }
+    }
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -129,10 +200,10 @@ pub(super) fn classify(error: &SqlxError) -> StoreError {
 
 fn classify_code(error: &dyn DatabaseError) -> StoreError {
     let code = error.code().map(std::borrow::Cow::into_owned).unwrap_or_default();
-    let unavailable = match code.parse::<u32>() {
-        // SQLite's codes are numbers; the low byte is the kind, the rest the detail. (PostgreSQL's have five characters.)
-        Ok(number) if code.len() < 5 => sqlite_is_unavailable(number & 0xff),
-        _ => postgres_is_unavailable(&code),
+    let unavailable = match sqlite_code(&code) {
+        // The low byte is the kind, the rest the detail.
+        Some(number) => sqlite_is_unavailable(number & 0xff),
+        None => postgres_is_unavailable(&code),
     };
     // "Data exceptions" quote the value they stumbled over; every other message names only tables and constraints.
     // PostgreSQL's DETAIL, which holds whole rows, is no part of the message.
@@ -141,9 +212,10 @@ fn classify_code(error: &dyn DatabaseError) -> StoreError {
     if unavailable { StoreError::Unavailable(cause) } else { StoreError::Internal(cause) }
 }
 
-/// READONLY (the file was moved away), BUSY, LOCKED, IOERR, FULL, CANTOPEN.
+/// READONLY (the file was moved away), BUSY, LOCKED, IOERR, FULL, CANTOPEN. CORRUPT and NOTADB as well: that is what
+/// SQLite calls a read of the schema that the disk has failed.
 fn sqlite_is_unavailable(kind: u32) -> bool {
-    matches!(kind, 5 | 6 | 8 | 10 | 13 | 14)
+    matches!(kind, 5 | 6 | 8 | 10 | 11 | 13 | 14 | 26)
 }
 
 /// By class: connection, authorization, unknown database, transaction rolled back (deadlock), resources, operator's
@@ -159,8 +231,10 @@ mod tests {
 
     #[test]
     fn a_busy_or_vanished_sqlite_file_is_unavailable_and_a_broken_constraint_is_not() {
-        assert!([5, 517, 8, 1032, 10, 13, 14].into_iter().all(|code: u32| sqlite_is_unavailable(code & 0xff)));
-        assert!(![19, 2067, 1555, 787, 11].into_iter().any(|code: u32| sqlite_is_unavailable(code & 0xff)));
+        assert!(
+            [5, 517, 8, 1032, 10, 266, 11, 26, 13, 14].into_iter().all(|code: u32| sqlite_is_unavailable(code & 0xff))
+        );
+        assert!(![19, 2067, 1555, 787, 1].into_iter().any(|code: u32| sqlite_is_unavailable(code & 0xff)));
     }
 
     #[test]

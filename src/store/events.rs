@@ -1,44 +1,52 @@
-//! Events as they are handed out again: in one order that never changes, from any place in it on.
+//! Events as readers get them: in one order that never changes, from any position on.
 //!
-//! Neither the id of an event nor its time says when its transaction commits: who reads by them and remembers how far it
-//! got passes over the event of a slower transaction. Nor does a number drawn when the row is inserted. So an event gets
-//! its place after its commit, from a counter whose row stays locked until the places are committed: the place n is
-//! visible only when all places below n are. That holds on both engines, behind poolers, and after a dump was restored
-//! elsewhere (which what PostgreSQL tells of running transactions would not survive). The events of one user get their
-//! places in the order of their sequence, since a later one can be seen only where the earlier ones can.
+//! Neither the id of an event nor its time nor a number drawn at its insert says when its transaction commits: a reader
+//! that goes by one of them misses the event of a slower transaction. So a change writes its events to the outbox, and
+//! after the commit they are moved to the history, each with the next position. The row of the cursor stays locked until
+//! the move is committed, so that a position is visible only when all lower ones are. That holds on both engines, behind
+//! poolers, and after a dump is restored elsewhere.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use entity::{counter, event};
+use entity::{event, event_cursor, outbox};
 use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
-    Statement,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, Statement};
 use tracing::instrument;
 use uuid::Uuid;
 
 use super::error::classify;
-use super::{Engine, Store, StoreError};
+use super::{Engine, Listen, Pooler, Profile, Store, StoreError, Transaction, in_transaction};
 
-/// The counter of positions.
-const COUNTER: &str = "events";
-/// What PostgreSQL tells the other replicas of new positions by.
+/// The cursor of the last position that was assigned.
+pub(super) const ASSIGNED: &str = "assigned";
+/// The cursor of the last event that was relayed to the webhooks.
+pub(super) const RELAYED: &str = "webhooks";
+/// The channel by which PostgreSQL notifies the other replicas of new positions.
 const CHANNEL: &str = "kira_events";
-/// How many events get their positions in one transaction.
-const AT_ONCE: u64 = 1_000;
-/// How many such transactions one call makes at most: more is a backlog, which calls and rounds share.
+/// How many events one transaction moves.
+const BATCH: i64 = 1_000;
+/// How many transactions one call runs at most: more is a backlog, which several calls share.
 const ROUNDS: usize = 10;
 
-/// Gives positions. The order is total, and that of the index of events that have none yet.
-const GIVE_POSITIONS: &str = "UPDATE events SET position = $1 + next.place FROM \
-    (SELECT id, row_number() OVER (ORDER BY sequence, id) AS place FROM \
-    (SELECT id, sequence FROM events WHERE position IS NULL ORDER BY sequence, id LIMIT $2) AS waiting) AS next \
-    WHERE events.id = next.id";
+/// Moves events in one statement: two would not see the same rows.
+const MOVE_ON_POSTGRES: &str = r#"WITH "moved" AS (DELETE FROM "outbox" WHERE "number" = ANY(ARRAY(
+        SELECT "number" FROM "outbox" ORDER BY "number" LIMIT $2)) RETURNING *)
+    INSERT INTO "events" (client_id, position, id, user_id, kind, sequence, payload, created_at, trace_context)
+    SELECT client_id, $1 + row_number() OVER (ORDER BY "number"),
+        id, user_id, kind, sequence, payload, created_at, trace_context FROM "moved""#;
+/// SQLite has one writer at a time, so that both statements see the same rows.
+const INSERT_ON_SQLITE: &str = r#"INSERT INTO "events"
+        (client_id, position, id, user_id, kind, sequence, payload, created_at, trace_context)
+    SELECT client_id, $1 + row_number() OVER (ORDER BY "number"),
+        id, user_id, kind, sequence, payload, created_at, trace_context FROM "outbox" ORDER BY "number" LIMIT $2"#;
+const DELETE_ON_SQLITE: &str = r#"DELETE FROM "outbox" WHERE "number" IN
+    (SELECT "number" FROM "outbox" ORDER BY "number" LIMIT $1)"#;
 
 /// An event with its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventRecord {
-    /// Its place in the order of all events, from 1 on.
+    /// The position in the order of all events, from 1 on.
     pub position: i64,
     /// Identifier.
     pub id: Uuid,
@@ -48,7 +56,7 @@ pub struct EventRecord {
     pub kind: String,
     /// Rises with every event of one user.
     pub sequence: i64,
-    /// What receivers are told.
+    /// What receivers get.
     pub payload: serde_json::Value,
     /// When it happened.
     pub created_at: DateTime<Utc>,
@@ -57,78 +65,103 @@ pub struct EventRecord {
 /// Which events are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
-    /// Those of one user alone.
+    /// Only those of this user.
     pub user_id: Option<Uuid>,
-    /// Those of these kinds; empty: of all.
+    /// Only those of these kinds; empty: all.
     pub kinds: Vec<&'static str>,
 }
 
 impl Store {
-    /// Gives every event that is committed by now its position; returns how many got one.
+    /// Assigns a position to every event that is committed by now; returns how many got one.
     ///
     /// # Errors
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
-    pub async fn position_events(&self) -> Result<u64, StoreError> {
-        let mut given = 0;
+    pub async fn assign_positions(&self) -> Result<u64, StoreError> {
+        let mut assigned = 0;
         for _ in 0..ROUNDS {
-            // Without the lock: most of the time there is nothing to do.
-            let waiting = event::Entity::find().select_only().column(event::Column::Id);
-            let waiting = waiting.filter(event::Column::Position.is_null()).into_tuple::<Uuid>();
+            // Without the lock: most of the time the outbox is empty.
+            let waiting = outbox::Entity::find().select_only().column(outbox::Column::Number);
+            let waiting = waiting.order_by_asc(outbox::Column::Number).into_tuple::<i64>();
             if waiting.one(&self.read()).await?.is_none() {
                 break;
             }
-            let count = self.give_positions().await?;
-            given += count;
-            if count < AT_ONCE {
+            let count: Result<_, StoreError> = in_transaction!(self, |transaction| self.move_events(transaction).await);
+            let count = count?;
+            assigned += count;
+            if count < BATCH.unsigned_abs() {
                 break;
             }
         }
-        Ok(given)
+        Ok(assigned)
     }
 
-    async fn give_positions(&self) -> Result<u64, StoreError> {
-        let transaction = self.begin().await?;
-        let counter = lock_events(&transaction).await?;
-        let last = counter.map(|counter| counter.last).unwrap_or_default();
-        let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
+    async fn move_events(&self, transaction: &Transaction) -> Result<u64, StoreError> {
+        let last = lock_cursor(transaction, ASSIGNED).await?;
         let backend = transaction.get_database_backend();
-        let give = Statement::from_sql_and_values(backend, GIVE_POSITIONS, [last.into(), limit.into()]);
-        let count = transaction.execute_raw(give).await?.rows_affected();
+        let run = |sql, values: Vec<i64>| {
+            let values = values.into_iter().map(Into::into);
+            transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values))
+        };
+        let count = match self.engine() {
+            Engine::Postgres => run(MOVE_ON_POSTGRES, vec![last, BATCH]).await?.rows_affected(),
+            Engine::Sqlite => {
+                let count = run(INSERT_ON_SQLITE, vec![last, BATCH]).await?.rows_affected();
+                run(DELETE_ON_SQLITE, vec![BATCH]).await?;
+                count
+            }
+        };
         if count > 0 {
-            let last = last.saturating_add_unsigned(count);
-            let counter = counter::ActiveModel { name: Set(COUNTER.to_owned()), last: Set(last) };
-            counter::Entity::update(counter).exec(&transaction).await?;
-            if self.engine() == Engine::Postgres {
-                // Here and not where events are written: notifying makes commits wait for each other.
+            advance_cursor(transaction, ASSIGNED, last.saturating_add_unsigned(count)).await?;
+            if self.engine() == Engine::Postgres && self.profile() == Profile::Standard {
+                // Here and not where events are written: a NOTIFY makes commits wait for each other.
                 transaction.execute_unprepared(&format!("NOTIFY {CHANNEL}")).await?;
             }
         }
-        transaction.commit().await?;
         Ok(count)
     }
 
-    /// The position given out last; 0 where none was.
+    /// The last position that was assigned; 0 before the first.
     ///
     /// # Errors
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn last_position(&self) -> Result<i64, StoreError> {
-        let counter = counter::Entity::find_by_id(COUNTER).one(&self.read()).await?;
-        Ok(counter.map(|counter| counter.last).unwrap_or_default())
+        self.event_cursor(ASSIGNED).await
     }
 
-    /// Where an event of this client stands. None: there is no such event; `Some(None)`: it has no position yet.
+    pub(super) async fn event_cursor(&self, name: &str) -> Result<i64, StoreError> {
+        let cursor = event_cursor::Entity::find_by_id(name).one(&self.read()).await?;
+        Ok(cursor.map(|cursor| cursor.position).unwrap_or_default())
+    }
+
+    /// The position of an event of this client. None: there is no such event; `Some(None)`: it has no position yet.
     ///
     /// # Errors
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_position(&self, client_id: Uuid, event_id: Uuid) -> Result<Option<Option<i64>>, StoreError> {
-        let event = event::Entity::find_by_id(event_id).filter(event::Column::ClientId.eq(client_id));
-        Ok(event.select_only().column(event::Column::Position).into_tuple().one(&self.read()).await?)
+        // The outbox first: an event that is moved meanwhile is found in the history.
+        let waiting = outbox::Entity::find()
+            .filter(outbox::Column::ClientId.eq(client_id))
+            .filter(outbox::Column::Id.eq(event_id))
+            .select_only()
+            .column(outbox::Column::Number)
+            .into_tuple::<i64>()
+            .one(&self.read())
+            .await?;
+        let event = event::Entity::find()
+            .filter(event::Column::ClientId.eq(client_id))
+            .filter(event::Column::Id.eq(event_id))
+            .select_only()
+            .column(event::Column::Position)
+            .into_tuple::<i64>()
+            .one(&self.read())
+            .await?;
+        Ok(event.map(Some).or(waiting.map(|_| None)))
     }
 
-    /// Up to `limit` events of a client behind a position, in their order.
+    /// Up to `limit` events of a client after a position, in their order.
     ///
     /// # Errors
     /// `Unavailable` without the database.
@@ -141,15 +174,29 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<EventRecord>, StoreError> {
         use event::Column::{ClientId, Kind, Position, UserId};
+        let reads = self.read_list().await?;
         let mut events = event::Entity::find().filter(ClientId.eq(client_id)).filter(Position.gt(after));
         if let Some(user_id) = filter.user_id {
             events = events.filter(UserId.eq(user_id));
         }
-        if !filter.kinds.is_empty() {
-            events = events.filter(Kind.is_in(filter.kinds.iter().copied()));
+        let events = events.order_by_asc(Position).limit(limit);
+        if filter.kinds.is_empty() || filter.user_id.is_some() {
+            let events = match &*filter.kinds {
+                [] => events,
+                kinds => events.filter(Kind.is_in(kinds.iter().copied())),
+            };
+            let rows = events.all(&reads).await?;
+            return Ok(rows.into_iter().map(EventRecord::from).collect());
         }
-        let rows = events.order_by_asc(Position).limit(limit).all(&self.read()).await?;
-        Ok(rows.into_iter().filter_map(EventRecord::of).collect())
+        // By the index, kind by kind: for several at once the planner may read all events of the client.
+        let mut records = Vec::new();
+        for kind in BTreeSet::from_iter(&filter.kinds) {
+            let rows = events.clone().filter(Kind.eq(*kind)).all(&reads).await?;
+            records.extend(rows.into_iter().map(EventRecord::from));
+        }
+        records.sort_unstable_by_key(|record| record.position);
+        records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(records)
     }
 
     /// Waits until this process has written events, or did since the last wait. For one waiter.
@@ -157,24 +204,36 @@ impl Store {
         self.connections.events.notified().await;
     }
 
-    /// Tells whoever waits in `events_written`, and whoever sends events.
+    /// Notifies the waiter in `events_written`, and the sender of webhooks.
     pub(super) fn events_are_written(&self) {
         self.connections.events.notify_one();
         self.want_deliveries();
     }
 
-    /// Begins to listen for what other processes tell. It takes a connection of its own, outside the pool.
+    /// Starts to listen for the notifications of other processes, on a connection outside the pool.
     ///
     /// # Errors
     /// `Unavailable` without the database.
     pub async fn listen_for_events(&self) -> Result<EventListener, StoreError> {
-        match self.engine() {
-            Engine::Sqlite => Ok(EventListener(None)),
-            Engine::Postgres => {
-                let pool = self.read();
+        match (self.engine(), &self.connections.listen) {
+            (Engine::Sqlite, _) | (_, Listen::Off) => Ok(EventListener(None)),
+            (Engine::Postgres, _) if self.profile() == Profile::Distributed => Ok(EventListener(None)),
+            (Engine::Postgres, Listen::Database) if self.pooler().await? != Pooler::None => {
+                tracing::warn!(
+                    "events of other processes are polled for: behind a pooler in transaction mode set \
+                     KIRA_DATABASE_LISTEN_URL to a URL past it, or to off"
+                );
+                Ok(EventListener(None))
+            }
+            (Engine::Postgres, listen) => {
+                let pool = self.pools().read;
                 let pool = pool.get_postgres_connection_pool();
+                let options = match listen {
+                    Listen::Url(url) => url.parse().map_err(|error| classify(&error))?,
+                    _ => pool.connect_options().as_ref().clone(),
+                };
                 let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-                let own = own.connect_lazy_with(pool.connect_options().as_ref().clone());
+                let own = own.connect_lazy_with(options);
                 let mut listener = PgListener::connect_with(&own).await.map_err(|error| classify(&error))?;
                 listener.listen(CHANNEL).await.map_err(|error| classify(&error))?;
                 Ok(EventListener(Some(listener)))
@@ -183,17 +242,17 @@ impl Store {
     }
 }
 
-/// Hears of the positions that any process gives. A pooler may keep it from hearing anything, and what is told while the
-/// connection is lost is not heard: it makes readers prompt, never sure.
+/// Receives a notification when any process has assigned positions. Notifications are lost behind a pooler and while the
+/// connection is down, so readers must poll besides.
 #[derive(Debug)]
 pub struct EventListener(Option<PgListener>);
 
 impl EventListener {
-    /// Waits for the next word. On SQLite there is none: other processes are not told of.
+    /// Waits for the next notification. On SQLite, and where listening is off, there is none.
     ///
     /// # Errors
     /// `Unavailable` when the connection is lost and no other can be made.
-    pub async fn heard(&mut self) -> Result<(), StoreError> {
+    pub async fn notified(&mut self) -> Result<(), StoreError> {
         match &mut self.0 {
             None => std::future::pending().await,
             Some(listener) => listener.recv().await.map(drop).map_err(|error| classify(&error)),
@@ -201,15 +260,22 @@ impl EventListener {
     }
 }
 
-/// Locks the counter. Whoever changes events that are there (gives them places, relays them) holds this lock, so that two
-/// that do never wait for each other's rows.
-pub(super) async fn lock_events(transaction: &DatabaseTransaction) -> Result<Option<counter::Model>, StoreError> {
-    Ok(counter::Entity::find_by_id(COUNTER).lock_exclusive().one(transaction).await?)
+/// Locks a cursor until the transaction ends; returns its position.
+pub(super) async fn lock_cursor(transaction: &Transaction, name: &str) -> Result<i64, StoreError> {
+    let cursor = event_cursor::Entity::find_by_id(name).lock_exclusive().one(transaction).await?;
+    cursor.map(|cursor| cursor.position).ok_or_else(|| StoreError::corrupt("a cursor of events"))
 }
 
-impl EventRecord {
-    fn of(row: event::Model) -> Option<Self> {
-        let event::Model { id, user_id, kind, sequence, payload, created_at, .. } = row;
-        Some(Self { position: row.position?, id, user_id, kind, sequence, payload, created_at })
+/// Advances a cursor that this transaction has locked.
+pub(super) async fn advance_cursor(transaction: &Transaction, name: &str, position: i64) -> Result<(), StoreError> {
+    let cursor = event_cursor::ActiveModel { name: Set(name.to_owned()), position: Set(position) };
+    event_cursor::Entity::update(cursor).exec(transaction).await?;
+    Ok(())
+}
+
+impl From<event::Model> for EventRecord {
+    fn from(row: event::Model) -> Self {
+        let event::Model { position, id, user_id, kind, sequence, payload, created_at, .. } = row;
+        Self { position, id, user_id, kind, sequence, payload, created_at }
     }
 }

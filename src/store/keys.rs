@@ -3,17 +3,17 @@
 use chrono::{DateTime, Utc};
 use entity::{secret, signing_key};
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder};
 use tracing::instrument;
 
 use super::clients::expires_after;
-use super::schema::Exclusive;
-use super::{Store, StoreError};
+use super::schema::AdvisoryLock;
+use super::{Store, StoreError, in_transaction};
 
 /// A key pair that signs access tokens.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningKeyRecord {
-    /// Key id, as it stands in the token header.
+    /// Key id, as in the token header.
     pub kid: String,
     /// Public half.
     pub public_key: Vec<u8>,
@@ -62,16 +62,17 @@ impl Store {
         key: &SigningKeyRecord,
         others_retire_at: Option<DateTime<Utc>>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin().await?;
-        if let Some(at) = others_retire_at {
-            signing_key::Entity::update_many()
-                .col_expr(signing_key::Column::RetiresAt, Expr::value(at))
-                .filter(expires_after(signing_key::Column::RetiresAt, at))
-                .exec(&transaction)
-                .await?;
-        }
-        row_of(key).insert(&transaction).await?;
-        Ok(transaction.commit().await?)
+        in_transaction!(self, |transaction| {
+            if let Some(at) = others_retire_at {
+                signing_key::Entity::update_many()
+                    .col_expr(signing_key::Column::RetiresAt, Expr::value(at))
+                    .filter(expires_after(signing_key::Column::RetiresAt, at))
+                    .exec(transaction)
+                    .await?;
+            }
+            row_of(key).insert(transaction).await?;
+            Ok(())
+        })
     }
 
     /// Adds a signing key if there is none at all. Replicas that start together end with one.
@@ -80,12 +81,13 @@ impl Store {
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn ensure_first_signing_key(&self, key: &SigningKeyRecord) -> Result<(), StoreError> {
-        let transaction = self.begin().await?;
-        self.exclude_others(&transaction, Exclusive::FirstSigningKey).await?;
-        if signing_key::Entity::find().count(&transaction).await? == 0 {
-            row_of(key).insert(&transaction).await?;
-        }
-        Ok(transaction.commit().await?)
+        in_transaction!(self, |transaction| {
+            self.advisory_lock(transaction, AdvisoryLock::FirstSigningKey).await?;
+            if signing_key::Entity::find().count(transaction).await? == 0 {
+                row_of(key).insert(transaction).await?;
+            }
+            Ok(())
+        })
     }
 
     /// Stores a sealed secret unless there is one of this name, and returns the stored one: the caller's own, or that
@@ -114,14 +116,36 @@ impl Store {
         Ok(secret::Entity::find_by_id(name).one(&self.read()).await?.map(|row| row.sealed))
     }
 
-    /// The names of all secrets.
+    /// Stores a sealed secret, or gives the stored one of this name the time `now`; returns the stored one.
     ///
     /// # Errors
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
-    pub async fn secret_names(&self) -> Result<Vec<String>, StoreError> {
+    pub async fn renew_secret(&self, name: &str, sealed: Vec<u8>, now: DateTime<Utc>) -> Result<Vec<u8>, StoreError> {
+        let row = secret::Model { name: name.to_owned(), sealed, created_at: now }.into_active_model();
+        let renewal = OnConflict::column(secret::Column::Name).update_column(secret::Column::CreatedAt).to_owned();
+        secret::Entity::insert(row).on_conflict(renewal).exec_without_returning(&self.write()).await?;
+        self.find_secret(name).await?.ok_or_else(|| StoreError::corrupt("the table of secrets"))
+    }
+
+    /// Removes the secret of this name if it still has this time; whether it did.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
+    pub async fn remove_secret(&self, name: &str, created_at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let removed = secret::Entity::delete_by_id(name).filter(secret::Column::CreatedAt.eq(created_at));
+        Ok(removed.exec(&self.write()).await?.rows_affected > 0)
+    }
+
+    /// The names of all secrets, and when each was made or renewed.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
+    pub async fn list_secrets(&self) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
         let rows = secret::Entity::find().order_by_asc(secret::Column::Name).all(&self.read()).await?;
-        Ok(rows.into_iter().map(|row| row.name).collect())
+        Ok(rows.into_iter().map(|row| (row.name, row.created_at)).collect())
     }
 }
 

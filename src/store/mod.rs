@@ -1,52 +1,90 @@
 //! The database: the only place that knows sea-orm and the entities.
 //!
 //! Every read of a client's data names the client; an unknown row and another client's row are both `None`. Times come
-//! in cut to microseconds (`Ambient::now`), so that what is read equals what was written on both engines.
+//! in cut to microseconds (`Env::now`), so that what is read equals what was written on both engines.
 
+mod archives;
 mod batch;
+mod claims;
 mod clients;
 mod connect;
+mod connection;
 mod error;
 mod events;
+mod export;
+mod history;
+mod index_rebuild;
 mod keys;
+mod maintenance;
 mod measure;
+mod partitions;
+mod profile;
 mod queue;
 mod queues;
+mod rates;
+mod reachable;
+mod replica;
 mod reviews;
+mod rewrap;
+mod rows;
 mod schema;
-mod sweeps;
+mod session;
+mod shares;
+mod transaction;
 mod updates;
+mod user_counts;
+mod user_index;
+mod user_lists;
 mod users;
 mod verification;
 mod webhooks;
+mod writes;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction};
+use sea_orm::ConnectionTrait as _;
 use tokio::sync::Notify;
 
+pub use archives::{ArchiveHead, ArchiveSegment};
+pub use claims::{ClientClaim, Once};
 pub use clients::{ApiKeyOwner, ClientRecord, CredentialRecord};
-pub use error::{Cause, StoreError, in_time};
+pub use error::{Cause, StoreError, with_step_timeout};
 pub use events::{EventFilter, EventListener, EventRecord};
+pub use history::HistoryRecord;
+pub use index_rebuild::IndexPass;
 pub use keys::SigningKeyRecord;
-pub use queues::QueueState;
+pub use partitions::Partitions;
+pub use profile::Profile;
+pub use queues::{FailingEndpoints, QueueState};
+pub use reachable::ConnectFailure;
+pub use replica::ReplicaState;
 pub use reviews::{ReviewPage, ReviewRecord, ReviewStepRecord, ReviewView, Reviewed};
+pub use rewrap::{Resealed, SealedColumn, SealedRow, SealedValue};
+pub use rows::MOST_COUNTED;
+pub use session::Pooler;
 pub use updates::{Update, UserUpdate, VerificationChange};
+pub use user_index::{INDEX_VERSION, IdRange, IndexChange, NewEntries};
+pub use user_lists::{UserFilter, first_id_at};
 pub use users::{
-    Claim, ClaimScope, Creation, FIRST_VERSION, NewClaim, NewDocument, NewEvent, NewUser, NewVerification, UserRecord,
+    Creation, FINGERPRINT_BYTES, FIRST_VERSION, IdempotencyRecord, IdempotencyScope, NewClaim, NewDocument, NewEvent,
+    NewUser, NewVerification, UserRecord,
 };
-pub use verification::{AttemptRecord, ClaimedVerification, Found, ProviderAnswer, Settlement, Start};
+pub use verification::{AttemptRecord, ClaimedVerification, JobResult, ProviderAnswer, Start, VerificationResult};
 pub use webhooks::{
-    Alteration, AttemptReport, ClaimRoom, ClaimedDelivery, DEAD, DELIVERED, DeliveryPage, DeliveryRecord,
-    DeliverySettlement, EndpointChange, EndpointRecord, Health as EndpointHealth, NewDelivery, NewEndpoint,
-    OutboxEvent, PENDING, Pruned, Registration, Replay, Sent, Settled,
+    Admission as WebhookAdmission, Alteration, AttemptReport, Candidate, ClaimedDelivery, DeliveryOutcome,
+    DeliveryPage, DeliveryPlace, DeliveryRecord, DeliverySettlement, DeliveryState, DisabledReason, EndpointChange,
+    EndpointRecord, FailurePolicy, NewDelivery, NewEndpoint, NewReplay, Pruned, Registration, RelayedEvent, Replay,
+    ReplayRecord, ReplayState, SameUrl, Settled,
 };
 
 use batch::{Batch, Writer};
 use connect::{Pools, Renewal, SharedPools};
 use error::WriteError;
+use measure::Meter;
+use replica::Replica;
+use transaction::{Statements, Transaction, in_transaction};
 
 use crate::telemetry::Metrics;
 
@@ -57,6 +95,28 @@ pub enum Engine {
     Sqlite,
     /// A server.
     Postgres,
+}
+
+/// Where to listen for the notifications of other processes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Listen {
+    /// At the URL of the database.
+    #[default]
+    Database,
+    /// At another URL of the same database, which leads past a pooler.
+    Url(String),
+    /// Nowhere: readers poll.
+    Off,
+}
+
+/// Is called with each statement and its values before it runs.
+#[derive(Clone)]
+pub struct StatementObserver(pub Arc<dyn Fn(&sea_orm::Statement) + Send + Sync>);
+
+impl std::fmt::Debug for StatementObserver {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("StatementObserver").finish_non_exhaustive()
+    }
 }
 
 /// How the database is used; the defaults fit one replica.
@@ -70,6 +130,16 @@ pub struct StoreOptions {
     pub acquire_timeout: Duration,
     /// SQLite: how long a write waits for another process that holds the file.
     pub busy_timeout: Duration,
+    /// PostgreSQL: how long a statement of a request may take.
+    pub statement_timeout: Duration,
+    /// PostgreSQL: where to listen for the notifications of other processes.
+    pub listen: Listen,
+    /// PostgreSQL: which of its features statements may use.
+    pub profile: Profile,
+    /// PostgreSQL: the URL of a read replica for lists.
+    pub replica: Option<String>,
+    /// Called with each statement before it runs: for tests that read plans.
+    pub statement_observer: Option<StatementObserver>,
     /// Measures statements and connections.
     pub metrics: Metrics,
 }
@@ -81,6 +151,11 @@ impl Default for StoreOptions {
             sqlite_readers: 4,
             acquire_timeout: Duration::from_secs(5),
             busy_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+            listen: Listen::Database,
+            profile: Profile::Standard,
+            replica: None,
+            statement_observer: None,
             metrics: Metrics::default(),
         }
     }
@@ -90,6 +165,8 @@ impl Default for StoreOptions {
 #[derive(Clone)]
 pub struct Store {
     connections: Arc<Connections>,
+    /// Whether it uses the connections of background jobs.
+    is_background: bool,
 }
 
 impl std::fmt::Debug for Store {
@@ -101,15 +178,21 @@ impl std::fmt::Debug for Store {
 struct Connections {
     engine: Engine,
     pools: SharedPools,
-    /// What makes a pool of PostgreSQL's anew.
+    /// What makes the pools of PostgreSQL again.
     renewal: Option<Renewal>,
-    /// Statements that the database has answered.
-    answered: Arc<AtomicU64>,
+    /// Where SQLite's file lies.
+    folder: Option<PathBuf>,
+    /// Measures statements.
+    meter: Arc<Meter>,
     /// SQLite's one writer.
     writer: Option<Writer>,
-    /// Told when this process has written events: whoever gives them their place.
+    /// PostgreSQL: where to listen.
+    listen: Listen,
+    /// PostgreSQL: where lists are read.
+    replica: Option<Arc<Replica>>,
+    /// Notified when this process has written events: they get their positions.
     events: Notify,
-    /// Told when this process has written something to send: whoever sends it.
+    /// Notified when this process has written something to send.
     deliveries: Notify,
 }
 
@@ -119,20 +202,44 @@ impl Store {
     /// Parameters of the URL are the driver's. PostgreSQL is contacted at the first call, not here, so that a service
     /// may start before its database.
     ///
-    /// Behind PgBouncer in transaction mode: version 1.21 or newer with `max_prepared_statements` above 0, and the
-    /// driver's statement cache left on. With `statement-cache-capacity=0` the driver gives every statement a new name
-    /// and never closes it, which an older pooler cannot follow and which costs the server memory.
+    /// A pooler in transaction mode is found out at the first call, see [`Pooler`]. Behind one, `listen` must be at a URL
+    /// past it or off.
     ///
     /// # Errors
     /// `Configuration` for a URL that cannot be used, `Unavailable` for a file that cannot be opened.
     pub async fn connect(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
-        Ok(Self { connections: Arc::new(connect::connect(url, &options).await?) })
+        Ok(Self { connections: Arc::new(connect::connect(url, &options).await?), is_background: false })
+    }
+
+    /// The same database for background jobs: on PostgreSQL with connections of their own, so that neither they nor
+    /// requests wait for the other, and a statement timeout that fits jobs.
+    #[must_use]
+    pub fn background(&self) -> Self {
+        Self { is_background: true, ..self.clone() }
     }
 
     /// Which database this is.
     #[must_use]
     pub fn engine(&self) -> Engine {
         self.connections.engine
+    }
+
+    /// Which features of PostgreSQL statements may use.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.connections.meter.session.profile()
+    }
+
+    /// Whether the tables that grow without end are partitioned: on PostgreSQL, not in the distributed profile.
+    #[must_use]
+    pub fn is_partitioned(&self) -> bool {
+        self.engine() == Engine::Postgres && self.profile() == Profile::Standard
+    }
+
+    /// The folder of SQLite's file.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.connections.folder.as_deref()
     }
 
     /// Its name in traces.
@@ -143,17 +250,20 @@ impl Store {
         }
     }
 
-    /// Asks the database for a sign of life. The driver answers a ping of SQLite by itself, so the write lock is taken
-    /// there and given back: a file that is held by another process, or was moved away, takes no users.
+    /// Pings the database. The driver answers a ping of SQLite by itself, so there the write lock is taken and released: a
+    /// file that another process holds, or that was moved away, fails. Whether its disk accepts writes is not checked, see
+    /// [`Store::write_obstacle`].
     ///
     /// # Errors
-    /// `Unavailable` without one.
+    /// `Unavailable` without an answer.
     pub async fn ping(&self) -> Result<(), StoreError> {
         match self.engine() {
-            Engine::Sqlite => self.begin().await?.rollback().await?,
-            Engine::Postgres => self.read().ping().await?,
+            Engine::Sqlite => in_transaction!(self, |_transaction| Ok::<_, StoreError>(())),
+            Engine::Postgres => {
+                self.connections.meter.session.contact().await?;
+                Ok(self.pools().read.ping().await?)
+            }
         }
-        Ok(())
     }
 
     /// Finishes the writes that are queued and closes the connections; other clones answer "unavailable" from now on.
@@ -162,64 +272,82 @@ impl Store {
             writer.close().await;
         }
         // Closing a pool cannot fail; the signature is that of all drivers.
-        let Pools { read, write } = self.pools();
-        let _ = read.close_by_ref().await;
-        let _ = write.close_by_ref().await;
+        let replica = self.connections.replica.as_ref().map(|replica| replica.pool());
+        let Pools { read, write, background } = Self { is_background: false, ..self }.pools();
+        for pool in [Some(read), Some(write), background, replica].into_iter().flatten() {
+            let _ = pool.close_by_ref().await;
+        }
     }
 
-    /// Waits until this process has something to send: events, or deliveries that are to be sent again; or had since the
-    /// last wait. What other processes write is not told: whoever must see everything polls besides. For one waiter.
+    /// Waits until this process has something to send: events, or deliveries to send again; or had since the last wait.
+    /// Writes of other processes do not notify, so the waiter must poll besides. For one waiter.
     pub async fn deliveries_wanted(&self) {
         self.connections.deliveries.notified().await;
     }
 
-    /// Tells whoever waits in `deliveries_wanted`.
+    /// Notifies the waiter in `deliveries_wanted`.
     fn want_deliveries(&self) {
         self.connections.deliveries.notify_one();
+    }
+
+    /// Refreshes the statistics that SQLite plans by, where they are outdated. PostgreSQL does that itself.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    pub async fn optimize(&self) -> Result<(), StoreError> {
+        if self.engine() == Engine::Sqlite {
+            self.pools().write.execute_unprepared("PRAGMA optimize=0x10002").await?;
+        }
+        Ok(())
     }
 
     /// How many statements the database has answered so far.
     #[must_use]
     pub fn answered(&self) -> u64 {
-        self.connections.answered.load(Ordering::Relaxed)
+        self.connections.meter.answered()
     }
 
-    /// Replaces the connections of PostgreSQL's pool, if the database answers a new one. When a database vanishes without
-    /// a word, as at a failover, the driver waits for its old connections until the system gives them up, which takes a
-    /// quarter of an hour.
+    /// Replaces the connections of PostgreSQL's pools, if the database answers a new one. At a failover connections may be
+    /// half-open: the driver waits for them until the system times out, which takes a quarter of an hour.
     ///
     /// # Errors
     /// `Unavailable` where the database does not answer a new connection, either; then all stays as it is.
     pub async fn renew(&self) -> Result<(), StoreError> {
         let Some(renewal) = &self.connections.renewal else { return Ok(()) };
-        let pool = renewal.pool(&self.connections.answered).await?;
-        pool.ping().await?;
-        // The old one is not closed: that would wait for the very connections. What still uses it fails by itself.
-        *self.connections.pools.write().unwrap_or_else(PoisonError::into_inner) =
-            Pools { read: pool.clone(), write: pool };
+        let pools = renewal.pools().await?;
+        pools.read.ping().await?;
+        // The old ones are not closed: that would wait for the very connections. Statements on them fail by themselves.
+        *self.connections.pools.write().unwrap_or_else(PoisonError::into_inner) = pools;
         Ok(())
     }
 
     fn pools(&self) -> Pools {
-        self.connections.pools.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut pools = self.connections.pools.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(background) = pools.background.clone().filter(|_| self.is_background) {
+            (pools.read, pools.write) = (background.clone(), background);
+        }
+        pools
     }
 
     /// For reads that must see every committed write: on PostgreSQL the primary.
-    fn read(&self) -> DatabaseConnection {
-        self.pools().read
+    fn read(&self) -> Statements {
+        Statements::implicit(self.pools().read, Arc::clone(&self.connections.meter))
     }
 
-    fn write(&self) -> DatabaseConnection {
-        self.pools().write
-    }
-
-    /// A transaction that reads and then writes; dropping it undoes it.
-    async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        Ok(batch::begin(&self.write()).await?)
+    /// For writes of one statement.
+    fn write(&self) -> Statements {
+        let (pool, meter) = (self.pools().write, Arc::clone(&self.connections.meter));
+        match self.engine() {
+            Engine::Sqlite => Statements::explicit(pool, meter),
+            Engine::Postgres => Statements::implicit(pool, meter),
+        }
     }
 
     /// Writes all rows of a change in one round trip.
     async fn write_batch(&self, batch: Batch) -> Result<(), WriteError> {
-        batch::write(&self.write(), self.connections.writer.as_ref(), batch).await
+        match &self.connections.writer {
+            None => batch.write(&self.write()).await,
+            Some(writer) => batch.queue(writer).await,
+        }
     }
 }

@@ -77,7 +77,7 @@ async fn work_off<W, R, F, Fut>(
         if work.is_empty() {
             continue;
         }
-        // A panic drops the replies, which tells the callers, and the worker lives on.
+        // A panic drops the replies, which the callers notice, and the worker goes on.
         match AssertUnwindSafe(run(work)).catch_unwind().await {
             Ok(results) => {
                 for (reply, result) in replies.into_iter().zip(results) {

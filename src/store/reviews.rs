@@ -4,18 +4,20 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use entity::{client, review_step, user, verification_attempt};
+use entity::{client, idempotency_key, review_step, user, verification_attempt};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select,
 };
 use tracing::instrument;
 use uuid::Uuid;
 
-use super::verification::Changes;
-use super::{Store, StoreError};
-use crate::ambient::Ambient;
-use crate::domain::verification::{AttemptState, Input, Outcome};
+use super::rows::{count, with_keys};
+use super::verification::{Changes, Subject};
+use super::{NewClaim, Store, StoreError, Transaction, in_transaction};
+use crate::domain::verification::{AttemptState, Outcome, Stimulus};
+use crate::env::Env;
 
 /// A review as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,9 +32,9 @@ pub struct ReviewRecord {
     pub user_id: Uuid,
     /// Individual or business.
     pub kind: String,
-    /// Where the attempt stands.
+    /// The state of the attempt.
     pub state: String,
-    /// Who handed it over.
+    /// The provider that asked for the review.
     pub provider: Option<String>,
     /// Why: a list of codes, messages and paths.
     pub reasons: serde_json::Value,
@@ -40,11 +42,11 @@ pub struct ReviewRecord {
     pub created_at: DateTime<Utc>,
     /// When the user last changed.
     pub user_updated_at: DateTime<Utc>,
-    /// What was done with it, oldest first.
+    /// The steps, oldest first.
     pub steps: Vec<ReviewStepRecord>,
 }
 
-/// What a reviewer did with a review.
+/// A step of a reviewer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReviewStepRecord {
     /// Identifier.
@@ -53,13 +55,13 @@ pub struct ReviewStepRecord {
     pub reviewer_id: Option<Uuid>,
     /// The name of the reviewer or operator.
     pub reviewer: String,
-    /// What was done.
+    /// The action.
     pub action: String,
-    /// What the client is told.
+    /// The reason that the client sees.
     pub reason: Option<String>,
     /// For reviewers alone, sealed under the user's data key.
     pub sealed_note: Option<Vec<u8>>,
-    /// When it was done.
+    /// When it was taken.
     pub created_at: DateTime<Utc>,
 }
 
@@ -70,7 +72,7 @@ pub struct ReviewView {
     pub user_version: i64,
     /// When the user last changed.
     pub user_updated_at: DateTime<Utc>,
-    /// What was done with it, oldest first.
+    /// The steps, oldest first.
     pub steps: Vec<ReviewStepRecord>,
 }
 
@@ -81,19 +83,22 @@ pub enum Reviewed<E> {
     Taken,
     /// The rules do not allow it; nothing was written.
     Refused(E),
-    /// The attempt is decided, or the user has another one by now; nothing was written.
+    /// The attempt is decided, or the user has another one by now, or the request's key was used before; nothing was
+    /// written.
     Closed,
 }
 
 /// Which of the waiting reviews are asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReviewPage {
-    /// Those of one client's users alone.
+    /// Only those of this client's users.
     pub client_id: Option<Uuid>,
     /// How many at most.
     pub limit: u64,
-    /// How many to pass over.
+    /// How many to skip.
     pub offset: u64,
+    /// Only those behind this attempt.
+    pub behind: Option<Uuid>,
 }
 
 #[derive(FromQueryResult)]
@@ -111,26 +116,31 @@ struct Row {
 }
 
 impl Store {
-    /// The reviews that wait, oldest first, and how many there are in all.
+    /// The open reviews, oldest first, and how many there are, see [`super::MOST_COUNTED`].
     ///
     /// # Errors
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn waiting_reviews(&self, page: ReviewPage) -> Result<(Vec<ReviewRecord>, u64), StoreError> {
-        let mut waiting = verification_attempt::Entity::find().filter(verification_attempt::Column::State.eq(REVIEW));
+        let mut waiting = verification_attempt::Entity::find()
+            // As the index has it, which a parameter would not match.
+            .filter(Expr::cust("\"verification_attempts\".\"state\" = 'review'"));
         if let Some(client_id) = page.client_id {
             waiting = waiting.filter(verification_attempt::Column::ClientId.eq(client_id));
         }
-        let total = waiting.clone().count(&self.read()).await?;
+        let reads = self.read_list().await?;
+        let total = count(&reads, waiting.clone().into_query()).await?;
+        if let Some(behind) = page.behind {
+            waiting = waiting.filter(verification_attempt::Column::Id.gt(behind));
+        }
         let rows = with_names(waiting)
-            .order_by_asc(verification_attempt::Column::CreatedAt)
             .order_by_asc(verification_attempt::Column::Id)
             .limit(page.limit)
             .offset(page.offset)
             .into_model::<Row>()
-            .all(&self.read())
+            .all(&reads)
             .await?;
-        Ok((with_steps(&self.read(), rows).await?, total))
+        Ok((with_steps(&reads, rows).await?, total))
     }
 
     /// One review, decided or not; none for an attempt that no human had to look at.
@@ -139,72 +149,105 @@ impl Store {
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_review(&self, attempt_id: Uuid) -> Result<Option<ReviewRecord>, StoreError> {
-        let attempt = verification_attempt::Entity::find_by_id(attempt_id);
+        let attempt = verification_attempt::Entity::find().filter(verification_attempt::Column::Id.eq(attempt_id));
         let row = with_names(attempt).into_model::<Row>().one(&self.read()).await?;
         let found = with_steps(&self.read(), row.into_iter().collect()).await?.pop();
         Ok(found.filter(|review| review.state == REVIEW || !review.steps.is_empty()))
     }
 
     /// Takes a step with a review. `judge` sees the review under the lock of its user, so that of two reviewers one comes
-    /// after the other, and says what the step comes to: an outcome decides the review.
+    /// after the other, and returns the result of the step: an outcome decides the review. `claim`: the idempotency key of the
+    /// request, and the client whose key it is.
     ///
     /// # Errors
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn take_review_step<E, J>(
         &self,
-        ambient: &dyn Ambient,
+        env: &dyn Env,
         review: &ReviewRecord,
         step: ReviewStepRecord,
+        claim: Option<(Uuid, NewClaim)>,
         judge: J,
     ) -> Result<Reviewed<E>, StoreError>
     where
-        J: FnOnce(&ReviewView) -> Result<Option<Outcome>, E> + Send,
+        J: Fn(&ReviewView) -> Result<Option<Outcome>, E> + Send + Sync,
+        E: Send,
     {
-        let ReviewRecord { attempt_id, user_id, client_id, .. } = *review;
-        let transaction = self.begin().await?;
-        let mut changes = Changes::begin(ambient, &transaction, &[user_id], &[attempt_id]).await?;
-        let state = changes.attempt(attempt_id).map(|attempt| attempt.state.clone()).unwrap_or_default();
-        let steps = steps_of(&transaction, &[attempt_id]).await?.remove(&attempt_id).unwrap_or_default();
-        if state != REVIEW {
-            return Ok(Reviewed::Closed);
-        }
-        let (user_version, user_updated_at) = user_now(&transaction, user_id).await?;
-        match judge(&ReviewView { user_version, user_updated_at, steps }) {
-            Err(refused) => return Ok(Reviewed::Refused(refused)),
-            Ok(None) => {}
-            Ok(Some(outcome)) => {
-                if changes.apply(user_id, attempt_id, Input::Reviewed(&outcome))?.is_none() {
-                    return Ok(Reviewed::Closed);
-                }
-            }
-        }
-        changes.write(&transaction).await?;
-        let row = review_step::Model {
-            id: step.id,
-            attempt_id,
-            client_id,
-            user_id,
-            reviewer_id: step.reviewer_id,
-            reviewer: step.reviewer,
-            action: step.action,
-            reason: step.reason,
-            sealed_note: step.sealed_note,
-            created_at: step.created_at,
+        let reviewed: Result<_, StoreError> =
+            in_transaction!(self, |transaction| step_in(transaction, env, review, &step, &claim, &judge).await);
+        let reviewed = match (reviewed, &claim) {
+            // Another request has used the key meanwhile.
+            (Err(error), Some((client_id, claim))) => match self.find_claim(&claim.scope(*client_id)).await? {
+                Some(_) => return Ok(Reviewed::Closed),
+                None => return Err(error),
+            },
+            (reviewed, _) => reviewed?,
         };
-        review_step::Entity::insert(row.into_active_model()).exec_without_returning(&transaction).await?;
-        transaction.commit().await?;
-        self.events_are_written();
-        Ok(Reviewed::Taken)
+        if matches!(reviewed, Reviewed::Taken) {
+            self.events_are_written();
+        }
+        Ok(reviewed)
     }
 }
 
+async fn step_in<E>(
+    transaction: &Transaction,
+    env: &dyn Env,
+    review: &ReviewRecord,
+    step: &ReviewStepRecord,
+    claim: &Option<(Uuid, NewClaim)>,
+    judge: &(impl Fn(&ReviewView) -> Result<Option<Outcome>, E> + Sync),
+) -> Result<Reviewed<E>, StoreError> {
+    let ReviewRecord { attempt_id, user_id, client_id, .. } = *review;
+    let mut changes = Changes::begin(env, transaction, &[Subject { client_id, user_id, attempt_id }]).await?;
+    let state = changes.attempt(attempt_id).map(|attempt| attempt.state.clone()).unwrap_or_default();
+    let steps = steps_of(transaction, &[(client_id, attempt_id)]).await?.remove(&attempt_id).unwrap_or_default();
+    if state != REVIEW {
+        return Ok(Reviewed::Closed);
+    }
+    let (user_version, user_updated_at) = user_now(transaction, client_id, user_id).await?;
+    match judge(&ReviewView { user_version, user_updated_at, steps }) {
+        Err(refused) => return Ok(Reviewed::Refused(refused)),
+        Ok(None) => {}
+        Ok(Some(outcome)) => {
+            if changes.apply(user_id, attempt_id, Stimulus::Reviewed(&outcome))?.is_none() {
+                return Ok(Reviewed::Closed);
+            }
+        }
+    }
+    changes.write(transaction).await?;
+    if let Some((client_id, claim)) = claim.clone() {
+        let row = claim.into_row(client_id, user_id, Some(attempt_id), step.created_at);
+        idempotency_key::Entity::insert(row).exec_without_returning(transaction).await?;
+    }
+    let step = step.clone();
+    let row = review_step::Model {
+        id: step.id,
+        attempt_id,
+        client_id,
+        user_id,
+        reviewer_id: step.reviewer_id,
+        reviewer: step.reviewer,
+        action: step.action,
+        reason: step.reason,
+        sealed_note: step.sealed_note,
+        created_at: step.created_at,
+    };
+    review_step::Entity::insert(row.into_active_model()).exec_without_returning(transaction).await?;
+    Ok(Reviewed::Taken)
+}
+
 /// The state of an attempt that waits for a human.
-const REVIEW: &str = AttemptState::Review.as_str();
+const REVIEW: &str = AttemptState::Review.into_str();
 
 /// The version of a user, and when it last changed.
-async fn user_now(connection: &impl ConnectionTrait, user_id: Uuid) -> Result<(i64, DateTime<Utc>), StoreError> {
-    let row = user::Entity::find_by_id(user_id)
+async fn user_now(
+    connection: &impl ConnectionTrait,
+    client_id: Uuid,
+    user_id: Uuid,
+) -> Result<(i64, DateTime<Utc>), StoreError> {
+    let row = user::Entity::find_by_id((client_id, user_id))
         .select_only()
         .columns([user::Column::Version, user::Column::UpdatedAt])
         .into_tuple()
@@ -227,7 +270,7 @@ fn with_names(attempts: Select<verification_attempt::Entity>) -> Select<verifica
 }
 
 async fn with_steps(connection: &impl ConnectionTrait, rows: Vec<Row>) -> Result<Vec<ReviewRecord>, StoreError> {
-    let mut steps = steps_of(connection, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+    let mut steps = steps_of(connection, &rows.iter().map(|row| (row.client_id, row.id)).collect::<Vec<_>>()).await?;
     let record = |row: Row| ReviewRecord {
         steps: steps.remove(&row.id).unwrap_or_default(),
         attempt_id: row.id,
@@ -247,16 +290,15 @@ async fn with_steps(connection: &impl ConnectionTrait, rows: Vec<Row>) -> Result
 /// What was done with each of these reviews, oldest first.
 async fn steps_of(
     connection: &impl ConnectionTrait,
-    attempts: &[Uuid],
+    attempts: &[(Uuid, Uuid)],
 ) -> Result<HashMap<Uuid, Vec<ReviewStepRecord>>, StoreError> {
+    use review_step::Column::{AttemptId, ClientId, Id};
     let mut steps: HashMap<Uuid, Vec<ReviewStepRecord>> = HashMap::new();
     if attempts.is_empty() {
         return Ok(steps);
     }
-    let taken = review_step::Entity::find()
-        .filter(review_step::Column::AttemptId.is_in(attempts.iter().copied()))
-        .order_by_asc(review_step::Column::CreatedAt)
-        .order_by_asc(review_step::Column::Id);
+    let taken =
+        review_step::Entity::find().filter(with_keys(ClientId, AttemptId, attempts.iter().copied())).order_by_asc(Id);
     for step in taken.all(connection).await? {
         steps.entry(step.attempt_id).or_default().push(step.into());
     }

@@ -1,18 +1,23 @@
 //! Users: created as one atomic set of rows, read as one row.
 
 use chrono::{DateTime, Utc};
-use entity::{document, event, idempotency_key, job, user, verification_attempt};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use entity::{document, idempotency_key, job, outbox, user, verification_attempt};
+use ring::digest::{SHA256, digest};
+use sea_orm::ActiveValue::NotSet;
+use sea_orm::{EntityTrait, Set};
 use tracing::instrument;
 use uuid::Uuid;
 
-use super::{Batch, Store, StoreError, WriteError};
+use super::history::NewEntry;
+use super::user_counts::CountChange;
+use super::user_index::{INDEX_VERSION, NewEntries, insert_entries, unique_external_id};
+use super::{Batch, Engine, Store, StoreError, WriteError};
+use crate::domain::event::{EventKind, EventPayload};
+use crate::domain::history::{Action, Actor};
 use crate::telemetry;
 
 /// The job that verifies a user.
 pub(super) const VERIFICATION: &str = "verification";
-/// The state of a job that is not done; one that is done is deleted.
-pub(super) const QUEUED: &str = "queued";
 /// The version of a user that has never been changed.
 pub const FIRST_VERSION: i64 = 1;
 
@@ -27,7 +32,7 @@ pub struct NewUser {
     pub kind: &'static str,
     /// Category derived from the address, where known.
     pub category: Option<&'static str>,
-    /// Where the user stands in its life.
+    /// The status of its life cycle.
     pub status: &'static str,
     /// The verification that the create starts, if it starts one.
     pub verification: Option<NewVerification>,
@@ -43,8 +48,12 @@ pub struct NewUser {
     pub documents: Vec<NewDocument>,
     /// The idempotency key of the request.
     pub claim: NewClaim,
-    /// What receivers are told.
+    /// The event.
     pub event: NewEvent,
+    /// The request names of what the create brings.
+    pub fields: Vec<String>,
+    /// What the index has of the user.
+    pub index: NewEntries,
 }
 
 /// A document of a new user.
@@ -56,15 +65,45 @@ pub struct NewDocument {
     pub object_key: String,
 }
 
-/// The claim of a create on its idempotency key.
+/// The bytes of a fingerprint: a keyed digest of the request, and one of the row.
+pub const FINGERPRINT_BYTES: usize = 64;
+
+/// The claim of a request on its idempotency key.
 #[derive(Clone, Debug)]
 pub struct NewClaim {
     /// The operation the key is used for.
     pub operation: &'static str,
     /// The key.
     pub key: Uuid,
-    /// Keyed digest of the request.
-    pub fingerprint: [u8; 32],
+    /// Binds the request and what it makes.
+    pub fingerprint: [u8; FINGERPRINT_BYTES],
+    /// What the request does, for the answer to a repetition; nothing personal.
+    pub outcome: Option<serde_json::Value>,
+}
+
+impl NewClaim {
+    pub(super) fn scope(&self, client_id: Uuid) -> IdempotencyScope {
+        IdempotencyScope { client_id, operation: self.operation, key: self.key }
+    }
+
+    /// The claim of a client, about a user or something of the user's.
+    pub(super) fn into_row(
+        self,
+        client_id: Uuid,
+        user_id: Uuid,
+        resource_id: Option<Uuid>,
+        now: DateTime<Utc>,
+    ) -> idempotency_key::ActiveModel {
+        idempotency_key::ActiveModel {
+            client_id: Set(client_id),
+            digest: Set(self.scope(client_id).digest()),
+            fingerprint: Set(self.fingerprint.to_vec()),
+            user_id: Set(user_id),
+            resource_id: Set(resource_id),
+            outcome: Set(self.outcome),
+            created_at: Set(now),
+        }
+    }
 }
 
 /// A verification attempt with the job that carries it out.
@@ -74,7 +113,7 @@ pub struct NewVerification {
     pub attempt_id: Uuid,
     /// What starts it.
     pub trigger: &'static str,
-    /// Where it stands at first.
+    /// Its first state.
     pub state: &'static str,
     /// When it becomes REVIEW without an outcome.
     pub deadline_at: DateTime<Utc>,
@@ -86,20 +125,20 @@ pub struct NewVerification {
     pub trace_context: Option<String>,
 }
 
-/// What happened, for the outbox.
+/// An event, for the outbox.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
     /// Identifier.
     pub id: Uuid,
     /// What happened.
-    pub kind: &'static str,
-    /// What receivers are told; nothing personal.
-    pub payload: serde_json::Value,
+    pub kind: EventKind,
+    /// The payload of its notifications.
+    pub payload: EventPayload,
 }
 
 /// Where an idempotency key is unique.
 #[derive(Clone, Copy, Debug)]
-pub struct ClaimScope {
+pub struct IdempotencyScope {
     /// The client whose key it is.
     pub client_id: Uuid,
     /// The operation it is used for.
@@ -108,31 +147,47 @@ pub struct ClaimScope {
     pub key: Uuid,
 }
 
-/// What an idempotency key was used for before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// Keyed digest of the request that claimed the key.
-    pub fingerprint: [u8; 32],
-    /// The user it made, or was used for.
-    pub user_id: Uuid,
-    /// What it made of the user's: a verification attempt; None: the user itself.
-    pub resource_id: Option<Uuid>,
+impl IdempotencyScope {
+    /// The digest of operation and key under which the client's row is stored.
+    #[must_use]
+    pub fn digest(&self) -> Uuid {
+        // The key has a fixed length, so that no two scopes are the same bytes.
+        let scope = [self.key.as_bytes(), self.operation.as_bytes()].concat();
+        let mut short = [0; 16];
+        short.copy_from_slice(&digest(&SHA256, &scope).as_ref()[..16]);
+        uuid::Builder::from_custom_bytes(short).into_uuid()
+    }
 }
 
-impl Claim {
+/// What an idempotency key was used for before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyRecord {
+    /// Binds the request that claimed the key, and what it made.
+    pub fingerprint: [u8; FINGERPRINT_BYTES],
+    /// The user it made, or was used for; the client, if it was used for none of its users.
+    pub user_id: Uuid,
+    /// What else it made or was used for: a verification attempt, a webhook endpoint, a delivery.
+    pub resource_id: Option<Uuid>,
+    /// What the request did.
+    pub outcome: Option<serde_json::Value>,
+}
+
+impl IdempotencyRecord {
     pub(super) fn read(row: idempotency_key::Model) -> Result<Self, StoreError> {
         let fingerprint = row.fingerprint.try_into().map_err(|_| StoreError::corrupt("a request's fingerprint"))?;
-        Ok(Self { fingerprint, user_id: row.user_id, resource_id: row.resource_id })
+        Ok(Self { fingerprint, user_id: row.user_id, resource_id: row.resource_id, outcome: row.outcome })
     }
 }
 
 /// How a create ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creation {
-    /// The user is there now, durably.
+    /// The user is stored, durably.
     Inserted,
-    /// The key was used before, or by a request that ran beside this one and won; nothing was written.
-    Claimed(Claim),
+    /// The key was used before, or by a concurrent request that was faster; nothing was written.
+    Claimed(IdempotencyRecord),
+    /// This other user has the external id; nothing was written.
+    ExternalIdTaken(Uuid),
 }
 
 /// A user as it is stored.
@@ -146,7 +201,7 @@ pub struct UserRecord {
     pub kind: String,
     /// Category derived from the address, where known.
     pub category: Option<String>,
-    /// Where the user stands in its life.
+    /// The status of its life cycle.
     pub status: String,
     /// The current verification attempt.
     pub attempt_id: Option<Uuid>,
@@ -160,6 +215,8 @@ pub struct UserRecord {
     pub wrapped_key: Vec<u8>,
     /// The profile, sealed.
     pub profile: Vec<u8>,
+    /// Which version of the index has the user's entries.
+    pub index_version: i16,
     /// Counts the changes, from 1.
     pub version: i64,
     /// When it was made.
@@ -174,10 +231,30 @@ impl Store {
     /// # Errors
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
-    pub async fn find_claim(&self, scope: &ClaimScope) -> Result<Option<Claim>, StoreError> {
-        let key = (scope.client_id, scope.operation.to_owned(), scope.key);
+    pub async fn find_claim(&self, scope: &IdempotencyScope) -> Result<Option<IdempotencyRecord>, StoreError> {
+        let key = (scope.client_id, scope.digest());
         let Some(row) = idempotency_key::Entity::find_by_id(key).one(&self.read()).await? else { return Ok(None) };
-        Claim::read(row).map(Some)
+        IdempotencyRecord::read(row).map(Some)
+    }
+
+    /// Claims a key for a request that changed nothing; false where it was used before.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
+    pub async fn claim_key(
+        &self,
+        client_id: Uuid,
+        user_id: Uuid,
+        claim: NewClaim,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let row = claim.into_row(client_id, user_id, None, now);
+        match self.write_batch(Batch::default().insert([row])).await {
+            Ok(()) => Ok(true),
+            Err(WriteError::Conflict(_)) => Ok(false),
+            Err(WriteError::Failed(error)) => Err(error),
+        }
     }
 
     /// Writes a user with its claim, documents, job and event, all or nothing, in one round trip. Of several requests
@@ -188,17 +265,22 @@ impl Store {
     /// `Internal` for an unknown client or an identifier that exists.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn create_user(&self, new: NewUser) -> Result<Creation, StoreError> {
-        let scope = ClaimScope { client_id: new.client_id, operation: new.claim.operation, key: new.claim.key };
-        match self.write_batch(rows_of(new)).await {
+        let scope = new.claim.scope(new.client_id);
+        let unique_external_id = new.index.unique_external_id;
+        match self.write_batch(rows_of(new, self.engine())).await {
             Ok(()) => {
                 self.events_are_written();
                 Ok(Creation::Inserted)
             }
             Err(WriteError::Failed(error)) => Err(error),
             // The winner has committed: its claim can be read. Without one it was not the key that met a row.
-            Err(WriteError::Conflict(error)) => match self.find_claim(&scope).await? {
-                Some(claim) => Ok(Creation::Claimed(claim)),
-                None => Err(error),
+            Err(WriteError::Conflict(error)) => match (self.find_claim(&scope).await?, unique_external_id) {
+                (Some(claim), _) => Ok(Creation::Claimed(claim)),
+                (None, None) => Err(error),
+                (None, Some(digest)) => {
+                    let owner = self.owner_of_external_id(scope.client_id, digest).await?;
+                    owner.map(Creation::ExternalIdTaken).ok_or_else(StoreError::external_id_released)
+                }
             },
         }
     }
@@ -209,7 +291,7 @@ impl Store {
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_user(&self, client_id: Uuid, user_id: Uuid) -> Result<Option<UserRecord>, StoreError> {
-        let user = user::Entity::find_by_id(user_id).filter(user::Column::ClientId.eq(client_id));
+        let user = user::Entity::find_by_id((client_id, user_id));
         Ok(user.one(&self.read()).await?.map(UserRecord::from))
     }
 
@@ -224,27 +306,27 @@ impl Store {
         user_id: Uuid,
         document_id: Uuid,
     ) -> Result<Option<String>, StoreError> {
-        let document = document::Entity::find_by_id(document_id)
-            .filter(document::Column::ClientId.eq(client_id))
-            .filter(document::Column::UserId.eq(user_id));
+        let document = document::Entity::find_by_id((client_id, user_id, document_id));
         Ok(document.one(&self.read()).await?.map(|row| row.object_key))
     }
 }
 
-fn rows_of(new: NewUser) -> Batch {
+fn rows_of(new: NewUser, engine: Engine) -> Batch {
     let NewUser { id: user_id, client_id, created_at, .. } = new;
+    let attempt_id = new.verification.as_ref().map(|verification| verification.attempt_id);
     let user = user::ActiveModel {
         id: Set(user_id),
         client_id: Set(client_id),
         kind: Set(new.kind.to_owned()),
         category: Set(new.category.map(str::to_owned)),
         status: Set(new.status.to_owned()),
-        attempt_id: Set(new.verification.as_ref().map(|verification| verification.attempt_id)),
+        attempt_id: Set(attempt_id),
         status_reasons: Set(None),
         verification_triggered: Set(new.verification.is_some()),
         missing: Set(new.missing),
         wrapped_key: Set(new.wrapped_key),
         profile: Set(new.profile),
+        index_version: Set(INDEX_VERSION),
         version: Set(FIRST_VERSION),
         created_at: Set(created_at),
         updated_at: Set(created_at),
@@ -258,17 +340,29 @@ fn rows_of(new: NewUser) -> Batch {
     });
     let verification = new.verification.map(|verification| verification.into_rows(client_id, user_id, created_at));
     let (attempt, job) = verification.unzip();
-    let event = new.event.into_row(client_id, user_id, FIRST_VERSION, created_at);
-    let claim = idempotency_key::ActiveModel {
-        client_id: Set(client_id),
-        operation: Set(new.claim.operation.to_owned()),
-        key: Set(new.claim.key),
-        fingerprint: Set(new.claim.fingerprint.to_vec()),
-        user_id: Set(user_id),
-        resource_id: Set(None),
-        created_at: Set(created_at),
+    let created = NewEntry {
+        what: (Action::Created, Actor::Client),
+        version: FIRST_VERSION,
+        fields: new.fields,
+        status: (new.status.to_owned(), new.status.to_owned()),
+        attempt_id,
     };
-    Batch::default().insert([user]).insert(documents).insert(attempt).insert(job).insert([event]).insert([claim])
+    let created = created.into_row(client_id, user_id, created_at);
+    let count = CountChange::of((client_id, user_id), new.kind, None, new.status).into_row(new.event.id, 1);
+    let event = new.event.into_row(client_id, user_id, FIRST_VERSION, created_at);
+    let claim = new.claim.into_row(client_id, user_id, None, created_at);
+    let external_id = new.index.unique_external_id.map(|digest| unique_external_id(client_id, digest, user_id));
+    Batch::default()
+        .insert([user])
+        .insert(documents)
+        .insert(attempt)
+        .insert(job)
+        .insert([created])
+        .insert([event])
+        .statement(insert_entries(engine, client_id, user_id, &new.index.digests))
+        .insert([count])
+        .insert(external_id)
+        .insert([claim])
 }
 
 impl NewVerification {
@@ -288,7 +382,7 @@ impl NewVerification {
             provider: Set(None),
             assurance: Set(None),
             reasons: Set(serde_json::json!([])),
-            reference: Set(None),
+            sealed_reference: Set(None),
             sealed_answer: Set(None),
             created_at: Set(created_at),
             started_at: Set(None),
@@ -300,12 +394,10 @@ impl NewVerification {
             kind: Set(VERIFICATION.to_owned()),
             client_id: Set(client_id),
             user_id: Set(user_id),
-            attempt_id: Set(Some(self.attempt_id)),
-            state: Set(QUEUED.to_owned()),
+            attempt_id: Set(self.attempt_id),
             run_at: Set(self.run_at),
             attempts: Set(0),
             lease_token: Set(None),
-            lease_until: Set(None),
             last_error: Set(None),
             trace_context: Set(self.trace_context),
             created_at: Set(created_at),
@@ -322,17 +414,16 @@ impl NewEvent {
         user_id: Uuid,
         sequence: i64,
         now: DateTime<Utc>,
-    ) -> event::ActiveModel {
-        event::ActiveModel {
+    ) -> outbox::ActiveModel {
+        outbox::ActiveModel {
+            number: NotSet,
             id: Set(self.id),
             client_id: Set(client_id),
             user_id: Set(user_id),
-            kind: Set(self.kind.to_owned()),
+            kind: Set(self.kind.into_str().to_owned()),
             sequence: Set(sequence),
-            payload: Set(self.payload),
+            payload: Set(self.payload.to_json()),
             created_at: Set(now),
-            relayed_at: Set(None),
-            position: Set(None),
             trace_context: Set(telemetry::trace_context()),
         }
     }
@@ -352,6 +443,7 @@ impl From<user::Model> for UserRecord {
             missing: row.missing,
             wrapped_key: row.wrapped_key,
             profile: row.profile,
+            index_version: row.index_version,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,

@@ -1,4 +1,4 @@
-//! What leaves by OTLP: the exporters of traces and metrics, over gRPC or HTTP.
+//! The OTLP exporters of traces and metrics, over gRPC or HTTP.
 
 use std::fmt;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use crate::config::{OtlpConfig, OtlpProtocol};
 /// How long a collector may take for one batch.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Who reports. `OTEL_RESOURCE_ATTRIBUTES` adds to it, such as the name of the pod.
+/// The resource; `OTEL_RESOURCE_ATTRIBUTES` adds to it, such as the name of the pod.
 pub(super) fn resource() -> Resource {
     Resource::builder()
         .with_service_name(env!("CARGO_PKG_NAME"))
@@ -43,46 +43,45 @@ pub(super) fn metrics(otlp: &OtlpConfig) -> Result<MetricExporter, TelemetryErro
     })
 }
 
-/// Here the service's name tells the signals apart. Where the endpoint is https, the certificate authorities of the machine
-/// are trusted.
+/// Over gRPC the service name separates the signals. An https endpoint is verified by the system's root certificates.
 fn over_grpc<B: WithExportConfig + WithTonicConfig>(builder: B, otlp: &OtlpConfig) -> B {
     let tls = ClientTlsConfig::new().with_native_roots();
     builder.with_timeout(TIMEOUT).with_tls_config(tls).with_endpoint(otlp.endpoint.as_str())
 }
 
-/// Here each signal has a path of its own below the endpoint.
+/// Over HTTP each signal has its own path below the endpoint.
 fn over_http<B: WithExportConfig + WithHttpConfig>(
     builder: B,
     otlp: &OtlpConfig,
     path: &str,
 ) -> Result<B, TelemetryError> {
     let endpoint = format!("{}/{path}", otlp.endpoint.as_str().trim_end_matches('/'));
-    let builder = builder.with_protocol(Protocol::HttpBinary).with_http_client(OnRuntime::new()?);
+    let builder = builder.with_protocol(Protocol::HttpBinary).with_http_client(RuntimeClient::new()?);
     Ok(builder.with_timeout(TIMEOUT).with_endpoint(endpoint))
 }
 
-/// An HTTP client for the SDK's own threads, which have no runtime: the runtime of the service does the sending.
-struct OnRuntime {
+/// An HTTP client for the SDK's threads, which have no runtime: requests run in the runtime of the service.
+struct RuntimeClient {
     runtime: Handle,
     client: reqwest::Client,
 }
 
-impl OnRuntime {
+impl RuntimeClient {
     fn new() -> Result<Self, TelemetryError> {
-        // Whoever comes first in the process installs the cryptography; it is the same for all.
+        // Fails if the provider is installed already; it is always this one.
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build();
         Ok(Self { runtime: Handle::current(), client: client? })
     }
 }
 
-impl fmt::Debug for OnRuntime {
+impl fmt::Debug for RuntimeClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OnRuntime").finish_non_exhaustive()
+        f.debug_struct("RuntimeClient").finish_non_exhaustive()
     }
 }
 
-impl HttpClient for OnRuntime {
+impl HttpClient for RuntimeClient {
     fn send_bytes<'life0, 'async_trait>(
         &'life0 self,
         request: Request<Bytes>,

@@ -1,8 +1,7 @@
 //! The log as JSON, one object a line.
 //!
-//! The formatter of `tracing-subscriber` parses the fields of a span anew for each line within it and for each field that
-//! is recorded later; that was half of what telemetry cost a request. Here they are written once, as the part of JSON that
-//! they become.
+//! The formatter of `tracing-subscriber` parses the fields of a span again for each line within it and for each field that
+//! is recorded later, which was half of the cost of telemetry. Here they are formatted once, as the JSON of the line.
 
 use std::fmt;
 
@@ -37,7 +36,7 @@ impl<'writer> FormatFields<'writer> for JsonFields {
     }
 }
 
-/// Writes an event: its time, level and fields, and the span that it stands in.
+/// Formats an event: its time, level, fields and span.
 #[derive(Debug)]
 pub(super) struct JsonLine;
 
@@ -81,7 +80,7 @@ struct Members<'writer> {
 
 impl Members<'_> {
     fn member(&mut self, field: &Field, write: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        // For the exporter of traces alone.
+        // These fields are only for the trace exporter.
         if self.result.is_err() || field.name().starts_with("otel.") {
             return;
         }
@@ -93,7 +92,7 @@ impl Members<'_> {
 
 impl Visit for Members<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // JSON has no word for what is no number.
+        // JSON has no NaN and no infinity.
         self.member(
             field,
             |writer| if value.is_finite() { write!(writer, "{value}") } else { writer.write_str("null") },

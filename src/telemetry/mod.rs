@@ -28,16 +28,16 @@ pub use self::metrics::Metrics;
 pub use self::propagation::{continue_trace, inject, join, trace_context};
 use crate::config::{LogFormat, OtlpConfig, TelemetryConfig};
 
-/// How long a stop waits for the last traces to leave.
+/// How long a stop waits for the last traces to be sent.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The libraries that carry the traces out; traces of their own work would never end.
-const CARRIERS: [&str; 6] = ["h2", "hyper", "opentelemetry", "reqwest", "tonic", "tower"];
+/// The libraries that export the traces; tracing their work would never end.
+const EXPORT_LIBRARIES: [&str; 6] = ["h2", "hyper", "opentelemetry", "reqwest", "tonic", "tower"];
 
-/// The target of the one line that each request leaves in the log, so that it can be switched off by itself.
+/// The target of the access log, so that it can be switched off by itself.
 pub const ACCESS: &str = concat!(env!("CARGO_CRATE_NAME"), "::access");
 
-/// Where the spans of calls to the database come from.
+/// The target prefix of the spans of database statements.
 const STORE: &str = concat!(env!("CARGO_CRATE_NAME"), "::store");
 
 /// Panics of this process.
@@ -58,26 +58,26 @@ pub enum TelemetryError {
     /// The metrics cannot be shown.
     #[error("the metrics cannot be shown")]
     Metrics(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Something else in the process has set a logger already.
+    /// The process has a logger already.
     #[error("the process has a logger already")]
     AlreadySet(#[from] TryInitError),
 }
 
-/// Keeps telemetry going; when it is dropped, the last traces are sent.
+/// Keeps telemetry running; dropping it sends the last traces.
 ///
-/// To be dropped outside of async code and before the runtime, whose threads do the sending.
+/// Drop it outside of async code and before the runtime, whose threads send them.
 #[must_use = "telemetry ends when the guard is dropped"]
 #[derive(Debug)]
-pub struct Guard {
+pub struct TelemetryGuard {
     traces: Option<SdkTracerProvider>,
 }
 
-impl Drop for Guard {
+impl Drop for TelemetryGuard {
     fn drop(&mut self) {
         let Some(traces) = self.traces.take() else { return };
-        // The SDK has its own idea of a timeout where the collector is silent.
-        let (told, ended) = mpsc::channel();
-        std::thread::spawn(move || drop(told.send(traces.shutdown_with_timeout(FLUSH_TIMEOUT))));
+        // The SDK does not keep its own timeout when the collector does not answer.
+        let (sender, ended) = mpsc::channel();
+        std::thread::spawn(move || drop(sender.send(traces.shutdown_with_timeout(FLUSH_TIMEOUT))));
         match ended.recv_timeout(FLUSH_TIMEOUT) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the last traces were not sent"),
@@ -86,12 +86,12 @@ impl Drop for Guard {
     }
 }
 
-/// Starts logging and tracing for the whole process; panics are logged from then on, by their place. With an endpoint for
-/// traces it needs the context of a Tokio runtime.
+/// Starts logging and tracing for the whole process, and logs panics by their location. With an OTLP endpoint it needs the
+/// context of a Tokio runtime.
 ///
 /// # Errors
 /// When the filter or the endpoint is unusable, or telemetry was started before.
-pub fn init(config: &TelemetryConfig) -> Result<Guard, TelemetryError> {
+pub fn init(config: &TelemetryConfig) -> Result<TelemetryGuard, TelemetryError> {
     // W3C trace context in and out, also where this process itself sends no traces.
     global::set_text_map_propagator(TraceContextPropagator::new());
     let traces = config.otlp.as_ref().map(provider).transpose()?;
@@ -100,24 +100,24 @@ pub fn init(config: &TelemetryConfig) -> Result<Guard, TelemetryError> {
     }
     subscriber(config, traces.as_ref(), std::io::stderr)?.try_init()?;
     std::panic::set_hook(Box::new(log_panic));
-    Ok(Guard { traces })
+    Ok(TelemetryGuard { traces })
 }
 
-/// Logs where a panic was, in the span of the request that it ends. What it said may hold personal data.
+/// Logs the location of a panic, in the span of its request. Its message may hold personal data.
 fn log_panic(info: &PanicHookInfo<'_>) {
     PANICS.fetch_add(1, Ordering::Relaxed);
     let location = info.location().map(|location| format!("{}:{}", location.file(), location.line()));
     tracing::error!(location, "panicked");
 }
 
-/// How many times something has panicked in this process.
+/// The number of panics in this process.
 #[must_use]
 pub fn panics() -> u64 {
     PANICS.load(Ordering::Relaxed)
 }
 
 fn provider(otlp: &OtlpConfig) -> Result<SdkTracerProvider, TelemetryError> {
-    // The caller's decision stands; where there is none, so many of the traces are kept.
+    // The sampling decision of the caller counts; without one, this ratio of traces is sampled.
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(otlp.sample_ratio)));
     Ok(SdkTracerProvider::builder()
         .with_resource(export::resource())
@@ -131,25 +131,24 @@ fn subscriber<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(
     traces: Option<&SdkTracerProvider>,
     writer: W,
 ) -> Result<impl Subscriber + Send + Sync + use<W>, ParseError> {
-    // The migrator tells about every step, the command `migrate` says what was applied; the SDK tells of its start.
+    // The migrator logs every step and the SDK its start; the command `migrate` prints what was applied.
     let filter = EnvFilter::try_new(format!("sea_orm_migration=warn,opentelemetry=warn,{}", config.log))?;
-    // A line of the log shows the span that it stands in: the request or the job, not the call to the database.
+    // A log line shows the span of its request or job, not of the database statement.
     let filter = filter.and(filter_fn(|metadata| !is_span_of_store(metadata)));
     let log = fmt::layer().with_writer(writer);
     let log = match config.log_format {
         LogFormat::Pretty => log.boxed(),
         LogFormat::Json => log.fmt_fields(JsonFields).event_format(JsonLine).boxed(),
     };
-    // What is traced does not depend on what is logged: a quiet log must not cut traces short.
-    // A request's line says what its span says.
-    let untraced = CARRIERS.into_iter().chain([ACCESS]).map(|target| (target, LevelFilter::OFF));
+    // Traces do not depend on the log filter. The access log repeats the span, so it is not an event of it.
+    let untraced = EXPORT_LIBRARIES.into_iter().chain([ACCESS]).map(|target| (target, LevelFilter::OFF));
     let traced = Targets::new().with_default(LevelFilter::INFO).with_targets(untraced);
     let spans = traces.map(|traces| {
         let tracer = traces.tracer(env!("CARGO_PKG_NAME"));
         // An idle worker asks the database four times a second; each would be a trace of its own.
         let within =
             dynamic_filter_fn(|metadata, context| !is_span_of_store(metadata) || context.lookup_current().is_some());
-        // Threads and places in the source would be on every span; they are in the log.
+        // Threads and source locations are in the log.
         let layer = tracing_opentelemetry::layer()
             .with_tracer(tracer)
             .with_threads(false)

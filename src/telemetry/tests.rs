@@ -112,7 +112,7 @@ async fn spans_reach_the_endpoint_before_the_guard_is_gone_whatever_is_logged() 
     let traces = provider(&otlp).expect("is an endpoint");
     let log = subscriber(&config("off", LogFormat::Json), Some(&traces), std::io::sink).expect("is valid");
     tracing::subscriber::with_default(log, || tracing::info_span!("the work").in_scope(|| ()));
-    let guard = Guard { traces: Some(traces) };
+    let guard = TelemetryGuard { traces: Some(traces) };
     tokio::task::spawn_blocking(move || drop(guard)).await.expect("does not panic");
 
     let (path, body) = received.try_recv().expect("something was sent");

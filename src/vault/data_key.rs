@@ -5,11 +5,11 @@ use zeroize::Zeroizing;
 
 use super::seal::{self, KEY_LEN};
 use super::{Owner, VaultError};
-use crate::ambient::SharedAmbient;
+use crate::env::SharedEnv;
 
 /// Where sealed data belongs: table, column and row. It opens nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum AeadContext {
     /// `users.profile`; the row is the owner's.
     UserProfile,
     /// The content of a document in the document store.
@@ -18,9 +18,11 @@ pub enum Place {
     ReviewNote(Uuid),
     /// `verification_attempts.sealed_answer`; the row is the attempt.
     ProviderAnswer(Uuid),
+    /// `verification_attempts.sealed_reference`; the row is the attempt.
+    ProviderReference(Uuid),
 }
 
-impl Place {
+impl AeadContext {
     /// Table and column (which never contain the zero byte that ends them), then the row.
     fn associated(self, owner: Owner) -> Vec<u8> {
         let (column, row) = match self {
@@ -28,6 +30,7 @@ impl Place {
             Self::DocumentContent(document_id) => ("documents.content", document_id),
             Self::ReviewNote(step_id) => ("review_steps.sealed_note", step_id),
             Self::ProviderAnswer(attempt_id) => ("verification_attempts.sealed_answer", attempt_id),
+            Self::ProviderReference(attempt_id) => ("verification_attempts.sealed_reference", attempt_id),
         };
         let ids = [owner.client_id, owner.user_id, row].map(Uuid::into_bytes);
         [column.as_bytes(), &[0], ids.as_flattened()].concat()
@@ -39,7 +42,7 @@ impl Place {
 pub struct DataKey {
     bytes: Zeroizing<[u8; KEY_LEN]>,
     owner: Owner,
-    ambient: SharedAmbient,
+    env: SharedEnv,
 }
 
 impl std::fmt::Debug for DataKey {
@@ -49,22 +52,22 @@ impl std::fmt::Debug for DataKey {
 }
 
 impl DataKey {
-    pub(super) fn new(bytes: Zeroizing<[u8; KEY_LEN]>, owner: Owner, ambient: SharedAmbient) -> Self {
-        Self { bytes, owner, ambient }
+    pub(super) fn new(bytes: Zeroizing<[u8; KEY_LEN]>, owner: Owner, env: SharedEnv) -> Self {
+        Self { bytes, owner, env }
     }
 
     /// Seals `plaintext` for its place, in the buffer it lies in: give it `SEAL_OVERHEAD` bytes of spare capacity and
     /// it is not even moved.
     #[must_use]
-    pub fn seal(&self, place: &Place, plaintext: Vec<u8>) -> Vec<u8> {
-        seal::seal(&self.bytes, &place.associated(self.owner), plaintext, self.ambient.as_ref())
+    pub fn seal(&self, place: &AeadContext, plaintext: Vec<u8>) -> Vec<u8> {
+        seal::seal(&self.bytes, &place.associated(self.owner), plaintext, self.env.as_ref())
     }
 
     /// Opens what was sealed for this place, in the buffer it lies in.
     ///
     /// # Errors
     /// When it was altered, or sealed for another place or user.
-    pub fn open(&self, place: &Place, sealed: Vec<u8>) -> Result<Vec<u8>, VaultError> {
+    pub fn open(&self, place: &AeadContext, sealed: Vec<u8>) -> Result<Vec<u8>, VaultError> {
         seal::open(&self.bytes, &place.associated(self.owner), sealed)
     }
 }
@@ -74,23 +77,25 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::ambient::{Ambient, System};
+    use crate::env::{Env, SystemEnv};
 
     #[test]
     fn what_is_sealed_opens_in_its_place_only() {
-        let system = System::default();
+        let system = SystemEnv::default();
         let (document, other) = (system.new_id(), system.new_id());
         let owner = Owner { client_id: system.new_id(), user_id: system.new_id() };
-        let key_of = |owner| DataKey::new(Zeroizing::new([9; KEY_LEN]), owner, Arc::new(System::default()));
+        let key_of = |owner| DataKey::new(Zeroizing::new([9; KEY_LEN]), owner, Arc::new(SystemEnv::default()));
         let key = key_of(owner);
-        let sealed = key.seal(&Place::DocumentContent(document), b"scan".to_vec());
+        let sealed = key.seal(&AeadContext::DocumentContent(document), b"scan".to_vec());
 
-        assert_eq!(key.open(&Place::DocumentContent(document), sealed.clone()), Ok(b"scan".to_vec()));
-        for elsewhere in [Place::DocumentContent(other), Place::DocumentContent(owner.user_id), Place::UserProfile] {
+        assert_eq!(key.open(&AeadContext::DocumentContent(document), sealed.clone()), Ok(b"scan".to_vec()));
+        for elsewhere in
+            [AeadContext::DocumentContent(other), AeadContext::DocumentContent(owner.user_id), AeadContext::UserProfile]
+        {
             assert_eq!(key.open(&elsewhere, sealed.clone()), Err(VaultError::DoesNotOpen), "{elsewhere:?}");
         }
-        for stranger in [Owner { user_id: other, ..owner }, Owner { client_id: other, ..owner }] {
-            let opened = key_of(stranger).open(&Place::DocumentContent(document), sealed.clone());
+        for other_owner in [Owner { user_id: other, ..owner }, Owner { client_id: other, ..owner }] {
+            let opened = key_of(other_owner).open(&AeadContext::DocumentContent(document), sealed.clone());
             assert_eq!(opened, Err(VaultError::DoesNotOpen));
         }
     }

@@ -1,15 +1,15 @@
 //! Where the sealed content of documents lies: a folder, or an object store in the cloud.
 //!
-//! An object is written, durably, before the row that refers to it is committed. Without a row nobody knows its key, so
+//! An object is written, durably, before the row that refers to it is committed. Without a row its key is unknown, so
 //! a crash in between leaves nothing visible; the sweep of orphans removes it. Keys begin with the installation, so that
 //! databases that share a place leave each other's objects alone, and the hour of the upload, so that the sweep lists
 //! each hour once.
 
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 /// The second part of every key: the hour, without minutes.
 const HOUR: &str = "%Y-%m-%dT%H";
-/// How many deletions are under way at a time.
+/// How many deletions are in flight at a time.
 const DELETIONS: usize = 8;
 
 /// Why the document store did not do what it should. Object keys hold nothing personal.
@@ -89,6 +89,12 @@ impl DocumentStore {
         Ok(Self { installation, objects: folder.clone(), folder: Some(folder) })
     }
 
+    /// The folder, where it is one.
+    #[must_use]
+    pub fn folder(&self) -> Option<PathBuf> {
+        self.folder.as_ref().and_then(|folder| folder.path_to_filesystem(&Path::default()).ok())
+    }
+
     /// The key under which the content of a new document is stored; its row holds it.
     #[must_use]
     pub fn object_key(&self, uploaded_at: DateTime<Utc>, document_id: Uuid) -> String {
@@ -97,6 +103,21 @@ impl DocumentStore {
 
     fn hour_prefix(&self, at: DateTime<Utc>) -> String {
         format!("{}/{}", self.installation, at.format(HOUR))
+    }
+
+    /// What the keys of this installation's archive begin with. Nothing of it is swept.
+    #[must_use]
+    pub fn archive(&self) -> String {
+        format!("{}/archive", self.installation)
+    }
+
+    /// The keys of all objects below a prefix.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub fn list_below(&self, prefix: &str) -> impl Stream<Item = Result<String, DocumentError>> + Send + use<> {
+        let objects = self.objects.list(Some(&Path::from(prefix)));
+        objects.map_ok(|object| object.location.to_string()).map_err(DocumentError::from)
     }
 
     /// Stores sealed content; it is durable when this returns. A key holds a new document's id, so nothing is written
@@ -142,9 +163,10 @@ impl DocumentStore {
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn list_hour(&self, at: DateTime<Utc>) -> Result<Vec<String>, DocumentError> {
+    pub fn list_hour(&self, at: DateTime<Utc>) -> impl Stream<Item = Result<String, DocumentError>> + Send + use<> {
         let prefix = Path::from(self.hour_prefix(at));
-        Ok(self.objects.list(Some(&prefix)).map_ok(|object| object.location.to_string()).try_collect().await?)
+        let objects = self.objects.list(Some(&prefix));
+        objects.map_ok(|object| object.location.to_string()).map_err(DocumentError::from)
     }
 
     /// Removes what uploads of the hour of `at` that never ended have left. Only a folder has such: its files are
@@ -205,7 +227,7 @@ fn configuration(text: &str) -> DocumentError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ambient::{Ambient, System};
+    use crate::env::{Env, SystemEnv};
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().expect("a time")
@@ -227,13 +249,14 @@ mod tests {
         let url = Url::from_directory_path(folder.path().join("new/documents")).expect("a folder's URL");
         let documents = DocumentStore::open(url.as_str(), Uuid::from_u128(6)).expect("a folder that is made");
         let uploaded_at = at("2026-11-23T08:17:00Z");
-        let keys = [(); 2].map(|()| documents.object_key(uploaded_at, System::default().new_id()));
+        let keys = [(); 2].map(|()| documents.object_key(uploaded_at, SystemEnv::default().new_id()));
         for key in &keys {
             documents.put(key, key.clone().into_bytes()).await.expect("an upload");
         }
         assert_eq!(documents.get(&keys[0]).await.expect("the content"), keys[0].as_bytes());
-        assert_eq!(documents.list_hour(uploaded_at).await.expect("a list").len(), 2);
-        assert!(documents.list_hour(at("2026-11-23T09:00:00Z")).await.expect("a list").is_empty());
+        let listed = async |at| documents.list_hour(at).try_collect::<Vec<_>>().await.expect("a list").len();
+        assert_eq!(listed(uploaded_at).await, 2);
+        assert_eq!(listed(at("2026-11-23T09:00:00Z")).await, 0);
         documents.delete_all(keys.to_vec()).await.expect("a deletion");
         documents.delete(&keys[0]).await.expect("gone already");
         assert!(matches!(documents.get(&keys[0]).await, Err(DocumentError::Missing)));

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::VaultError;
 use super::seal::{self, KEY_LEN};
-use crate::ambient::Ambient;
+use crate::env::Env;
 
 /// The only layout so far: format (1) ‖ length of the key id (1) ‖ key id ‖ sealed.
 const FORMAT: u8 = 1;
@@ -28,7 +28,7 @@ struct MasterKey {
     bytes: Zeroizing<[u8; KEY_LEN]>,
 }
 
-/// Why there is no key ring. Names entries by their position, never by what stands in them.
+/// Why there is no key ring. Names entries by their position, never by their content.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyRingError {
     /// The text holds no entry.
@@ -40,7 +40,7 @@ pub enum KeyRingError {
     /// An entry whose id cannot be used.
     #[error("the name of master key {0} must have 1 to {MAX_ID_LEN} letters, digits, `.`, `_` or `-`")]
     BadId(usize),
-    /// An entry whose id stands in an earlier entry.
+    /// An entry with the id of an earlier entry.
     #[error("master key {0} has the name of an earlier one")]
     RepeatedId(usize),
     /// An entry that is not 32 bytes in base64.
@@ -109,18 +109,24 @@ impl KeyRing {
     ///
     /// # Errors
     /// `File` when it cannot be written, or exists: a key file is never written over.
-    pub fn create_file(path: &Path, ambient: &dyn Ambient) -> Result<Self, KeyRingError> {
+    pub fn create_file(path: &Path, env: &dyn Env) -> Result<Self, KeyRingError> {
         let mut bytes = Zeroizing::new([0; KEY_LEN]);
-        ambient.fill_random(bytes.as_mut_slice());
-        let id = format!("k{}", ambient.now().format("%Y%m%d"));
+        env.fill_random(bytes.as_mut_slice());
+        let id = format!("k{}", env.now().format("%Y%m%d"));
         let encoded = Zeroizing::new(base64_simd::STANDARD.encode_to_string(bytes.as_slice()));
         let text = Zeroizing::new(format!(
             "# Master keys of kira-users. Without them nothing that is stored can be read: keep a copy elsewhere.\n\
              {id}:{}\n",
             encoded.as_str()
         ));
-        write_new(path, &ambient.new_id().to_string(), text.as_bytes()).map_err(|source| file_error(path, source))?;
+        write_new(path, &env.new_id().to_string(), text.as_bytes()).map_err(|source| file_error(path, source))?;
         Ok(Self { keys: vec![MasterKey { id, bytes }] })
+    }
+
+    /// The id of the active key.
+    pub(super) fn active_id(&self) -> &str {
+        // Never empty, by `parse` and `create_file`.
+        &self.keys[0].id
     }
 
     /// The ids, the active one first.
@@ -128,12 +134,27 @@ impl KeyRing {
         self.keys.iter().map(|key| key.id.as_str())
     }
 
-    /// Seals `secret` under the active key, bound to `purpose`; the key's id stands in front and is bound too.
-    pub(super) fn wrap(&self, purpose: &[u8], secret: &[u8], ambient: &dyn Ambient) -> Vec<u8> {
+    /// Seals again under the active key what another key of the ring sealed for the same purpose; None: the active key has
+    /// sealed it.
+    pub(super) fn rewrap(&self, purpose: &[u8], wrapped: &[u8], env: &dyn Env) -> Result<Option<Vec<u8>>, VaultError> {
+        if Self::id_of(wrapped)? == self.active_id() {
+            return Ok(None);
+        }
+        let secret = self.unwrap(purpose, wrapped)?;
+        Ok(Some(self.wrap(purpose, &secret, env)))
+    }
+
+    /// The id of the key that sealed this.
+    pub(super) fn id_of(wrapped: &[u8]) -> Result<&str, VaultError> {
+        split_header(wrapped).map(|(id, _)| id).ok_or(VaultError::UnknownFormat)
+    }
+
+    /// Seals `secret` under the active key, bound to `purpose`; the key's id is the prefix and is bound too.
+    pub(super) fn wrap(&self, purpose: &[u8], secret: &[u8], env: &dyn Env) -> Vec<u8> {
         // Never empty, by `parse` and `create_file`.
         let key = &self.keys[0];
         let mut wrapped = header(&key.id);
-        let sealed = seal::seal(&key.bytes, &[&wrapped, purpose].concat(), secret.to_vec(), ambient);
+        let sealed = seal::seal(&key.bytes, &[&wrapped, purpose].concat(), secret.to_vec(), env);
         wrapped.extend(sealed);
         wrapped
     }
@@ -198,7 +219,7 @@ fn sync_folder_of(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ambient::System;
+    use crate::env::SystemEnv;
 
     fn entry(id: &str) -> String {
         format!("{id}:{}", base64_simd::STANDARD.encode_to_string([7; 32]))
@@ -233,7 +254,7 @@ mod tests {
     fn a_new_key_file_is_its_owners_only_and_reads_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("master.keys");
-        let made = KeyRing::create_file(&path, &System::default()).expect("a new file");
+        let made = KeyRing::create_file(&path, &SystemEnv::default()).expect("a new file");
         let read = KeyRing::load_file(&path).expect("the same file");
         assert_eq!(made.keys[0].bytes, read.keys[0].bytes);
         assert!(made.ids().eq(read.ids()));
@@ -249,7 +270,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("master.keys");
         std::fs::write(&path, entry("precious")).expect("a file");
-        assert!(matches!(KeyRing::create_file(&path, &System::default()), Err(KeyRingError::File { .. })));
+        assert!(matches!(KeyRing::create_file(&path, &SystemEnv::default()), Err(KeyRingError::File { .. })));
         assert_eq!(std::fs::read_to_string(&path).expect("the file"), entry("precious"));
         assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 1, "nothing else is left");
     }
@@ -260,7 +281,7 @@ mod tests {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join("master.keys");
             std::thread::scope(|scope| {
-                scope.spawn(|| KeyRing::create_file(&path, &System::default()).expect("a new file"));
+                scope.spawn(|| KeyRing::create_file(&path, &SystemEnv::default()).expect("a new file"));
                 while !path.exists() {
                     std::hint::spin_loop();
                 }

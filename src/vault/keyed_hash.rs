@@ -3,7 +3,7 @@
 use ring::hmac;
 
 /// HMAC-SHA256 under one key. Without the key a digest of something guessable (an API key's prefix, a body with an SSN)
-/// tells nothing. Cheap to clone.
+/// reveals nothing. Cheap to clone.
 #[derive(Clone)]
 pub struct KeyedHash {
     key: hmac::Key,
@@ -37,7 +37,7 @@ impl KeyedHash {
     }
 }
 
-/// A digest under way.
+/// A digest in progress.
 #[derive(Clone)]
 pub struct KeyedHashContext {
     context: hmac::Context,

@@ -3,6 +3,7 @@
 //! Everything is AES-256-GCM with random 96-bit nonces. What is sealed is bound to its place (associated data), so that
 //! no ciphertext can be moved to another user, column, row or purpose and still open.
 
+mod blind_index;
 mod data_key;
 pub mod documents;
 mod key_ring;
@@ -14,9 +15,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::ambient::SharedAmbient;
+use crate::env::SharedEnv;
 
-pub use data_key::{DataKey, Place};
+pub use blind_index::BlindIndex;
+pub use data_key::{AeadContext, DataKey};
 pub use key_ring::{KeyRing, KeyRingError};
 pub use keyed_hash::{KeyedHash, KeyedHashContext};
 pub use seal::SEAL_OVERHEAD;
@@ -50,7 +52,7 @@ pub enum VaultError {
 #[derive(Clone)]
 pub struct Vault {
     ring: Arc<KeyRing>,
-    ambient: SharedAmbient,
+    env: SharedEnv,
 }
 
 impl std::fmt::Debug for Vault {
@@ -62,13 +64,19 @@ impl std::fmt::Debug for Vault {
 impl Vault {
     /// A vault over `ring`.
     #[must_use]
-    pub fn new(ring: KeyRing, ambient: SharedAmbient) -> Self {
-        Self { ring: Arc::new(ring), ambient }
+    pub fn new(ring: KeyRing, env: SharedEnv) -> Self {
+        Self { ring: Arc::new(ring), env }
     }
 
     /// The ids of the master keys, the active one first.
     pub fn key_ids(&self) -> impl Iterator<Item = &str> {
         self.ring.ids()
+    }
+
+    /// The id of the key that seals.
+    #[must_use]
+    pub fn active_key_id(&self) -> &str {
+        self.ring.active_id()
     }
 
     /// A new data key for `owner`, and the same wrapped by the active master key, to be stored beside the data.
@@ -78,9 +86,9 @@ impl Vault {
     #[must_use]
     pub fn new_data_key(&self, owner: Owner) -> (DataKey, Vec<u8>) {
         let mut bytes = Zeroizing::new([0; KEY_LEN]);
-        self.ambient.fill_random(bytes.as_mut_slice());
-        let wrapped = self.ring.wrap(&data_key_purpose(owner), bytes.as_slice(), self.ambient.as_ref());
-        (DataKey::new(bytes, owner, Arc::clone(&self.ambient)), wrapped)
+        self.env.fill_random(bytes.as_mut_slice());
+        let wrapped = self.ring.wrap(&data_key_purpose(owner), bytes.as_slice(), self.env.as_ref());
+        (DataKey::new(bytes, owner, Arc::clone(&self.env)), wrapped)
     }
 
     /// Unwraps the data key of `owner`.
@@ -94,13 +102,37 @@ impl Vault {
             return Err(VaultError::UnknownFormat);
         }
         bytes.copy_from_slice(&opened);
-        Ok(DataKey::new(bytes, owner, Arc::clone(&self.ambient)))
+        Ok(DataKey::new(bytes, owner, Arc::clone(&self.env)))
+    }
+
+    /// The data key of `owner` wrapped by the active master key; None: it is already.
+    ///
+    /// # Errors
+    /// As [`Vault::open_data_key`].
+    pub fn rewrap_data_key(&self, owner: Owner, wrapped: &[u8]) -> Result<Option<Vec<u8>>, VaultError> {
+        self.ring.rewrap(&data_key_purpose(owner), wrapped, self.env.as_ref())
+    }
+
+    /// The secret of this name sealed under the active master key; None: it is already.
+    ///
+    /// # Errors
+    /// As [`Vault::open_secret`].
+    pub fn rewrap_secret(&self, name: &str, sealed: &[u8]) -> Result<Option<Vec<u8>>, VaultError> {
+        self.ring.rewrap(&secret_purpose(name), sealed, self.env.as_ref())
+    }
+
+    /// The id of the master key that sealed a data key or a secret.
+    ///
+    /// # Errors
+    /// `UnknownFormat` for bytes that no master key sealed.
+    pub fn master_key_of(sealed: &[u8]) -> Result<&str, VaultError> {
+        KeyRing::id_of(sealed)
     }
 
     /// Seals a secret of the service itself (a signing key, a random key) under the active master key, bound to `name`.
     #[must_use]
     pub fn seal_secret(&self, name: &str, secret: &[u8]) -> Vec<u8> {
-        self.ring.wrap(&secret_purpose(name), secret, self.ambient.as_ref())
+        self.ring.wrap(&secret_purpose(name), secret, self.env.as_ref())
     }
 
     /// Opens what `seal_secret` sealed under the same name.
@@ -124,10 +156,10 @@ fn secret_purpose(name: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ambient::{Ambient, System};
+    use crate::env::{Env, SystemEnv};
 
     fn vault_with(ring: &str) -> Vault {
-        Vault::new(KeyRing::parse(ring).expect("a good ring"), Arc::new(System::default()))
+        Vault::new(KeyRing::parse(ring).expect("a good ring"), Arc::new(SystemEnv::default()))
     }
 
     fn key(fill: u8) -> String {
@@ -135,7 +167,7 @@ mod tests {
     }
 
     fn owner() -> Owner {
-        let system = System::default();
+        let system = SystemEnv::default();
         Owner { client_id: system.new_id(), user_id: system.new_id() }
     }
 
@@ -144,11 +176,11 @@ mod tests {
         let vault = vault_with(&format!("a:{}", key(1)));
         let owner_of_key = owner();
         let (data_key, wrapped) = vault.new_data_key(owner_of_key);
-        let sealed = data_key.seal(&Place::UserProfile, b"Ada".to_vec());
+        let sealed = data_key.seal(&AeadContext::UserProfile, b"Ada".to_vec());
         let again = vault.open_data_key(owner_of_key, &wrapped).expect("its own key");
-        assert_eq!(again.open(&Place::UserProfile, sealed).as_deref(), Ok(b"Ada".as_slice()));
-        let stranger = Owner { user_id: owner().user_id, ..owner_of_key };
-        assert_eq!(vault.open_data_key(stranger, &wrapped).err(), Some(VaultError::DoesNotOpen));
+        assert_eq!(again.open(&AeadContext::UserProfile, sealed).as_deref(), Ok(b"Ada".as_slice()));
+        let other_owner = Owner { user_id: owner().user_id, ..owner_of_key };
+        assert_eq!(vault.open_data_key(other_owner, &wrapped).err(), Some(VaultError::DoesNotOpen));
         let other_client = Owner { client_id: owner().client_id, ..owner_of_key };
         assert_eq!(vault.open_data_key(other_client, &wrapped).err(), Some(VaultError::DoesNotOpen));
     }

@@ -1,12 +1,12 @@
 //! AES-256-GCM in place.
 //!
-//! Layout: ciphertext ‖ tag (16) ‖ nonce (12) ‖ format (1). Everything that is added stands at the end, so that sealing
+//! Layout: ciphertext ‖ tag (16) ‖ nonce (12) ‖ format (1). Everything that is added is at the end, so that sealing
 //! appends and opening truncates: a document of 10 MiB is never copied.
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 use super::VaultError;
-use crate::ambient::Ambient;
+use crate::env::Env;
 
 /// How many bytes sealing adds. A buffer made with `Vec::with_capacity(length + SEAL_OVERHEAD)` is not moved by it.
 pub const SEAL_OVERHEAD: usize = TAG_LEN + NONCE_LEN + 1;
@@ -19,9 +19,9 @@ const TAG_LEN: usize = 16;
 const FORMAT: u8 = 1;
 
 /// Seals `data` where it lies.
-pub(super) fn seal(key: &[u8; KEY_LEN], place: &[u8], mut data: Vec<u8>, ambient: &dyn Ambient) -> Vec<u8> {
+pub(super) fn seal(key: &[u8; KEY_LEN], place: &[u8], mut data: Vec<u8>, env: &dyn Env) -> Vec<u8> {
     let mut nonce = [0; NONCE_LEN];
-    ambient.fill_random(&mut nonce);
+    env.fill_random(&mut nonce);
     data.reserve_exact(SEAL_OVERHEAD);
     cipher(key)
         .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), associated(place), &mut data)
@@ -58,14 +58,14 @@ fn associated(place: &[u8]) -> Aad<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ambient::System;
+    use crate::env::SystemEnv;
 
     #[test]
     fn a_buffer_with_room_is_not_moved() {
         let mut data = Vec::with_capacity(1000 + SEAL_OVERHEAD);
         data.resize(1000, 7);
         let before = data.as_ptr();
-        let sealed = seal(&[1; KEY_LEN], b"here", data, &System::default());
+        let sealed = seal(&[1; KEY_LEN], b"here", data, &SystemEnv::default());
         assert_eq!((sealed.as_ptr(), sealed.len()), (before, 1000 + SEAL_OVERHEAD));
         let opened = open(&[1; KEY_LEN], b"here", sealed).expect("what was sealed");
         assert_eq!((opened.as_ptr(), opened), (before, vec![7; 1000]));
@@ -73,13 +73,13 @@ mod tests {
 
     #[test]
     fn the_same_data_is_sealed_differently_each_time() {
-        let [first, second] = [(); 2].map(|()| seal(&[1; KEY_LEN], b"here", b"same".to_vec(), &System::default()));
+        let [first, second] = [(); 2].map(|()| seal(&[1; KEY_LEN], b"here", b"same".to_vec(), &SystemEnv::default()));
         assert_ne!(first, second);
     }
 
     #[test]
     fn nothing_sealed_also_opens() {
-        let sealed = seal(&[1; KEY_LEN], b"here", Vec::new(), &System::default());
+        let sealed = seal(&[1; KEY_LEN], b"here", Vec::new(), &SystemEnv::default());
         assert_eq!(open(&[1; KEY_LEN], b"here", sealed), Ok(Vec::new()));
     }
 }

@@ -7,20 +7,20 @@ use crate::contract::v1;
 use crate::profile::{self, Profile};
 use crate::store::{ClaimedVerification, Store};
 use crate::vault::documents::{DocumentError, DocumentStore};
-use crate::vault::{DataKey, Owner, Place, Vault};
+use crate::vault::{AeadContext, DataKey, Owner, Vault};
 
-/// What is to be verified cannot be read. The cause is in the log.
+/// Why a case cannot be read. The cause is in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
+pub enum CaseError {
     /// The profile does not open, or is of a newer version.
     #[error("the profile cannot be read")]
     Profile,
     /// A document is not there, or does not open.
     #[error("a document cannot be read")]
     Document,
-    /// What keeps the documents does not answer; they may be as they should.
+    /// The document store or the database is unavailable.
     #[error("the documents cannot be reached now")]
-    NotNow,
+    Unavailable,
 }
 
 /// One user to be verified. The profile is open; the content of documents is opened where a provider asks for it.
@@ -31,13 +31,13 @@ pub struct Case {
     pub client_id: Uuid,
     /// The user.
     pub user_id: Uuid,
-    /// When this provider first took the attempt up.
+    /// When this provider first received the attempt.
     pub started_at: DateTime<Utc>,
-    /// The time of asking.
+    /// The time of the call.
     pub now: DateTime<Utc>,
-    /// What this provider calls the attempt, where it has answered before and given it a name.
+    /// The provider's reference of the attempt, if an earlier response had one.
     pub reference: Option<String>,
-    /// Whether an answer of this provider has made the attempt REVIEW.
+    /// Whether a response of this provider has made the attempt REVIEW.
     pub in_review: bool,
     /// What is known of the user.
     pub profile: Profile,
@@ -60,29 +60,36 @@ impl Case {
         vault: &Vault,
         documents: &DocumentStore,
         now: DateTime<Utc>,
-    ) -> Result<Self, Unreadable> {
+    ) -> Result<Self, CaseError> {
         let (user, attempt) = (&claimed.user, &claimed.attempt);
         let owner = Owner { client_id: user.client_id, user_id: user.id };
         let opened = vault.open_data_key(owner, &user.wrapped_key).and_then(|key| {
-            let plaintext = key.open(&Place::UserProfile, user.profile.clone())?;
+            let plaintext = key.open(&AeadContext::UserProfile, user.profile.clone())?;
             Ok((key, zeroize::Zeroizing::new(plaintext)))
         });
         let (data_key, plaintext) = opened.map_err(|error| {
             tracing::error!(%error, user = %user.id, "a profile does not open");
-            Unreadable::Profile
+            CaseError::Profile
         })?;
         let profile = profile::decode(&plaintext).map_err(|error| {
             tracing::error!(%error, user = %user.id, "a profile cannot be read");
-            Unreadable::Profile
+            CaseError::Profile
         })?;
+        let reference = attempt.sealed_reference.clone().and_then(|sealed| {
+            let opened = data_key.open(&AeadContext::ProviderReference(attempt.id), sealed);
+            let text = opened.map_err(|error| error.to_string());
+            let text = text.and_then(|bytes| String::from_utf8(bytes).map_err(|error| error.utf8_error().to_string()));
+            // Without it the provider is asked as if for the first time, which it must bear.
+            text.inspect_err(|error| tracing::error!(error, attempt = %attempt.id, "a reference does not open")).ok()
+        });
         Ok(Self {
             attempt_id: attempt.id,
             client_id: user.client_id,
             user_id: user.id,
             started_at: attempt.started_at.unwrap_or(now),
             now,
-            reference: attempt.reference.clone(),
-            in_review: user.status == crate::domain::status::Status::Review.as_str(),
+            reference,
+            in_review: user.status == crate::domain::status::Status::Review.into_str(),
             profile,
             data_key,
             store: store.clone(),
@@ -104,26 +111,31 @@ impl Case {
     /// The content of one of the profile's documents, which may be large: drop it soon.
     ///
     /// # Errors
-    /// `Document` where it is missing or does not open, `NotNow` where its store or the database does not answer.
-    pub async fn content(&self, document: &v1::Document) -> Result<Vec<u8>, Unreadable> {
-        let because = |found: Unreadable, cause: &dyn std::fmt::Display| {
+    /// `Document` where it is missing or does not open, `Unavailable` where its store or the database is unavailable.
+    pub async fn content(&self, document: &v1::Document) -> Result<Vec<u8>, CaseError> {
+        let because = |found: CaseError, cause: &dyn std::fmt::Display| {
             tracing::warn!(%cause, user = %self.user_id, "a document cannot be read");
             found
         };
-        let lost = |cause: &dyn std::fmt::Display| because(Unreadable::Document, cause);
+        let lost = |cause: &dyn std::fmt::Display| because(CaseError::Document, cause);
         let id = Uuid::try_parse(&document.id).map_err(|error| lost(&error))?;
         let key = self.store.find_object_key(self.client_id, self.user_id, id).await;
-        let key = key.map_err(|error| because(Unreadable::NotNow, &error))?;
+        let key = key.map_err(|error| because(CaseError::Unavailable, &error))?;
         let key = key.ok_or_else(|| lost(&"there is no such document"))?;
         let sealed = self.documents.get(&key).await.map_err(|error| match error {
             DocumentError::Missing => lost(&error),
-            error => because(Unreadable::NotNow, &error),
+            error => because(CaseError::Unavailable, &error),
         })?;
-        self.data_key.open(&Place::DocumentContent(id), sealed).map_err(|error| lost(&error))
+        self.data_key.open(&AeadContext::DocumentContent(id), sealed).map_err(|error| lost(&error))
     }
 
-    /// Seals a provider's raw answer for its place beside the attempt.
+    /// Seals a provider's reference of the attempt.
+    pub(super) fn seal_reference(&self, reference: String) -> Vec<u8> {
+        self.data_key.seal(&AeadContext::ProviderReference(self.attempt_id), reference.into_bytes())
+    }
+
+    /// Seals a provider's raw response.
     pub(super) fn seal_answer(&self, raw: Vec<u8>) -> Vec<u8> {
-        self.data_key.seal(&Place::ProviderAnswer(self.attempt_id), raw)
+        self.data_key.seal(&AeadContext::ProviderAnswer(self.attempt_id), raw)
     }
 }

@@ -1,4 +1,4 @@
-//! A circuit breaker: a provider that is down is left alone for a while, and the jobs stay queued.
+//! A circuit breaker: a provider that is down gets no calls for a while, and the jobs stay queued.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,53 +20,53 @@ struct State {
     failures: u32,
     /// None: closed.
     open_until: Option<DateTime<Utc>>,
-    /// Whether one job is trying the provider.
-    on_trial: bool,
+    /// Whether a half-open probe is in flight.
+    probing: bool,
 }
 
-/// How many jobs may be taken up.
+/// How many jobs may be claimed.
 #[derive(Debug)]
 pub enum Permit {
     /// Any number: the provider works.
     All,
-    /// One, to see whether the provider works again.
-    One(Trial),
-    /// None: the provider is down, or on trial.
+    /// One, to probe whether the provider works again.
+    One(HalfOpenProbe),
+    /// None: the provider is down, or a probe is in flight.
     None,
 }
 
-/// The one job that tries a provider again. Until it is dropped there is no other; a trial that ends without a result
-/// leaves room for the next.
+/// The one job that probes a provider. Until it is dropped there is no other; a probe that ends without a result
+/// permits the next one.
 #[derive(Debug)]
-pub struct Trial(Circuit);
+pub struct HalfOpenProbe(Circuit);
 
-impl Drop for Trial {
+impl Drop for HalfOpenProbe {
     fn drop(&mut self) {
-        self.0.state().on_trial = false;
+        self.0.state().probing = false;
     }
 }
 
 impl Circuit {
-    /// How a circuit stands whose provider works.
+    /// The status of a circuit whose provider works.
     pub const CLOSED: &'static str = "closed";
 
-    /// How many jobs may be taken up now.
+    /// How many jobs may be claimed now.
     #[must_use]
     pub fn permit(&self, now: DateTime<Utc>) -> Permit {
         let mut state = self.state();
         match state.open_until {
             None => Permit::All,
-            Some(until) if until <= now && !state.on_trial => {
-                state.on_trial = true;
-                Permit::One(Trial(self.clone()))
+            Some(until) if until <= now && !state.probing => {
+                state.probing = true;
+                Permit::One(HalfOpenProbe(self.clone()))
             }
             Some(_) => Permit::None,
         }
     }
 
-    /// How it stands, for operators.
+    /// The status, for operators.
     #[must_use]
-    pub fn word(&self, now: DateTime<Utc>) -> &'static str {
+    pub fn status(&self, now: DateTime<Utc>) -> &'static str {
         match self.state().open_until {
             None => Self::CLOSED,
             Some(until) if until <= now => "half-open",
@@ -77,14 +77,14 @@ impl Circuit {
     /// The provider answered.
     pub fn succeeded(&self) {
         let mut state = self.state();
-        *state = State { on_trial: state.on_trial, ..State::default() };
+        *state = State { probing: state.probing, ..State::default() };
     }
 
-    /// The provider did not answer. True where this opens the circuit anew.
+    /// The provider failed. Returns whether this opens the circuit.
     pub fn failed(&self, now: DateTime<Utc>) -> bool {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
-        // Those that were under way when it opened do not keep it open for longer.
+        // Calls that were in flight when it opened do not extend the open time.
         let opens = state.failures >= FAILURES && state.open_until.is_none_or(|until| until <= now);
         if opens {
             state.open_until = Some(now + OPEN_FOR);
@@ -124,7 +124,7 @@ mod tests {
         assert!(!circuit.failed(NOW), "it is open already");
         let later = NOW + OPEN_FOR;
         assert!(matches!(circuit.permit(later), Permit::One(_)));
-        assert!(circuit.failed(later), "the trial failed");
+        assert!(circuit.failed(later), "the probe failed");
         assert!(matches!(circuit.permit(later), Permit::None));
         circuit.succeeded();
         assert!(matches!(circuit.permit(later), Permit::All));
@@ -134,10 +134,10 @@ mod tests {
     fn there_is_one_trial_until_its_result_is_known() {
         let circuit = open();
         let later = NOW + OPEN_FOR;
-        let trial = circuit.permit(later);
-        assert!(matches!((&trial, circuit.permit(later)), (Permit::One(_), Permit::None)));
-        assert_eq!(circuit.word(later), "half-open");
-        drop(trial);
+        let probe = circuit.permit(later);
+        assert!(matches!((&probe, circuit.permit(later)), (Permit::One(_), Permit::None)));
+        assert_eq!(circuit.status(later), "half-open");
+        drop(probe);
         assert!(matches!(circuit.permit(later), Permit::One(_)), "it ended without a result");
     }
 

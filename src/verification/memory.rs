@@ -12,7 +12,7 @@ const UNIT: u64 = 1024;
 /// A mebibyte.
 pub(super) const MIB: u64 = 1024 * 1024;
 
-/// Room for files. Whoever asks first is served first, so that a large case is not kept waiting by small ones.
+/// The memory for files. It is granted in the order of requests, so that small cases do not starve a large one.
 #[derive(Clone, Debug)]
 pub(super) struct Memory(Arc<Semaphore>);
 
@@ -23,8 +23,8 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// Waits for room for this many bytes, and holds it until the permit is dropped. What is more than all gets all, and
-    /// is alone then; nothing needs no room. None is never given back: nobody closes it.
+    /// Waits for room for this many bytes, and holds it until the permit is dropped. A request beyond the
+    /// limit gets all of it. None: no permit is needed for zero bytes.
     pub(super) async fn hold(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let units = u32::try_from(bytes.min(ALL).div_ceil(UNIT)).unwrap_or(u32::MAX);
         if units == 0 {
@@ -53,7 +53,7 @@ mod tests {
     #[tokio::test]
     async fn a_case_that_is_larger_than_all_gets_all_and_is_alone() {
         let memory = Memory::default();
-        let all = memory.hold(u64::MAX).now_or_never().expect("nobody else is there");
+        let all = memory.hold(u64::MAX).now_or_never().expect("all memory is free");
         assert!(memory.hold(1).now_or_never().is_none());
         assert!(memory.hold(0).now_or_never().is_some(), "a case without files needs no room");
         drop(all);

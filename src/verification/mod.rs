@@ -9,10 +9,10 @@ pub mod vendor;
 pub mod worker;
 
 mod case;
+mod in_progress;
 mod memory;
-mod under_way;
 
-pub use case::{Case, Unreadable};
-pub use provider::{Answer, Blame, Provider, ProviderError, Verdict};
+pub use case::{Case, CaseError};
+pub use provider::{FailureScope, Progress, Provider, ProviderError, ProviderResponse};
 pub use sandbox::Sandbox;
-pub use worker::{Parts, Worker};
+pub use worker::{Worker, WorkerDeps};

@@ -1,26 +1,26 @@
-//! What verifies users: one trait for the sandbox, the offline checks and outside vendors.
+//! The trait of verification providers: the sandbox, the offline rules and outside vendors.
 
 use std::time::Duration;
 
-use super::case::{Case, Unreadable};
+use super::case::{Case, CaseError};
 use crate::domain::verification::Outcome;
 
-/// Something that verifies users.
+/// A provider of verifications.
 #[tonic::async_trait]
 pub trait Provider: Send + Sync + 'static {
     /// The name that is kept with the attempt and shown to clients.
     fn name(&self) -> &'static str;
 
-    /// Begins the verification of a case, or asks how it stands: a case that the provider has taken before has the
+    /// Starts the verification of a case, or polls its progress: a case that the provider has taken before has the
     /// reference that it gave. It is called again after a crash, so that it must be safe to repeat: the attempt's id
     /// names the request.
     ///
     /// # Errors
     /// Whether and how it is tried again.
-    async fn verify(&self, case: &Case) -> Result<Answer, ProviderError>;
+    async fn verify(&self, case: &Case) -> Result<ProviderResponse, ProviderError>;
 
-    /// How long one call may take, the reading of files included; one that takes longer is given up, and held against the
-    /// case. A provider that waits for another machine has shorter limits of its own, and says itself that it is late.
+    /// How long one call may take, the reading of files included; one that takes longer times out, and counts as a failure
+    /// of the case. A provider that waits for another machine has shorter limits of its own, and says itself that it is late.
     fn budget(&self) -> Duration {
         Duration::from_secs(30)
     }
@@ -32,49 +32,49 @@ pub trait Provider: Send + Sync + 'static {
     }
 }
 
-/// What a provider answers.
+/// A provider's response.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// Where the verification stands.
-    pub verdict: Verdict,
-    /// What the provider calls the attempt, where it has a name of its own for it; kept, and given back with the case.
+pub struct ProviderResponse {
+    /// The progress of the verification.
+    pub progress: Progress,
+    /// The provider's reference of the attempt, if it has one; stored, and passed to later calls.
     pub reference: Option<String>,
-    /// The answer as it came; sealed before it is kept.
+    /// The raw response; sealed before it is stored.
     pub raw: Option<Vec<u8>>,
 }
 
-impl std::fmt::Debug for Answer {
+impl std::fmt::Debug for ProviderResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer").field("verdict", &self.verdict).finish_non_exhaustive()
+        f.debug_struct("ProviderResponse").field("progress", &self.progress).finish_non_exhaustive()
     }
 }
 
-impl From<Verdict> for Answer {
-    fn from(verdict: Verdict) -> Self {
-        Self { verdict, reference: None, raw: None }
+impl From<Progress> for ProviderResponse {
+    fn from(progress: Progress) -> Self {
+        Self { progress, reference: None, raw: None }
     }
 }
 
-/// Where a verification stands.
+/// The progress of a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The provider is done.
+pub enum Progress {
+    /// The provider has decided.
     Decided(Outcome),
-    /// Such is the outcome for now; the provider may change it, and is asked again.
+    /// A preliminary outcome; the provider may change it, and is polled.
     Provisional {
-        /// The outcome for now.
+        /// The preliminary outcome.
         outcome: Outcome,
-        /// When to ask again.
+        /// When to poll.
         poll_after: Duration,
     },
-    /// The provider is at it; it calls back or is asked again.
+    /// The provider is processing it; it calls back or is polled.
     Pending {
-        /// When to ask again.
+        /// When to poll.
         poll_after: Duration,
     },
 }
 
-/// Why a provider did not answer.
+/// Why a provider call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
     /// It cannot be reached, or says that it cannot work now.
@@ -98,27 +98,27 @@ pub enum ProviderError {
     /// The provider has a bug that this case meets.
     #[error("the provider panicked")]
     Panicked,
-    /// What is to be verified cannot be read; the provider is not to blame.
+    /// What is to be verified cannot be read; the failure is not the provider's.
     #[error(transparent)]
-    Unreadable(#[from] Unreadable),
+    Unreadable(#[from] CaseError),
 }
 
-/// What an error says, which is what is done about it.
+/// What a failure applies to, which determines the retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blame {
-    /// The provider as a whole: it is left alone for a while, and the case is tried again until its deadline.
+pub enum FailureScope {
+    /// The provider: the circuit may open, and the case is retried until its deadline.
     Provider,
-    /// Something of ours that will be mended: the case is tried again until its deadline.
+    /// This service: the case is retried until its deadline.
     Service,
-    /// The case: it is tried again a few times, and others are not its concern. Who sends such a case must not be able to
-    /// keep everybody else from being verified.
+    /// The case: it is retried a few times and does not open the circuit, so that a client that sends such cases cannot
+    /// keep other users from being verified.
     Case,
-    /// The case, and trying again is of no use.
+    /// The case, and a retry cannot succeed.
     CaseForGood,
 }
 
 impl ProviderError {
-    /// The code that is kept with the job, and is the reason of a review where it comes to that.
+    /// The code that is stored with the job, and is the reason of a review if the case ends in one.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -129,20 +129,20 @@ impl ProviderError {
             Self::NotUnderstood => "provider_not_understood",
             Self::TooComplex => "too_complex",
             Self::Panicked => "provider_panicked",
-            Self::Unreadable(Unreadable::Profile) => "profile_unreadable",
-            Self::Unreadable(Unreadable::Document) => "document_unreadable",
-            Self::Unreadable(Unreadable::NotNow) => "documents_unavailable",
+            Self::Unreadable(CaseError::Profile) => "profile_unreadable",
+            Self::Unreadable(CaseError::Document) => "document_unreadable",
+            Self::Unreadable(CaseError::Unavailable) => "documents_unavailable",
         }
     }
 
-    /// Whom it speaks against.
+    /// What the failure applies to.
     #[must_use]
-    pub const fn blame(&self) -> Blame {
+    pub const fn scope(&self) -> FailureScope {
         match self {
-            Self::Unavailable | Self::Timeout => Blame::Provider,
-            Self::Unreadable(Unreadable::NotNow) => Blame::Service,
-            Self::NotUnderstood | Self::TooComplex | Self::Panicked | Self::Unreadable(_) => Blame::Case,
-            Self::Refused | Self::TooLarge => Blame::CaseForGood,
+            Self::Unavailable | Self::Timeout => FailureScope::Provider,
+            Self::Unreadable(CaseError::Unavailable) => FailureScope::Service,
+            Self::NotUnderstood | Self::TooComplex | Self::Panicked | Self::Unreadable(_) => FailureScope::Case,
+            Self::Refused | Self::TooLarge => FailureScope::CaseForGood,
         }
     }
 
@@ -156,7 +156,7 @@ impl ProviderError {
             Self::NotUnderstood => "The verification provider's answer is not understood; a person has to decide",
             Self::TooComplex => "The case takes too long to be verified; a person has to decide",
             Self::Panicked => "The verification failed; a person has to decide",
-            Self::Unreadable(Unreadable::Profile) => "The stored data cannot be read; a person has to decide",
+            Self::Unreadable(CaseError::Profile) => "The stored data cannot be read; a person has to decide",
             Self::Unreadable(_) => "A stored document cannot be read; a person has to decide",
         }
     }

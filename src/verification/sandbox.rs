@@ -1,12 +1,12 @@
-//! The embedded default: outcomes by name, as decisions, section 6 lists them, after a delay. It verifies nobody.
+//! The default provider: simulated outcomes by name, as decisions, section 6 lists them, after a delay.
 
 use std::time::Duration;
 
 use super::case::Case;
-use super::provider::{Answer, Provider, ProviderError, Verdict};
+use super::provider::{Progress, Provider, ProviderError, ProviderResponse};
 use crate::contract::v1;
 use crate::domain::verification::{Assurance, Outcome, Reason};
-use crate::profile::{Profile, filled};
+use crate::profile::{Profile, non_empty};
 
 /// How often a case that never gets an answer is asked about.
 const NEVER: Duration = Duration::from_secs(60);
@@ -47,26 +47,26 @@ impl Sandbox {
         Self { delay }
     }
 
-    fn answer(&self, case: &Case) -> Verdict {
+    fn answer(&self, case: &Case) -> Progress {
         let waited = (case.now - case.started_at).to_std().unwrap_or_default();
         let script = script(&case.profile);
         if script == Script::Timeout {
-            return Verdict::Pending { poll_after: NEVER };
+            return Progress::Pending { poll_after: NEVER };
         }
         if waited < self.delay {
-            return Verdict::Pending { poll_after: self.delay - waited };
+            return Progress::Pending { poll_after: self.delay - waited };
         }
         let review =
             || Outcome::review(Assurance::Simulated, reason("sandbox_review", "The sandbox asks for a review"));
         match script {
-            Script::Accept | Script::Timeout => Verdict::Decided(Outcome::verified(Assurance::Simulated)),
-            Script::Reject => Verdict::Decided(rejected()),
-            Script::Review => Verdict::Decided(review()),
+            Script::Accept | Script::Timeout => Progress::Decided(Outcome::verified(Assurance::Simulated)),
+            Script::Reject => Progress::Decided(rejected()),
+            Script::Review => Progress::Decided(review()),
             Script::ReviewThenApprove | Script::ReviewThenReject if !case.in_review || waited < self.delay * 2 => {
-                Verdict::Provisional { outcome: review(), poll_after: self.delay }
+                Progress::Provisional { outcome: review(), poll_after: self.delay }
             }
-            Script::ReviewThenApprove => Verdict::Decided(Outcome::verified(Assurance::Simulated)),
-            Script::ReviewThenReject => Verdict::Decided(rejected()),
+            Script::ReviewThenApprove => Progress::Decided(Outcome::verified(Assurance::Simulated)),
+            Script::ReviewThenReject => Progress::Decided(rejected()),
         }
     }
 }
@@ -77,7 +77,7 @@ impl Provider for Sandbox {
         "sandbox"
     }
 
-    async fn verify(&self, case: &Case) -> Result<Answer, ProviderError> {
+    async fn verify(&self, case: &Case) -> Result<ProviderResponse, ProviderError> {
         Ok(self.answer(case).into())
     }
 
@@ -98,8 +98,8 @@ fn reason(code: &str, message: &str) -> Reason {
 /// What a user gets, by its last name or legal name, or else by its EIN.
 fn script(profile: &Profile) -> Script {
     let name = match profile {
-        Profile::Individual(user) => filled(&user.last_name),
-        Profile::Business(user) => filled(&user.business_legal_name),
+        Profile::Individual(user) => non_empty(&user.last_name),
+        Profile::Business(user) => non_empty(&user.business_legal_name),
     };
     let name = name.unwrap_or_default().trim_end().to_uppercase();
     let by_name = ENDINGS.iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, script)| *script);
@@ -109,12 +109,12 @@ fn script(profile: &Profile) -> Script {
 fn by_ein(profile: &Profile) -> Option<Script> {
     let (entries, own) = match profile {
         Profile::Individual(user) => (&user.identifying_information, None),
-        Profile::Business(user) => (&user.identifying_information, filled(&user.ein)),
+        Profile::Business(user) => (&user.identifying_information, non_empty(&user.ein)),
     };
     let of_entries = entries
         .iter()
         .filter(|entry| entry.r#type() == v1::IdentificationType::Ein)
-        .filter_map(|entry| filled(&entry.number));
+        .filter_map(|entry| non_empty(&entry.number));
     own.into_iter().chain(of_entries).find_map(|number| {
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
         EINS.iter().find(|(ein, _)| *ein == digits).map(|(_, script)| *script)

@@ -1,4 +1,4 @@
-//! The worker: claims jobs, asks the provider, settles.
+//! The worker: claims jobs, calls the provider, stores the results.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,46 +12,48 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use super::case::Case;
-use super::circuit::{Circuit, Permit, Trial};
+use super::circuit::{Circuit, HalfOpenProbe, Permit};
+use super::in_progress::InProgress;
 use super::memory::Memory;
 use super::overdue;
-use super::provider::{Answer, Blame, Provider, ProviderError, Verdict};
-use super::under_way::UnderWay;
-use crate::ambient::SharedAmbient;
+use super::provider::{FailureScope, Progress, Provider, ProviderError, ProviderResponse};
 use crate::domain::verification::{Assurance, Decision, Outcome, Reason};
-use crate::store::{ClaimedVerification, Found, ProviderAnswer, Settlement, Store, StoreError, in_time};
+use crate::env::SharedEnv;
+use crate::store::{
+    ClaimedVerification, JobResult, ProviderAnswer, Store, StoreError, VerificationResult, with_step_timeout,
+};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
 use crate::vault::documents::DocumentStore;
 
-/// Verifications that one worker has under way at most.
+/// The most verifications that one worker processes at once.
 const AT_ONCE: usize = 64;
-/// How long a case may wait for room for its files; then its job is handed back, and comes again in its turn.
+/// How long a case may wait for memory for its files; then its job is released to the queue.
 const WAIT_FOR_MEMORY: Duration = Duration::from_secs(60);
-/// How much longer than all that it may take a job is ours.
+/// How much longer a lease is than the longest processing time.
 const SPARE: Duration = Duration::from_secs(30);
-/// How often a case is tried whose errors are its own.
+/// How often a case is tried if the failures are its own.
 const CASE_TRIES: u32 = 5;
-/// How often an idle worker looks for work that other processes have made, or that has become due.
+/// How often an idle worker polls for jobs of other processes and jobs that became due.
 const POLL: Duration = Duration::from_millis(500);
 /// The first wait before a job is tried again; doubled each time.
 const FIRST_RETRY: TimeDelta = TimeDelta::seconds(1);
 /// The longest wait before a job is tried again.
 const LAST_RETRY: TimeDelta = TimeDelta::minutes(5);
 
-/// How long a job is ours, by the time that the provider may take.
+/// The lease of a job, by the provider's budget.
 fn lease(budget: Duration) -> TimeDelta {
     TimeDelta::from_std(WAIT_FOR_MEMORY + budget + SPARE).unwrap_or(TimeDelta::MAX)
 }
 
-/// A job that was taken up.
-pub(super) struct TakenUp {
+/// A claimed job.
+pub(super) struct Claimed {
     pub(super) claimed: ClaimedVerification,
-    /// Where the job is the one that tries a provider again: held until it is done.
-    pub(super) trial: Option<Trial>,
+    /// Held until the job is done, if it is the one that probes the provider.
+    pub(super) probe: Option<HalfOpenProbe>,
 }
 
-/// Says that the worker runs, for as long as it does.
+/// Sets the flag while the worker runs.
 struct Running<'a>(&'a AtomicBool);
 
 impl<'a> Running<'a> {
@@ -67,9 +69,9 @@ impl Drop for Running<'_> {
     }
 }
 
-/// What a worker stands on.
+/// The dependencies of a worker.
 #[derive(Clone)]
-pub struct Parts {
+pub struct WorkerDeps {
     /// The database.
     pub store: Store,
     /// Opens profiles.
@@ -77,16 +79,16 @@ pub struct Parts {
     /// Has the files.
     pub documents: DocumentStore,
     /// Clock, identifiers, randomness.
-    pub ambient: SharedAmbient,
-    /// Told when a call of this process has made a job.
-    pub wanted: Arc<Notify>,
+    pub env: SharedEnv,
+    /// Notified when a call of this process creates a job.
+    pub wake: Arc<Notify>,
     /// What is measured.
     pub metrics: Metrics,
 }
 
 /// Verifies users. Any number of them, in any number of processes, share the work.
 pub struct Worker {
-    parts: Parts,
+    parts: WorkerDeps,
     provider: Arc<dyn Provider>,
     circuit: Circuit,
     memory: Memory,
@@ -99,7 +101,7 @@ impl std::fmt::Debug for Worker {
     }
 }
 
-/// How a worker is, for operators.
+/// The health of a worker, for operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Health {
     /// The provider's name.
@@ -111,9 +113,9 @@ pub struct Health {
 }
 
 impl Worker {
-    /// A worker that asks `provider`; it does nothing by itself before [`Worker::run`].
+    /// A worker that calls `provider`; it does nothing before [`Worker::run`].
     #[must_use]
-    pub fn new(parts: Parts, provider: Arc<dyn Provider>) -> Arc<Self> {
+    pub fn new(parts: WorkerDeps, provider: Arc<dyn Provider>) -> Arc<Self> {
         Arc::new(Self {
             parts,
             provider,
@@ -123,76 +125,76 @@ impl Worker {
         })
     }
 
-    /// How it is.
+    /// The health of the worker.
     #[must_use]
     pub fn health(&self) -> Health {
         Health {
             provider: self.provider.name(),
             running: self.running.load(Ordering::Relaxed),
-            circuit: self.circuit.word(self.parts.ambient.now()),
+            circuit: self.circuit.status(self.parts.env.now()),
         }
     }
 
-    /// Works until told to stop, then hands back what is not done. A panic costs a pause, no more.
+    /// Processes jobs until `stop` is cancelled, then releases the unfinished ones. It continues after a panic.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let _running = Running::begin(&self.running);
-        let mut under_way = UnderWay::default();
+        let mut in_progress = InProgress::default();
         while !stop.is_cancelled() {
-            // What a round shares with the next one is the jobs under way, each of which is either there or not.
-            let working = AssertUnwindSafe(self.work(&stop, &mut under_way)).catch_unwind();
+            // The rounds share only the jobs in progress, which a panic leaves consistent.
+            let working = AssertUnwindSafe(self.work(&stop, &mut in_progress)).catch_unwind();
             if working.await.is_err() {
-                // What it said may hold anything; where it was is in the log already.
-                tracing::error!("the worker panicked and begins anew");
+                // The panic message may hold personal data; its location is in the log already.
+                tracing::error!("the worker panicked and restarts");
                 tokio::time::sleep(POLL).await;
             }
         }
-        self.settle(under_way.give_up()).await;
+        self.settle(in_progress.abort()).await;
     }
 
-    async fn work(self: &Arc<Self>, stop: &CancellationToken, under_way: &mut UnderWay) {
+    async fn work(self: &Arc<Self>, stop: &CancellationToken, in_progress: &mut InProgress) {
         while !stop.is_cancelled() {
-            let room = AT_ONCE - under_way.len();
-            // A handful of free places is not worth a transaction.
-            let taken = if room * 2 >= AT_ONCE { in_time(self.take_up(room)).await } else { Ok(Vec::new()) };
+            let room = AT_ONCE - in_progress.len();
+            // A few free slots are not worth a transaction.
+            let taken = if room * 2 >= AT_ONCE { with_step_timeout(self.take_up(room)).await } else { Ok(Vec::new()) };
             let found_all = match taken {
                 Ok(taken) => {
                     let found_all = taken.len() < room;
-                    taken.into_iter().for_each(|taken| under_way.start(self, taken));
+                    taken.into_iter().for_each(|taken| in_progress.start(self, taken));
                     found_all
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "no verification can be taken up");
+                    tracing::warn!(%error, "claiming verifications failed");
                     true
                 }
             };
             let settlements = tokio::select! {
                 () = stop.cancelled() => Vec::new(),
-                settlements = under_way.ready(), if under_way.len() > 0 => settlements,
-                () = self.parts.wanted.notified(), if found_all => Vec::new(),
+                settlements = in_progress.ready(), if in_progress.len() > 0 => settlements,
+                () = self.parts.wake.notified(), if found_all => Vec::new(),
                 () = tokio::time::sleep(POLL), if found_all => Vec::new(),
             };
             self.settle(settlements).await;
         }
     }
 
-    /// One round: moves attempts past their deadline, takes up what is due, waits for the answers and settles them.
-    /// Returns how many jobs it took up.
+    /// One round: moves overdue attempts to review, claims due jobs, waits for their results and stores them. Returns
+    /// the number of claimed jobs.
     ///
     /// # Errors
     /// The database.
     pub async fn run_once(self: &Arc<Self>) -> Result<usize, StoreError> {
         let taken = self.take_up(AT_ONCE).await?;
         let count = taken.len();
-        let mut under_way = UnderWay::default();
-        taken.into_iter().for_each(|taken| under_way.start(self, taken));
-        while under_way.len() > 0 {
-            let settlements = under_way.ready().await;
-            self.parts.store.settle_verifications(self.parts.ambient.as_ref(), settlements).await?;
+        let mut in_progress = InProgress::default();
+        taken.into_iter().for_each(|taken| in_progress.start(self, taken));
+        while in_progress.len() > 0 {
+            let settlements = in_progress.ready().await;
+            self.parts.store.settle_verifications(self.parts.env.as_ref(), settlements).await?;
         }
         Ok(count)
     }
 
-    /// Rounds until nothing is due at this moment. Returns how many jobs were taken up.
+    /// Runs rounds until no job is due. Returns the number of claimed jobs.
     ///
     /// # Errors
     /// The database.
@@ -206,31 +208,33 @@ impl Worker {
         }
     }
 
-    async fn take_up(&self, room: usize) -> Result<Vec<TakenUp>, StoreError> {
-        let Parts { store, ambient, .. } = &self.parts;
-        overdue::review(store, ambient.as_ref()).await;
-        let (limit, mut trial) = match self.circuit.permit(ambient.now()) {
+    async fn take_up(&self, room: usize) -> Result<Vec<Claimed>, StoreError> {
+        let WorkerDeps { store, env, .. } = &self.parts;
+        overdue::review(store, env.as_ref()).await;
+        let (limit, mut probe) = match self.circuit.permit(env.now()) {
             Permit::All => (room as u64, None),
-            Permit::One(trial) => (1, Some(trial)),
+            Permit::One(probe) => (1, Some(probe)),
             Permit::None => return Ok(Vec::new()),
         };
         let lease = lease(self.provider.budget());
-        let claimed = store.claim_verifications(ambient.as_ref(), self.provider.name(), limit, lease).await?;
-        Ok(claimed.into_iter().map(|claimed| TakenUp { claimed, trial: trial.take() }).collect())
+        let claimed = store.claim_verifications(env.as_ref(), self.provider.name(), limit, lease).await?;
+        Ok(claimed.into_iter().map(|claimed| Claimed { claimed, probe: probe.take() }).collect())
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>) {
+    async fn settle(&self, settlements: Vec<JobResult>) {
         let count = settlements.len();
-        match in_time(self.parts.store.settle_verifications(self.parts.ambient.as_ref(), settlements)).await {
-            Ok(settled) if settled < count => tracing::warn!(lost = count - settled, "leases ended before the work"),
+        match with_step_timeout(self.parts.store.settle_verifications(self.parts.env.as_ref(), settlements)).await {
+            Ok(settled) if settled < count => {
+                tracing::warn!(lost = count - settled, "leases expired before the work was done")
+            }
             Ok(_) => {}
-            // The leases end and the provider is asked again.
+            // The leases expire and the provider is called again.
             Err(error) => tracing::warn!(%error, count, "verifications are not settled"),
         }
     }
 
-    /// Asks the provider about one job. Never panics, whatever the provider does.
-    pub(super) async fn verify(&self, claimed: &ClaimedVerification) -> (Found, ProviderAnswer) {
+    /// Processes one job. It does not panic if the provider does.
+    pub(super) async fn verify(&self, claimed: &ClaimedVerification) -> (VerificationResult, ProviderAnswer) {
         match AssertUnwindSafe(self.ask(claimed)).catch_unwind().await {
             Ok(found) => found,
             Err(_) => {
@@ -240,15 +244,15 @@ impl Worker {
         }
     }
 
-    /// How long ago it was asked for.
+    /// The time since the attempt was created.
     pub(super) fn age(&self, claimed: &ClaimedVerification) -> TimeDelta {
-        self.parts.ambient.now() - claimed.attempt.created_at
+        self.parts.env.now() - claimed.attempt.created_at
     }
 
-    /// Counts what came of a job, and tells it to its span.
-    pub(super) fn measure(&self, claimed: &ClaimedVerification, found: &Found) {
+    /// Records the result of a job in the metrics and in its span.
+    pub(super) fn measure(&self, claimed: &ClaimedVerification, found: &VerificationResult) {
         let (outcome, is_the_end) = match found {
-            Found::Outcome { outcome, again_at } => {
+            VerificationResult::Outcome { outcome, again_at } => {
                 let word = match outcome.decision {
                     Decision::Verified => "verified",
                     Decision::Rejected => "rejected",
@@ -256,64 +260,67 @@ impl Worker {
                 };
                 (word, again_at.is_none())
             }
-            Found::Pending { .. } => ("pending", false),
-            Found::Failed { .. } => ("failed", false),
-            Found::HandedBack => ("handed_back", false),
+            VerificationResult::Pending { .. } => ("pending", false),
+            VerificationResult::Failed { .. } => ("failed", false),
+            VerificationResult::HandedBack => ("handed_back", false),
         };
         Span::current().record("outcome", outcome);
         let took = is_the_end.then(|| self.age(claimed).to_std().unwrap_or_default());
         self.parts.metrics.verification(self.provider.name(), outcome, took);
     }
 
-    async fn ask(&self, claimed: &ClaimedVerification) -> (Found, ProviderAnswer) {
-        let Parts { store, vault, documents, ambient, .. } = &self.parts;
-        let case = match Case::open(claimed, store, vault, documents, ambient.now()) {
+    async fn ask(&self, claimed: &ClaimedVerification) -> (VerificationResult, ProviderAnswer) {
+        let WorkerDeps { store, vault, documents, env, .. } = &self.parts;
+        let case = match Case::open(claimed, store, vault, documents, env.now()) {
             Ok(case) => case,
             Err(unreadable) => return (self.failed(claimed, &unreadable.into()), ProviderAnswer::default()),
         };
         let room = self.memory.hold(self.provider.memory(&case));
         let Ok(_room) = tokio::time::timeout(WAIT_FOR_MEMORY, room).await else {
-            return (Found::HandedBack, ProviderAnswer::default());
+            return (VerificationResult::HandedBack, ProviderAnswer::default());
         };
         let answer = tokio::time::timeout(self.provider.budget(), self.provider.verify(&case)).await;
         let answer = answer.unwrap_or(Err(ProviderError::TooComplex));
         match answer {
-            Ok(Answer { verdict, reference, raw }) => {
+            Ok(ProviderResponse { progress, reference, raw }) => {
                 self.circuit.succeeded();
                 let sealed = raw.map(|raw| case.seal_answer(raw));
-                (self.found(claimed, verdict), ProviderAnswer { reference, sealed })
+                let sealed_reference = reference.map(|reference| case.seal_reference(reference));
+                (self.found(claimed, progress), ProviderAnswer { sealed_reference, sealed })
             }
             Err(error) => (self.failed(claimed, &error), ProviderAnswer::default()),
         }
     }
 
-    fn found(&self, claimed: &ClaimedVerification, verdict: Verdict) -> Found {
-        let now = self.parts.ambient.now();
+    fn found(&self, claimed: &ClaimedVerification, progress: Progress) -> VerificationResult {
+        let now = self.parts.env.now();
         let at = |after: Duration| {
             let after = TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX);
             now.checked_add_signed(after).map_or(claimed.attempt.deadline_at, |at| at.min(claimed.attempt.deadline_at))
         };
-        match verdict {
-            Verdict::Decided(outcome) => Found::Outcome { outcome, again_at: None },
-            Verdict::Provisional { outcome, poll_after } => Found::Outcome { outcome, again_at: Some(at(poll_after)) },
-            Verdict::Pending { poll_after } => Found::Pending { again_at: at(poll_after) },
+        match progress {
+            Progress::Decided(outcome) => VerificationResult::Outcome { outcome, again_at: None },
+            Progress::Provisional { outcome, poll_after } => {
+                VerificationResult::Outcome { outcome, again_at: Some(at(poll_after)) }
+            }
+            Progress::Pending { poll_after } => VerificationResult::Pending { again_at: at(poll_after) },
         }
     }
 
-    fn failed(&self, claimed: &ClaimedVerification, error: &ProviderError) -> Found {
+    fn failed(&self, claimed: &ClaimedVerification, error: &ProviderError) -> VerificationResult {
         let code = error.code();
-        let is_over = match error.blame() {
-            Blame::Provider => {
-                if self.circuit.failed(self.parts.ambient.now()) {
+        let is_over = match error.scope() {
+            FailureScope::Provider => {
+                if self.circuit.failed(self.parts.env.now()) {
                     let provider = self.provider.name();
                     tracing::error!(provider, code, "the provider is down; verifications wait for it");
                 }
                 false
             }
-            Blame::Service => false,
-            // Tries that failed otherwise count too, but two in a row are the case's own.
-            Blame::Case => claimed.tries >= CASE_TRIES && claimed.last_error.as_deref() == Some(code),
-            Blame::CaseForGood => {
+            FailureScope::Service => false,
+            // Attempts that failed for other reasons count too, but the last two must be the case's own.
+            FailureScope::Case => claimed.tries >= CASE_TRIES && claimed.last_error.as_deref() == Some(code),
+            FailureScope::CaseForGood => {
                 if matches!(error, ProviderError::Refused) {
                     self.circuit.succeeded();
                 }
@@ -323,9 +330,12 @@ impl Worker {
         if is_over {
             tracing::warn!(attempt = %claimed.attempt.id, code, "a person has to decide");
             let reason = Reason::new(code, error.message());
-            return Found::Outcome { outcome: Outcome::review(Assurance::ManualReview, reason), again_at: None };
+            return VerificationResult::Outcome {
+                outcome: Outcome::review(Assurance::ManualReview, reason),
+                again_at: None,
+            };
         }
-        Found::Failed { again_at: self.again_at(claimed), code }
+        VerificationResult::Failed { again_at: self.again_at(claimed), code }
     }
 
     /// After 1, 2, 4, … seconds, less up to a half by chance, so that what failed together does not return together.
@@ -333,8 +343,8 @@ impl Worker {
         let doublings = claimed.tries.saturating_sub(1).min(16);
         let wait = (FIRST_RETRY * (1 << doublings)).min(LAST_RETRY);
         let mut chance = [0];
-        self.parts.ambient.fill_random(&mut chance);
+        self.parts.env.fill_random(&mut chance);
         let wait = wait - wait * i32::from(chance[0]) / 512;
-        (self.parts.ambient.now() + wait).min(claimed.attempt.deadline_at)
+        (self.parts.env.now() + wait).min(claimed.attempt.deadline_at)
     }
 }

@@ -1,5 +1,5 @@
-//! The HTTP client that webhooks go through: it connects to no address that the guard refuses, whatever a name says this
-//! time; it follows no redirect and knows no proxy.
+//! The HTTP client for webhooks. It checks every resolved address with the guard at each connection, follows no redirect
+//! and uses no proxy.
 
 use std::error::Error;
 use std::io;
@@ -13,30 +13,30 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use url::Url;
 
-use super::guard::{Guard, Refused};
+use super::guard::{AddressGuard, Refused};
 
-/// Time to reach an endpoint; less where less is left.
+/// Maximum time to connect to an endpoint.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// More of an answer is not read.
+/// Maximum bytes of a response that are read.
 const MOST_READ: usize = 64 * 1024;
-/// More of an answer is not kept.
+/// Maximum bytes of a response that are kept.
 const MOST_KEPT: usize = 1024;
 
-/// The addresses of a name, as they are found.
-pub type Found = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+/// The future addresses of a name.
+pub type ResolvedAddresses = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
 /// Finds the addresses of names.
 pub trait Lookup: Send + Sync + 'static {
     /// The addresses of `name`, now.
-    fn lookup(&self, name: &str) -> Found;
+    fn lookup(&self, name: &str) -> ResolvedAddresses;
 }
 
-/// Asks the operating system.
+/// The resolver of the operating system.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemLookup;
 
 impl Lookup for SystemLookup {
-    fn lookup(&self, name: &str) -> Found {
+    fn lookup(&self, name: &str) -> ResolvedAddresses {
         let name = name.to_owned();
         Box::pin(async move {
             let found = tokio::net::lookup_host((name, 0)).await?;
@@ -45,21 +45,21 @@ impl Lookup for SystemLookup {
     }
 }
 
-/// Judges what a lookup finds: one address that is refused refuses all.
-struct Guarded {
-    guard: Guard,
+/// Checks all addresses of a name: one rejected address rejects the name.
+struct GuardedResolver {
+    guard: AddressGuard,
     lookup: Arc<dyn Lookup>,
     is_https: bool,
 }
 
-impl Resolve for Guarded {
+impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let found = self.lookup.lookup(name.as_str());
         let (guard, is_https) = (self.guard.clone(), self.is_https);
         Box::pin(async move {
             let addresses = found.await?;
             for address in &addresses {
-                guard.judge(*address, is_https)?;
+                guard.check(*address, is_https)?;
             }
             // The port is that of the URL.
             let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, 0));
@@ -71,7 +71,7 @@ impl Resolve for Guarded {
 /// Sends to endpoints. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
-    guard: Guard,
+    guard: AddressGuard,
     /// None on a machine without certificate authorities.
     https: Option<reqwest::Client>,
     http: reqwest::Client,
@@ -84,32 +84,32 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// What came back.
+/// The response of an endpoint.
 #[derive(Debug, Default)]
 pub struct Reply {
-    /// The status of the answer; none where there was none.
+    /// The status; none without a response.
     pub status: Option<u16>,
-    /// Why there was no answer, as a code.
+    /// Why there was no response, as a code.
     pub error: Option<&'static str>,
-    /// When to come back, as the endpoint asks.
+    /// The `Retry-After` header.
     pub retry_after: Option<String>,
-    /// The beginning of the answer's body.
+    /// The beginning of the response body.
     pub body: Vec<u8>,
-    /// From the beginning to the answer's headers, or to the failure.
+    /// From the start to the response headers, or to the failure.
     pub duration: Duration,
 }
 
 impl Client {
-    /// Reaches nobody yet. On a machine without certificate authorities it reaches nobody by https, either, and says so
-    /// of each attempt.
+    /// Connects to no endpoint yet. On a machine without certificate authorities, each https attempt fails with
+    /// `no_certificates`.
     ///
     /// # Errors
-    /// The means to make requests cannot be had.
-    pub fn new(guard: Guard, lookup: Arc<dyn Lookup>, timeout: Duration) -> Result<Self, reqwest::Error> {
-        // Whoever comes first in the process installs the cryptography; it is the same for all.
+    /// The HTTP client cannot be built.
+    pub fn new(guard: AddressGuard, lookup: Arc<dyn Lookup>, timeout: Duration) -> Result<Self, reqwest::Error> {
+        // The first of several clients in the process installs the crypto provider; it is the same for all.
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = |is_https| {
-            let resolver = Guarded { guard: guard.clone(), lookup: Arc::clone(&lookup), is_https };
+            let resolver = GuardedResolver { guard: guard.clone(), lookup: Arc::clone(&lookup), is_https };
             reqwest::Client::builder()
                 .connect_timeout(CONNECT_TIMEOUT.min(timeout))
                 .dns_resolver(resolver)
@@ -121,26 +121,26 @@ impl Client {
         };
         let https = client(true).build();
         if let Err(error) = &https {
-            tracing::warn!(%error, "no webhook can be sent by https");
+            tracing::warn!(%error, "cannot send webhooks over https");
         }
-        // Without TLS nothing is certified.
+        // Without TLS there are no certificates to check.
         let (https, http) = (https.ok(), client(false).tls_certs_only([]).build()?);
         Ok(Self { guard, https, http, timeout })
     }
 
-    /// How long one request can take at most: its answer, and then the body of it.
+    /// Maximum duration of one request: the response, and then its body.
     #[must_use]
     pub fn longest(&self) -> Duration {
         self.timeout * 2
     }
 
-    /// Posts `body`; what goes wrong is a part of the reply.
+    /// Posts `body`; failures are part of the reply.
     pub async fn post(&self, url: &str, headers: HeaderMap, body: Vec<u8>) -> Reply {
         let begun = Instant::now();
         let failed = |error| Reply { error: Some(error), duration: begun.elapsed(), ..Reply::default() };
         let Ok(url) = Url::parse(url) else { return failed("invalid_url") };
-        // An address in the URL is connected to without a lookup.
-        if let Err(refused) = self.guard.judge_url(&url) {
+        // An address in the URL is not resolved.
+        if let Err(refused) = self.guard.check_url(&url) {
             return failed(code_of(refused));
         }
         let client = if url.scheme() == "https" { self.https.as_ref() } else { Some(&self.http) };
@@ -158,7 +158,7 @@ impl Client {
             ..Reply::default()
         };
         let body = &mut reply.body;
-        // The status has said all that counts; a body that never ends, or breaks off, changes nothing about it.
+        // The status decides; a body that never ends, or breaks off, does not matter.
         let reading = async move {
             let mut read = 0;
             while let Ok(Some(piece)) = response.chunk().await {
@@ -170,7 +170,7 @@ impl Client {
                 }
             }
         };
-        // Dropping what is not read closes the connection.
+        // Dropping an unread body closes the connection.
         let _ = tokio::time::timeout(self.timeout, reading).await;
         reply
     }
@@ -197,6 +197,6 @@ fn code_of(refused: Refused) -> &'static str {
     match refused {
         Refused::NotHttps => "not_https",
         Refused::Address => "address_refused",
-        Refused::NoHost => "invalid_url",
+        Refused::NoHost | Refused::Credentials => "invalid_url",
     }
 }

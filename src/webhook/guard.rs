@@ -1,13 +1,12 @@
-//! Where webhooks may go: what a client registers must not reach into the operator's network.
+//! Which addresses webhooks may go to: a URL that a client registers must not reach the operator's network (SSRF).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use url::{Host, Url};
 
-use crate::config::IpRange;
-
-/// Why nothing is sent there.
+/// Why a URL or an address is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The scheme is not https, and the operator does not allow the address without it.
@@ -19,43 +18,48 @@ pub enum Refused {
     /// The URL has no host.
     #[error("The URL has no host")]
     NoHost,
+    /// The URL has a user name or a password.
+    #[error("The URL must not contain a user name or a password")]
+    Credentials,
 }
 
-/// The operator's rules. Cheap to clone.
+/// The address rules of the operator. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Guard {
-    allow: Arc<[IpRange]>,
+pub struct AddressGuard {
+    allow: Arc<[IpNet]>,
 }
 
-impl Guard {
-    /// Lets pass what is public, and what lies in one of these ranges.
+impl AddressGuard {
+    /// Allows public addresses, and those in these ranges.
     #[must_use]
-    pub fn new(allow: &[IpRange]) -> Self {
+    pub fn new(allow: &[IpNet]) -> Self {
         Self { allow: allow.into() }
     }
 
-    /// Whether this URL may be sent to, as far as it says so itself. A name is judged by its addresses, at each
-    /// connection.
+    /// Whether webhooks may go to this URL. The addresses of a name are checked at each connection.
     ///
     /// # Errors
-    /// Why not.
-    pub fn judge_url(&self, url: &Url) -> Result<(), Refused> {
+    /// The reason of the rejection.
+    pub fn check_url(&self, url: &Url) -> Result<(), Refused> {
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Refused::Credentials);
+        }
         let is_https = url.scheme() == "https";
         match url.host().ok_or(Refused::NoHost)? {
-            Host::Ipv4(address) => self.judge(address.into(), is_https),
-            Host::Ipv6(address) => self.judge(address.into(), is_https),
+            Host::Ipv4(address) => self.check(address.into(), is_https),
+            Host::Ipv6(address) => self.check(address.into(), is_https),
             // Without any allowed range, no name can have an address that is allowed without TLS.
             Host::Domain(_) if !is_https && self.allow.is_empty() => Err(Refused::NotHttps),
             Host::Domain(_) => Ok(()),
         }
     }
 
-    /// Whether this address may be connected to.
+    /// Whether webhooks may connect to this address.
     ///
     /// # Errors
-    /// Why not.
-    pub fn judge(&self, address: IpAddr, is_https: bool) -> Result<(), Refused> {
-        if self.allow.iter().any(|range| range.contains(address)) {
+    /// The reason of the rejection.
+    pub fn check(&self, address: IpAddr, is_https: bool) -> Result<(), Refused> {
+        if self.allow.iter().any(|range| range.contains(&address)) {
             return Ok(());
         }
         match (is_public(address), is_https) {
@@ -68,74 +72,72 @@ impl Guard {
 
 fn is_public(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => !NOT_PUBLIC_V4.iter().any(|(network, prefix)| in_v4(address, *network, *prefix)),
-        // Global unicast is 2000::/3. Outside lie the unspecified and loopback addresses, IPv4-mapped and -compatible
-        // ones, NAT64 (64:ff9b::/96, 64:ff9b:1::/48), discard, unique local, link-local, site-local and multicast.
+        IpAddr::V4(address) => !NOT_PUBLIC_V4.iter().any(|network| network.contains(&address)),
+        // Outside global unicast are the unspecified and loopback addresses, IPv4-mapped and -compatible ones, NAT64
+        // (64:ff9b::/96, 64:ff9b:1::/48), discard, unique local, link-local, site-local and multicast.
         IpAddr::V6(address) => {
-            in_v6(address, &[0x2000], 3)
-                && !NOT_PUBLIC_V6.iter().any(|(network, prefix)| in_v6(address, network, *prefix))
+            GLOBAL_UNICAST_V6.contains(&address) && !NOT_PUBLIC_V6.iter().any(|network| network.contains(&address))
         }
     }
 }
 
 /// IANA's special-purpose registry, multicast, and the reserved class E with broadcast.
-const NOT_PUBLIC_V4: &[([u8; 4], u32)] = &[
-    ([0, 0, 0, 0], 8),
-    ([10, 0, 0, 0], 8),
-    ([100, 64, 0, 0], 10),
-    ([127, 0, 0, 0], 8),
-    ([169, 254, 0, 0], 16),
-    ([172, 16, 0, 0], 12),
-    ([192, 0, 0, 0], 24),
-    ([192, 0, 2, 0], 24),
-    ([192, 31, 196, 0], 24),
-    ([192, 52, 193, 0], 24),
-    ([192, 88, 99, 0], 24),
-    ([192, 168, 0, 0], 16),
-    ([192, 175, 48, 0], 24),
-    ([198, 18, 0, 0], 15),
-    ([198, 51, 100, 0], 24),
-    ([203, 0, 113, 0], 24),
-    ([224, 0, 0, 0], 4),
-    ([240, 0, 0, 0], 4),
+const NOT_PUBLIC_V4: &[Ipv4Net] = &[
+    v4([0, 0, 0, 0], 8),
+    v4([10, 0, 0, 0], 8),
+    v4([100, 64, 0, 0], 10),
+    v4([127, 0, 0, 0], 8),
+    v4([169, 254, 0, 0], 16),
+    v4([172, 16, 0, 0], 12),
+    v4([192, 0, 0, 0], 24),
+    v4([192, 0, 2, 0], 24),
+    v4([192, 31, 196, 0], 24),
+    v4([192, 52, 193, 0], 24),
+    v4([192, 88, 99, 0], 24),
+    v4([192, 168, 0, 0], 16),
+    v4([192, 175, 48, 0], 24),
+    v4([198, 18, 0, 0], 15),
+    v4([198, 51, 100, 0], 24),
+    v4([203, 0, 113, 0], 24),
+    v4([224, 0, 0, 0], 4),
+    v4([240, 0, 0, 0], 4),
 ];
 
 /// Within global unicast: IETF protocol assignments (Teredo, benchmarking, ORCHID), documentation, 6to4, AS112.
-const NOT_PUBLIC_V6: &[(&[u16], u32)] = &[
-    (&[0x2001, 0x0000], 23),
-    (&[0x2001, 0x0db8], 32),
-    (&[0x2002], 16),
-    (&[0x2620, 0x004f, 0x8000], 48),
-    (&[0x3fff], 20),
+const NOT_PUBLIC_V6: &[Ipv6Net] = &[
+    v6([0x2001, 0x0000, 0, 0, 0, 0, 0, 0], 23),
+    v6([0x2001, 0x0db8, 0, 0, 0, 0, 0, 0], 32),
+    v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16),
+    v6([0x2620, 0x004f, 0x8000, 0, 0, 0, 0, 0], 48),
+    v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
 ];
 
-fn in_v4(address: Ipv4Addr, network: [u8; 4], prefix: u32) -> bool {
-    (address.to_bits() ^ u32::from_be_bytes(network)) >> (32 - prefix) == 0
+/// All unicast addresses that IANA assigns from.
+const GLOBAL_UNICAST_V6: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
+
+const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
 }
 
-fn in_v6(address: Ipv6Addr, network: &[u16], prefix: u32) -> bool {
-    let mut segments = [0; 8];
-    for (segment, given) in segments.iter_mut().zip(network) {
-        *segment = *given;
-    }
-    (address.to_bits() ^ Ipv6Addr::from(segments).to_bits()) >> (128 - prefix) == 0
+const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], prefix: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn guard(allow: &[&str]) -> Guard {
-        let ranges: Vec<_> = allow.iter().map(|range| IpRange::parse(range).expect("a range")).collect();
-        Guard::new(&ranges)
+    fn guard(allow: &[&str]) -> AddressGuard {
+        let ranges: Vec<IpNet> = allow.iter().map(|range| range.parse().expect("a range")).collect();
+        AddressGuard::new(&ranges)
     }
 
-    fn judge(guard: &Guard, url: &str) -> Result<(), Refused> {
-        guard.judge_url(&Url::parse(url).expect("a URL"))
+    fn judge(guard: &AddressGuard, url: &str) -> Result<(), Refused> {
+        guard.check_url(&Url::parse(url).expect("a URL"))
     }
 
     #[test]
-    fn what_is_not_of_the_public_internet_is_refused_in_every_form() {
+    fn an_address_outside_the_public_internet_is_rejected_in_every_form() {
         let hosts = [
             "0.0.0.0",
             "0.1.2.3",
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_public_passes_by_https_alone() {
+    fn a_public_address_is_allowed_over_https_only() {
         for host in ["8.8.8.8", "1.1.1.1", "100.63.255.255", "172.32.0.1", "[2606:4700::1111]", "example.com"] {
             assert_eq!(judge(&guard(&[]), &format!("https://{host}/")), Ok(()), "{host}");
             assert_eq!(judge(&guard(&[]), &format!("http://{host}/")), Err(Refused::NotHttps), "{host}");
@@ -194,8 +196,15 @@ mod tests {
     }
 
     #[test]
-    fn what_the_operator_allows_passes_without_tls_and_nothing_else_does() {
-        let guard = guard(&["127.0.0.0/8", "::1"]);
+    fn a_url_with_credentials_is_rejected() {
+        for url in ["https://user:secret@example.com/", "https://user@example.com/", "https://:secret@example.com/"] {
+            assert_eq!(judge(&guard(&[]), url), Err(Refused::Credentials), "{url}");
+        }
+    }
+
+    #[test]
+    fn only_addresses_that_the_operator_allows_pass_without_tls() {
+        let guard = guard(&["127.0.0.0/8", "::1/128"]);
         assert_eq!(judge(&guard, "http://127.0.0.1:9000/"), Ok(()));
         assert_eq!(judge(&guard, "http://[::1]/"), Ok(()));
         assert_eq!(judge(&guard, "http://8.8.8.8/"), Err(Refused::NotHttps));

@@ -1,14 +1,14 @@
-//! What receivers are told (decisions, section 8): ids, statuses and public reasons. The client's own reference of the user
-//! is the one thing that is sealed at rest, so bodies are.
+//! The bodies of webhooks (decisions, section 8): ids, statuses and public reasons. The client's own reference of the user
+//! is personal data, so bodies are sealed at rest.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{ENDPOINT_DISABLED, TEST};
+use crate::domain::event::EventKind;
 use crate::domain::status::Status;
-use crate::store::{EndpointRecord, OutboxEvent};
+use crate::store::{EndpointRecord, RelayedEvent};
 
 /// A body, in the order in which it is documented.
 #[derive(Serialize)]
@@ -34,31 +34,31 @@ struct EventData<'a> {
     created_at: String,
 }
 
-/// Of what tells of an endpoint.
+/// The data of an event about an endpoint.
 #[derive(Serialize)]
-struct EndpointData<'a> {
+struct EndpointData {
     event_id: Uuid,
     endpoint_id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
+    reason: Option<String>,
     created_at: String,
 }
 
 /// The body of an event of a user. `external_id` is the client's own reference of the user.
 #[must_use]
-pub fn of_event(event: &OutboxEvent, external_id: Option<&str>) -> Vec<u8> {
-    let told = |key: &str| event.payload.get(key);
-    let status = told("status");
-    let known = Status::ALL.into_iter().find(|known| status.is_some_and(|status| status == known.as_str()));
+pub fn of_event(event: &RelayedEvent, external_id: Option<&str>) -> Vec<u8> {
+    let payload = |key: &str| event.payload.get(key);
+    let status = payload("status");
+    let known = status.and_then(Value::as_str).and_then(|text| text.parse::<Status>().ok());
     let data = EventData {
         event_id: event.id,
         user_id: event.user_id,
-        r#type: told("type"),
+        r#type: payload("type"),
         status,
-        verification_status: known.map(|status| status.verification_status().as_str()),
+        verification_status: known.map(|status| status.verification_status().into_str()),
         external_id,
-        previous_status: told("previous_status"),
-        reasons: told("reasons"),
+        previous_status: payload("previous_status"),
+        reasons: payload("reasons"),
         sequence: event.sequence,
         created_at: stamp(event.created_at),
     };
@@ -68,19 +68,22 @@ pub fn of_event(event: &OutboxEvent, external_id: Option<&str>) -> Vec<u8> {
 /// The body of a test.
 #[must_use]
 pub fn of_test(event_id: Uuid, endpoint_id: Uuid, now: DateTime<Utc>) -> Vec<u8> {
-    body(TEST, EndpointData { event_id, endpoint_id, reason: None, created_at: stamp(now) })
+    body(
+        EventKind::WebhookTest.into_str(),
+        EndpointData { event_id, endpoint_id, reason: None, created_at: stamp(now) },
+    )
 }
 
-/// The body that tells of an endpoint that is disabled.
+/// The body for an endpoint that was disabled.
 #[must_use]
 pub fn of_disabled(event_id: Uuid, endpoint: &EndpointRecord, now: DateTime<Utc>) -> Vec<u8> {
-    let reason = endpoint.disabled.as_ref().map(|(_, reason)| reason.as_str());
+    let reason = endpoint.disabled.as_ref().map(|(_, reason)| reason.code());
     let data = EndpointData { event_id, endpoint_id: endpoint.id, reason, created_at: stamp(now) };
-    body(ENDPOINT_DISABLED, data)
+    body(EventKind::EndpointDisabled.into_str(), data)
 }
 
 fn body(event: &str, data: impl Serialize) -> Vec<u8> {
-    // The only causes of a failure are maps with keys that are no texts, and writers that fail.
+    // Serialisation fails only for maps with keys that are not texts, and for writers that fail.
     serde_json::to_vec(&Message { event, data }).expect("ids, numbers and texts are JSON")
 }
 

@@ -1,51 +1,51 @@
-//! When what failed is tried again.
+//! When a failed delivery is tried again.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::ambient::Ambient;
+use crate::env::Env;
 
-/// An endpoint cannot ask to be left alone for longer.
-const LONGEST_WISH: Duration = Duration::from_secs(86_400);
+/// The longest `Retry-After` that is honoured.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 
-/// The waits before each attempt.
+/// The delays before each attempt.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     steps: Vec<Duration>,
 }
 
 impl Schedule {
-    /// The wait before each attempt, the first from the event, the others from the attempt before.
+    /// The delay before each attempt: the first from the event, the others from the previous attempt.
     #[must_use]
     pub const fn new(steps: Vec<Duration>) -> Self {
         Self { steps }
     }
 
-    /// When to try again after the attempt of step `step` (from 0) failed at `now`: a tenth later at most, by chance, so
-    /// that what failed together does not return together. None: that was the last attempt.
+    /// When to try again after the attempt of step `step` (from 0) failed at `now`: with up to a tenth of
+    /// jitter, so that deliveries that failed together are not retried together. None: that was the last attempt.
     ///
-    /// `wish` is what the endpoint asked for by `Retry-After`.
+    /// `requested` is the endpoint's `Retry-After`.
     #[must_use]
     pub fn again_at(
         &self,
-        ambient: &dyn Ambient,
+        env: &dyn Env,
         now: DateTime<Utc>,
         step: u32,
-        wish: Option<Duration>,
+        requested: Option<Duration>,
     ) -> Option<DateTime<Utc>> {
         let wait = *self.steps.get(usize::try_from(step).ok()?.checked_add(1)?)?;
         let mut chance = [0];
-        ambient.fill_random(&mut chance);
+        env.fill_random(&mut chance);
         let wait = wait + wait * u32::from(chance[0]) / 2_560;
-        let wait = wait.max(wish.unwrap_or_default().min(LONGEST_WISH));
+        let wait = wait.max(requested.unwrap_or_default().min(LONGEST_RETRY_AFTER));
         Some(now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX))
     }
 
-    /// Until when the endpoint asked to be left alone.
+    /// Until when the endpoint is paused.
     #[must_use]
-    pub fn pause_until(now: DateTime<Utc>, wish: Duration) -> DateTime<Utc> {
-        now + TimeDelta::from_std(wish.min(LONGEST_WISH)).unwrap_or(TimeDelta::MAX)
+    pub fn pause_until(now: DateTime<Utc>, requested: Duration) -> DateTime<Utc> {
+        now + TimeDelta::from_std(requested.min(LONGEST_RETRY_AFTER)).unwrap_or(TimeDelta::MAX)
     }
 }
 
@@ -62,7 +62,7 @@ pub fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ambient::System;
+    use crate::env::SystemEnv;
 
     fn waits(steps: &[u64]) -> Schedule {
         Schedule::new(steps.iter().copied().map(Duration::from_secs).collect())
@@ -76,17 +76,17 @@ mod tests {
     fn each_failure_waits_for_its_step_and_a_tenth_more_at_most() {
         let schedule = waits(&[0, 10, 100]);
         for (step, wait) in [(0, 10), (1, 100)] {
-            let at = schedule.again_at(&System::default(), now(), step, None).expect("another attempt");
+            let at = schedule.again_at(&SystemEnv::default(), now(), step, None).expect("another attempt");
             let waited = (at - now()).num_milliseconds();
             assert!((wait * 1_000..=wait * 1_100).contains(&waited), "{waited}");
         }
-        assert_eq!(schedule.again_at(&System::default(), now(), 2, None), None);
+        assert_eq!(schedule.again_at(&SystemEnv::default(), now(), 2, None), None);
     }
 
     #[test]
-    fn an_endpoint_may_ask_for_more_time_but_not_for_ever() {
+    fn an_endpoint_may_ask_for_more_time_but_not_without_limit() {
         let schedule = waits(&[0, 10]);
-        let at = |wish| schedule.again_at(&System::default(), now(), 0, Some(Duration::from_secs(wish)));
+        let at = |wish| schedule.again_at(&SystemEnv::default(), now(), 0, Some(Duration::from_secs(wish)));
         assert_eq!(at(60), Some(now() + TimeDelta::seconds(60)));
         assert_eq!(at(u64::MAX), Some(now() + TimeDelta::days(1)));
     }

@@ -1,4 +1,4 @@
-//! What is sealed of webhooks: the secrets of endpoints, the bodies of deliveries, what endpoints answered.
+//! What is sealed of webhooks: the URLs and secrets of endpoints, the bodies of deliveries, what endpoints answered.
 
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -6,11 +6,11 @@ use zeroize::Zeroizing;
 use super::message;
 use super::signature::EndpointSecret;
 use crate::profile::{self, Profile};
-use crate::store::OutboxEvent;
-use crate::vault::{Owner, Place, Vault, VaultError};
+use crate::store::{EndpointRecord, RelayedEvent};
+use crate::vault::{AeadContext, Owner, Vault, VaultError};
 
 /// The sealed body of the delivery `delivery_id` of an event.
-pub(super) fn sealed_body(vault: &Vault, event: &OutboxEvent, delivery_id: Uuid) -> Vec<u8> {
+pub(super) fn sealed_body(vault: &Vault, event: &RelayedEvent, delivery_id: Uuid) -> Vec<u8> {
     let body = message::of_event(event, external_id(vault, event).as_deref());
     seal_body(vault, delivery_id, &body)
 }
@@ -27,10 +27,10 @@ pub(super) fn open_body(vault: &Vault, delivery_id: Uuid, sealed: &[u8]) -> Resu
 }
 
 /// The client's own reference of the user. A profile that cannot be read must not hold the event back.
-fn external_id(vault: &Vault, event: &OutboxEvent) -> Option<String> {
+fn external_id(vault: &Vault, event: &RelayedEvent) -> Option<String> {
     let owner = Owner { client_id: event.client_id, user_id: event.user_id };
     let opened = vault.open_data_key(owner, &event.wrapped_key).and_then(|key| {
-        let plaintext = key.open(&Place::UserProfile, event.profile.clone())?;
+        let plaintext = key.open(&AeadContext::UserProfile, event.profile.clone())?;
         Ok(Zeroizing::new(plaintext))
     });
     match opened
@@ -44,6 +44,22 @@ fn external_id(vault: &Vault, event: &OutboxEvent) -> Option<String> {
             None
         }
     }
+}
+
+/// Seals the URL of an endpoint: its path or query often holds a token.
+#[must_use]
+pub fn seal_url(vault: &Vault, client_id: Uuid, endpoint_id: Uuid, url: &str) -> Vec<u8> {
+    vault.seal_secret(&url_name(client_id, endpoint_id), url.as_bytes())
+}
+
+/// Opens the URL of an endpoint.
+///
+/// # Errors
+/// As `Vault::open_secret`.
+pub fn open_url(vault: &Vault, endpoint: &EndpointRecord) -> Result<Zeroizing<String>, VaultError> {
+    let opened = vault.open_secret(&url_name(endpoint.client_id, endpoint.id), &endpoint.sealed_url)?;
+    let text = std::str::from_utf8(&opened).map_err(|_| VaultError::UnknownFormat)?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// Seals the secret of an endpoint.
@@ -73,14 +89,26 @@ pub fn open_answer(vault: &Vault, delivery_id: Uuid, sealed: &[u8]) -> Result<St
     Ok(String::from_utf8_lossy(&opened).replace('\0', "\u{fffd}"))
 }
 
-fn secret_name(endpoint_id: Uuid) -> String {
+/// The name under which the URL of an endpoint is sealed.
+#[must_use]
+pub fn url_name(client_id: Uuid, endpoint_id: Uuid) -> String {
+    format!("webhook-url/{client_id}/{endpoint_id}")
+}
+
+/// The name under which the secret of an endpoint is sealed.
+#[must_use]
+pub fn secret_name(endpoint_id: Uuid) -> String {
     format!("webhook-secret/{endpoint_id}")
 }
 
-fn body_name(delivery_id: Uuid) -> String {
+/// The name under which the body of a delivery is sealed.
+#[must_use]
+pub fn body_name(delivery_id: Uuid) -> String {
     format!("webhook-body/{delivery_id}")
 }
 
-fn answer_name(delivery_id: Uuid) -> String {
+/// The name under which the answers to a delivery are sealed.
+#[must_use]
+pub fn answer_name(delivery_id: Uuid) -> String {
     format!("webhook-answer/{delivery_id}")
 }

@@ -1,20 +1,19 @@
-//! The signatures of what is sent: the live service's header, and beside it those of Standard Webhooks 1.0, with the same
-//! secret.
+//! The signatures of webhooks: the header of the live service, and those of Standard Webhooks 1.0, with the same secret.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 use ring::hmac;
 use zeroize::Zeroizing;
 
-use crate::ambient::Ambient;
-use crate::signing::{Refusal, SignedHeaders, SigningSecret};
+use crate::env::Env;
+use crate::signing::{SignatureError, SignedHeaders, SigningSecret};
 
 /// The header of the live service: lower-case hex of HMAC-SHA256 over the raw body.
 pub const BODY_SIGNATURE: &str = "x-signature-sha256";
 
-/// The random bytes of a secret that we make; the standard asks for 24 to 64.
-const MADE: usize = 32;
+/// Random bytes of a generated secret; the standard asks for 24 to 64.
+pub const SECRET_BYTES: usize = 32;
 
 /// The secret of an endpoint, as its owner knows it.
 pub struct EndpointSecret {
@@ -28,19 +27,25 @@ impl fmt::Debug for EndpointSecret {
 }
 
 impl EndpointSecret {
-    /// The secret that this text is. It keys [`BODY_SIGNATURE`] with its bytes as they stand; for Standard Webhooks,
-    /// `whsec_` and base64 stand for the bytes that they encode.
+    /// The secret with this text. The key of [`BODY_SIGNATURE`] is the text itself; the key of Standard Webhooks is what
+    /// the base64 after `whsec_` encodes.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: Zeroizing::new(text.into()) }
     }
 
-    /// A new secret: `whsec_` and base64 of random bytes.
+    /// A new secret, of random bytes.
     #[must_use]
-    pub fn make(ambient: &dyn Ambient) -> Self {
-        let mut bytes = Zeroizing::new([0; MADE]);
-        ambient.fill_random(bytes.as_mut_slice());
-        Self::new(format!("whsec_{}", base64_simd::STANDARD.encode_to_string(bytes.as_slice())))
+    pub fn make(env: &dyn Env) -> Self {
+        let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
+        env.fill_random(bytes.as_mut_slice());
+        Self::of_bytes(&bytes)
+    }
+
+    /// The secret of these bytes: `whsec_` and their base64.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8; SECRET_BYTES]) -> Self {
+        Self::new(format!("whsec_{}", base64_simd::STANDARD.encode_to_string(bytes)))
     }
 
     /// The text, for its owner.
@@ -52,11 +57,7 @@ impl EndpointSecret {
     /// The value of [`BODY_SIGNATURE`].
     #[must_use]
     pub fn sign_body(&self, body: &[u8]) -> String {
-        let tag = hmac::sign(&self.body_key(), body);
-        tag.as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
-            write!(hex, "{byte:02x}").expect("a String takes any text");
-            hex
-        })
+        hex::encode(hmac::sign(&self.body_key(), body))
     }
 
     /// The value of `webhook-signature` for a message sent at `at`.
@@ -65,22 +66,17 @@ impl EndpointSecret {
         self.standard().sign(id, at, body)
     }
 
-    /// Checks [`BODY_SIGNATURE`], in a time that does not depend on where it differs.
+    /// Checks [`BODY_SIGNATURE`] in constant time.
     #[must_use]
     pub fn verify_body(&self, signature: &str, body: &[u8]) -> bool {
-        let digits = signature.as_bytes().chunks(2).map(|pair| {
-            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
-            u8::from_str_radix(pair, 16).ok()
-        });
-        let tag: Option<Vec<u8>> = digits.collect();
-        tag.is_some_and(|tag| hmac::verify(&self.body_key(), body, &tag).is_ok())
+        hex::decode(signature).is_ok_and(|tag| hmac::verify(&self.body_key(), body, &tag).is_ok())
     }
 
     /// Checks the headers of Standard Webhooks.
     ///
     /// # Errors
-    /// Why the message is not to be believed.
-    pub fn verify(&self, headers: SignedHeaders<'_>, body: &[u8], now: DateTime<Utc>) -> Result<(), Refusal> {
+    /// Why the message is not authentic.
+    pub fn verify(&self, headers: SignedHeaders<'_>, body: &[u8], now: DateTime<Utc>) -> Result<(), SignatureError> {
         self.standard().verify(headers, body, now)
     }
 
@@ -96,7 +92,7 @@ impl EndpointSecret {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ambient::System;
+    use crate::env::SystemEnv;
 
     #[test]
     fn the_body_is_signed_as_the_live_service_does() {
@@ -111,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_made_secret_is_what_standard_libraries_take_and_does_not_print() {
-        let secret = EndpointSecret::make(&System::default());
+        let secret = EndpointSecret::make(&SystemEnv::default());
         assert!(SigningSecret::parse(secret.expose()).is_ok());
         assert_eq!(format!("{secret:?}"), "EndpointSecret");
     }

@@ -1,6 +1,7 @@
 //! The bindings of `google.api.http`, read and checked in one place.
 
 use anyhow::{Context, Result, bail};
+use kira_path_template::{Segment, Template};
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 
 use super::field::{Target, plain_field};
@@ -8,23 +9,22 @@ use super::refuse;
 use crate::model::{Arity, Field, Type};
 use crate::options::Options;
 use crate::schema::Schema;
-use crate::template::{Segment, Template};
 
 /// One way to make a call over HTTP.
-pub(super) struct Binding {
-    pub(super) method: MethodDescriptor,
+pub(crate) struct Binding {
+    pub(crate) method: MethodDescriptor,
     /// The HTTP method.
-    pub(super) verb: String,
-    pub(super) template: String,
+    pub(crate) verb: String,
+    pub(crate) template: String,
     /// The fields that the template's variables fill, from left to right.
-    pub(super) variables: Vec<Target>,
-    pub(super) body: Body,
+    pub(crate) variables: Vec<Target>,
+    pub(crate) body: Body,
     /// The field of the response that is the answer; the whole response where there is none.
-    pub(super) response: Option<Field>,
+    pub(crate) response: Option<Field>,
 }
 
 /// What the body of a request is.
-pub(super) enum Body {
+pub(crate) enum Body {
     None,
     Whole,
     Field(Box<Field>),
@@ -33,7 +33,7 @@ pub(super) enum Body {
 }
 
 /// The bindings of all calls of a service; a call's first one is its primary one.
-pub(super) fn bindings(schema: &Schema, service: &ServiceDescriptor) -> Result<Vec<Binding>> {
+pub(crate) fn bindings(schema: &Schema, service: &ServiceDescriptor) -> Result<Vec<Binding>> {
     let mut found: Vec<Binding> = Vec::new();
     for method in service.methods() {
         let Some(rule) = schema.extension(&method.options(), "google.api.http") else { continue };

@@ -1,4 +1,4 @@
-//! The service trait on `Checked<S>`: what every call of either door passes before it reaches the service.
+//! The service trait on `Checked<S>`: what every call of either protocol passes before it reaches the service.
 
 use anyhow::{Result, ensure};
 use proc_macro2::TokenStream;
@@ -48,7 +48,8 @@ fn method(schema: &Schema, method: &MethodDescriptor, path: &TokenStream) -> Res
     let accept = if super::is_own(&method.input()) {
         let headers = headers(schema, method)?;
         let parameters = if headers.is_empty() { quote!(_, _) } else { quote!(message, headers) };
-        quote!(self.accept(&mut request, |#parameters| { #headers })?;)
+        let accept = if super::policy::is_late(schema, method) { quote!(accept_late) } else { quote!(accept) };
+        quote!(self.#accept(&mut request, |#parameters| { #headers })?;)
     } else {
         quote!(self.accept_any(&mut request)?;)
     };

@@ -1,7 +1,7 @@
 //! Fields that templates and options name by their paths.
 
 use anyhow::{Context, Result, bail, ensure};
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use prost_reflect::MessageDescriptor;
 use quote::quote;
 
@@ -9,21 +9,21 @@ use crate::model::{Arity, Field, Member, Type};
 use crate::schema::Schema;
 
 /// A field, perhaps of a message within the message.
-pub(super) struct Target {
+pub(crate) struct Target {
     pub(super) field: Field,
     /// Its path by JSON names, dot-joined.
-    pub(super) json: String,
+    pub(crate) json: String,
     /// The place of the path's first step.
     pub(super) slot: u32,
-    /// The message that holds it, seen from `message`; has `?` where a message on the way may be missing.
-    holder: TokenStream,
+    /// The messages on the way to it.
+    way: Vec<Ident>,
 }
 
 impl Target {
     /// Finds the field at `path`, proto names joined with dots.
     pub(super) fn find(schema: &Schema, message: &MessageDescriptor, path: &str) -> Result<Self> {
         let mut names = path.split('.').peekable();
-        let (mut at, mut holder) = (message.clone(), quote!(message));
+        let (mut at, mut way) = (message.clone(), Vec::new());
         let (mut json, mut first_slot) = (String::new(), None);
         while let Some(name) = names.next() {
             let field = plain_field(schema, &at, name)?;
@@ -31,7 +31,7 @@ impl Target {
             let key = &field.json;
             if names.peek().is_none() {
                 json.push_str(key);
-                return Ok(Self { field, json, slot, holder });
+                return Ok(Self { field, json, slot, way });
             }
             let Type::Message(inner, _) = &field.r#type else {
                 bail!("{path}: {} is no message", field.descriptor.full_name());
@@ -45,16 +45,21 @@ impl Target {
                 Some(prefix) => json.push_str(prefix),
                 None => json.push_str(&format!("{key}.")),
             }
-            let rust = &field.rust;
-            holder = quote!(#holder.#rust.as_ref()?);
             at = inner.clone();
+            way.push(field.rust);
         }
         bail!("{path}: no field")
     }
 
-    /// An expression of type `bool`, over `message`.
+    /// The message that holds it, seen from `root`; has `?` where a message on the way may be missing.
+    fn holder(&self, root: &TokenStream) -> TokenStream {
+        let way = &self.way;
+        quote!(#root #(.#way.as_ref()?)*)
+    }
+
+    /// An expression of type `bool`, over `message`; has `?` where a message on the way may be missing.
     pub(super) fn is_set(&self) -> TokenStream {
-        let (holder, rust) = (&self.holder, &self.field.rust);
+        let (holder, rust) = (self.holder(&quote!(message)), &self.field.rust);
         match (&self.field.arity, &self.field.r#type) {
             (Arity::Implicit, Type::Bool) => quote!(#holder.#rust),
             (Arity::Implicit, Type::Number("f32" | "f64")) => quote!(#holder.#rust != 0.0),
@@ -66,14 +71,30 @@ impl Target {
 
     /// An expression of the value or a reference to it, over `message`; has `?` where it may be missing.
     pub(super) fn value(&self) -> TokenStream {
-        let (holder, rust) = (&self.holder, &self.field.rust);
+        self.value_of(&quote!(message))
+    }
+
+    /// An expression of type `bool`: whether `message` and `other` have the same value; has `?` as above.
+    pub(super) fn is_same(&self) -> TokenStream {
+        let (one, other) = (self.value(), self.value_of(&quote!(other)));
+        match self.field.r#type {
+            Type::String => {
+                let runtime = crate::runtime();
+                quote!(#runtime::text::is_same(&#one, &#other))
+            }
+            _ => quote!(#one == #other),
+        }
+    }
+
+    fn value_of(&self, root: &TokenStream) -> TokenStream {
+        let (holder, rust) = (self.holder(root), &self.field.rust);
         match self.field.arity {
             Arity::Optional => quote!(#holder.#rust.as_ref()?),
             _ => quote!(#holder.#rust),
         }
     }
 
-    /// Whether a text can stand for it.
+    /// Whether a text can represent it.
     pub(super) fn is_scalar(&self) -> bool {
         let single = matches!(self.field.arity, Arity::Implicit | Arity::Optional);
         single && !matches!(self.field.r#type, Type::Message(..) | Type::Bytes)
@@ -119,7 +140,8 @@ fn collect_lists(
         };
         for field in fields {
             match (&field.arity, &field.r#type) {
-                (Arity::List, Type::Message(..)) | (Arity::Map, _) => {}
+                (Arity::Map, _) => {}
+                (Arity::List, Type::Message(inner, _)) if !schema.is_text(inner)? => {}
                 (Arity::List, _) => found.push(format!("{prefix}{}", field.json)),
                 (_, Type::Message(inner, _))
                     if super::is_own(inner) && !entered.iter().any(|name| name == inner.full_name()) =>

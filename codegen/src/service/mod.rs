@@ -19,6 +19,8 @@ use quote::{format_ident, quote};
 use crate::names;
 use crate::schema::Schema;
 
+pub(crate) use self::tonic::client;
+pub(crate) use binding::{Binding, Body, bindings};
 pub(crate) use reasons::reasons;
 
 pub(crate) fn service(schema: &Schema, service: &ServiceDescriptor) -> Result<TokenStream> {

@@ -42,6 +42,11 @@ pub(super) fn event_id(options: &Option<Options>) -> Option<String> {
     options.as_ref().and_then(|options| options.string("event_id"))
 }
 
+/// Whether the service judges the body itself.
+pub(super) fn is_late(schema: &Schema, method: &MethodDescriptor) -> bool {
+    options(schema, method).is_some_and(|options| options.flag("late"))
+}
+
 pub(super) fn options(schema: &Schema, method: &MethodDescriptor) -> Option<Options> {
     schema.extension(&method.options(), "kira.api.v1.method")
 }

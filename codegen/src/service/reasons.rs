@@ -1,4 +1,4 @@
-//! What each error reason is over both doors.
+//! What each error reason is over both protocols.
 
 use anyhow::{Context, Result};
 use heck::{ToShoutySnakeCase, ToUpperCamelCase};

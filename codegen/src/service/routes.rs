@@ -48,6 +48,7 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
     let write = write(schema, binding);
     let location = location(schema, method)?;
     let event_id = event_id(schema, method)?;
+    let page = page(schema, method)?;
     let kind = if method.is_server_streaming() { quote!(server_streaming) } else { quote!(unary) };
     Ok(quote! {
         #runtime::rest::Route::#kind(
@@ -66,6 +67,7 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
                 write: #write,
                 location: #location,
                 event_id: #event_id,
+                page: #page,
             },
             {
                 let service = ::std::sync::Arc::clone(&service);
@@ -83,7 +85,7 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
 fn variables(binding: &Binding, request: &TokenStream) -> TokenStream {
     let runtime = crate::runtime();
     let variables = binding.variables.iter().map(|target| {
-        let (name, slot, is_set) = (&target.json, target.slot, target.is_set());
+        let (name, slot, is_set, is_same) = (&target.json, target.slot, target.is_set(), target.is_same());
         quote! {
             #runtime::rest::Variable {
                 name: #name,
@@ -91,6 +93,10 @@ fn variables(binding: &Binding, request: &TokenStream) -> TokenStream {
                 is_set: |message: &#request| {
                     let is_set = || ::core::option::Option::Some(#is_set);
                     is_set().unwrap_or(false)
+                },
+                is_same: |message: &#request, other: &#request| {
+                    let is_same = || ::core::option::Option::Some(#is_same);
+                    is_same().unwrap_or(false)
                 },
             }
         }
@@ -226,4 +232,38 @@ fn event_id(schema: &Schema, method: &MethodDescriptor) -> Result<TokenStream> {
     }
     let (response, value) = (super::type_path(schema, method, &method.output()), target.value());
     Ok(quote!(|message: &#response| ::core::option::Option::Some(#value.to_string())))
+}
+
+/// Which part of a list the response says that it is.
+fn page(schema: &Schema, method: &MethodDescriptor) -> Result<TokenStream> {
+    let options = super::policy::options(schema, method);
+    if !options.is_some_and(|options| options.flag("page")) {
+        return Ok(quote!(|_| ::core::option::Option::None));
+    }
+    let runtime = crate::runtime();
+    let find = |name: &str| Target::find(schema, &method.output(), &format!("pagination.{name}"));
+    let value = |name: &str, fits: fn(&Field) -> bool| match find(name) {
+        Ok(target) if fits(&target.field) => Ok(target.value()),
+        _ => super::refuse(method, format_args!("`page`: the response has no `pagination.{name}` of its type")),
+    };
+    let is_number = |field: &Field| matches!((&field.arity, &field.r#type), (Arity::Implicit, Type::Number("u32")));
+    let is_flag = |field: &Field| matches!((&field.arity, &field.r#type), (Arity::Implicit, Type::Bool));
+    let (limit, offset) = (value("limit", is_number)?, value("offset", is_number)?);
+    let has_more = value("has_more", is_flag)?;
+    let next_cursor = match find("next_cursor") {
+        Ok(target) => {
+            let value = target.value();
+            quote!((|| ::core::option::Option::Some(#value.clone()))())
+        }
+        Err(_) => quote!(::core::option::Option::None),
+    };
+    let response = super::type_path(schema, method, &method.output());
+    Ok(quote! {
+        |message: &#response| ::core::option::Option::Some(#runtime::rest::Page {
+            limit: #limit,
+            offset: #offset,
+            has_more: #has_more,
+            next_cursor: #next_cursor,
+        })
+    })
 }

@@ -20,7 +20,12 @@ fn generate(calls: &str) -> Result<String, String> {
         package t;
         import "google/api/annotations.proto";
         import "google/api/field_behavior.proto";
+        import "google/protobuf/any.proto";
+        import "google/protobuf/api.proto";
         import "google/protobuf/empty.proto";
+        import "google/protobuf/struct.proto";
+        import "google/protobuf/type.proto";
+        import "google/rpc/status.proto";
         import "kira/api/v1/options.proto";
         service S {{ {calls} }}
         message Q {{
@@ -133,6 +138,50 @@ fn a_message_within_itself_can_be_a_request() {
     assert!(code.expect("code").contains("lists: &[\"tags\"]"));
 }
 
+fn field(field: &str) -> String {
+    refusal(&format!(
+        "rpc C(F) returns (R); }} message F {{ {field} }} enum E {{ NONE = 0; ONE = 1; }} service Other {{"
+    ))
+}
+
+#[test]
+fn a_type_without_a_json_is_refused_with_its_field_and_its_file() {
+    for (text, expected) in [
+        (
+            "google.protobuf.Any one = 1;",
+            "t.F.one (t.proto): google.protobuf.Any is not supported, because its JSON depends on types that are not known \
+             here; use a message, a oneof, or google.protobuf.Struct",
+        ),
+        (
+            "google.protobuf.NullValue one = 1;",
+            "t.F.one (t.proto): google.protobuf.NullValue is not supported; use google.protobuf.Value",
+        ),
+        (
+            "map<string, google.protobuf.NullValue> one = 1;",
+            "t.F.one (t.proto): google.protobuf.NullValue is not supported; use google.protobuf.Value",
+        ),
+        ("google.protobuf.Api one = 1;", "t.F.one (t.proto): google.protobuf.Api is not supported"),
+        ("repeated google.protobuf.Syntax one = 1;", "t.F.one (t.proto): google.protobuf.Syntax is not supported"),
+        (
+            "google.rpc.Status one = 1;",
+            "t.F.one (t.proto): google.rpc.Status is of the package google.rpc, which is not generated: add it to the \
+             generator's packages",
+        ),
+        (
+            "E one = 1;",
+            "t.F.one (t.proto): the value 0 of t.E stands for none given, and has no JSON; name it …_UNSPECIFIED, not NONE",
+        ),
+        (
+            "string one = 1; string two = 2 [(kira.api.v1.field).json_name = \"one\"];",
+            "t.F: two members have the JSON name `one`",
+        ),
+    ] {
+        assert_eq!(field(text), expected);
+    }
+    let call = refusal("rpc C(google.protobuf.Any) returns (R);");
+    assert!(call.starts_with("t.S.C (t.proto): google.protobuf.Any is not supported"), "{call}");
+}
+
 #[test]
 fn the_id_of_an_event_is_a_field_of_a_streams_items() {
     let call = |returns: &str, path: &str| {
@@ -146,4 +195,26 @@ fn the_id_of_an_event_is_a_field_of_a_streams_items() {
     assert_eq!(call("R", "id"), "t.S.C: `event_id` is for calls whose answer is a stream");
     assert_eq!(call("stream R", "none"), "t.S.C: t.R has no field `none`");
     assert_eq!(call("stream R", "list"), "t.S.C: `event_id`: `list` is no text and no number");
+}
+
+#[test]
+fn elements_that_are_judged_alone_are_those_of_one_list_of_messages_of_a_request() {
+    let with = |field: &str, request: &str| {
+        let message = format!("message Many {{ {field} }} message Holder {{ Many many = 1; }}");
+        let call = r#"option (google.api.http) = { post: "/v1/many" body: "*" };"#;
+        generate(&format!("}} {message} service T {{ rpc C({request}) returns (R) {{ {call} }}"))
+    };
+    let list = |field: &str| format!("repeated {field} [(kira.api.v1.field).each_alone = true];");
+    let code = with(&list("Q one = 1"), "Many").expect("one list");
+    assert!(code.contains("AloneList") && code.contains("cx.alone("));
+    let refused = "`each_alone` is for one list of messages that is a field of a request itself";
+    for (field, request) in [
+        (list("string one = 1"), "Many"),
+        (list("Q one = 1") + &list("Q two = 2"), "Many"),
+        ("Q one = 1 [(kira.api.v1.field).each_alone = true];".to_owned(), "Many"),
+        (list("Q one = 1"), "Holder"),
+    ] {
+        let told = with(&field, request).expect_err(&field);
+        assert!(told.contains("t.Many.") && told.contains("(t.proto)") && told.contains(refused), "{told}");
+    }
 }

@@ -12,11 +12,18 @@ use crate::schema::Schema;
 pub(super) fn service(schema: &Schema, service: &ServiceDescriptor) -> Result<TokenStream> {
     let mut builder = CodeGenBuilder::new();
     builder.emit_package(true);
-    // What strangers send is decoded within bounds; answers come from a server of our own.
+    // What clients send is decoded within bounds; responses come from a server of our own.
     let server =
         builder.generate_server(&Service::new(schema, service, "::kira_gateway::bounded::BoundedCodec"), "super");
-    let client = builder.generate_client(&Service::new(schema, service, "tonic_prost::ProstCodec"), "super");
+    let client = client(schema, service);
     Ok(quote!(#client #server))
+}
+
+/// The client of a service.
+pub(crate) fn client(schema: &Schema, service: &ServiceDescriptor) -> TokenStream {
+    let mut builder = CodeGenBuilder::new();
+    builder.emit_package(true);
+    builder.generate_client(&Service::new(schema, service, "tonic_prost::ProstCodec"), "super")
 }
 
 /// A service as tonic-build wants to see it.

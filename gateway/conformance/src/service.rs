@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use kira_gateway::error::{ErrorReason, invalid_request, status};
+use kira_gateway::error::{ErrorReason, details, invalid_request, status};
 use kira_gateway::problem::Problems;
-use kira_gateway::{Late, LateRead, Unrecognized};
+use kira_gateway::{Alone, Late, LateRead, Unrecognized};
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::v1::library_service_server::LibraryService;
 use crate::v1::{
     Book, BorrowBookRequest, CreateBookRequest, CreateBookResponse, CreateShelfRequest, CreateShelfResponse,
-    DeleteBookRequest, GetBookRequest, GetFileRequest, GetFileResponse, GetShelfRequest, ListBooksRequest,
-    ListBooksResponse, ListShelvesResponse, RevalueBookRequest, RevalueBookResponse, Shelf, StampCardRequest,
-    StampCardResponse, UpdateBookRequest, UploadPagesRequest, UploadPagesResponse, WatchBooksRequest,
+    DeleteBookRequest, FindBooksRequest, FindBooksResponse, GetBookRequest, GetFileRequest, GetFileResponse,
+    GetShelfRequest, ListBooksRequest, ListBooksResponse, ListShelvesResponse, RenewCardRequest, RenewCardResponse,
+    RevalueBookRequest, RevalueBookResponse, Shelf, StampCardRequest, StampCardResponse, StockShelfRequest,
+    StockShelfResponse, UpdateBookRequest, UploadPagesRequest, UploadPagesResponse, WatchBooksRequest,
     WatchBooksResponse, book,
 };
 
@@ -119,6 +120,23 @@ impl LibraryService for Library {
         Ok(response)
     }
 
+    async fn stock_shelf(
+        &self,
+        mut request: Request<StockShelfRequest>,
+    ) -> Result<Response<StockShelfResponse>, Status> {
+        let mut alone = Alone::of(&mut request);
+        let told = |(index, book): (usize, Book)| match alone.refusal(index) {
+            None => book.title.unwrap_or_default(),
+            Some(refusal) => {
+                let violations = details(&refusal).map(|details| details.violations).unwrap_or_default();
+                let texts = violations.into_iter().map(|problem| format!("{}={}", problem.field, problem.reason));
+                texts.collect::<Vec<_>>().join(" ")
+            }
+        };
+        let told = request.into_inner().books.into_iter().enumerate().map(told).collect();
+        Ok(Response::new(StockShelfResponse { told }))
+    }
+
     async fn delete_book(&self, request: Request<DeleteBookRequest>) -> Result<Response<()>, Status> {
         self.book(&request.get_ref().name)?;
         self.books().remove(&request.get_ref().name);
@@ -131,6 +149,15 @@ impl LibraryService for Library {
         book.borrowed_by = format!("{}{card}", reader.unwrap_or_default());
         self.books().insert(name, book);
         Ok(Response::new(()))
+    }
+
+    async fn find_books(&self, request: Request<FindBooksRequest>) -> Result<Response<FindBooksResponse>, Status> {
+        Ok(Response::new(FindBooksResponse { asked: Some(request.into_inner()) }))
+    }
+
+    async fn renew_card(&self, request: Request<RenewCardRequest>) -> Result<Response<RenewCardResponse>, Status> {
+        let RenewCardRequest { card, terms } = request.into_inner();
+        Ok(Response::new(RenewCardResponse { card, terms }))
     }
 
     async fn get_file(&self, request: Request<GetFileRequest>) -> Result<Response<GetFileResponse>, Status> {

@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::Doors;
+use harness::TestServer;
 use serde_json::json;
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn every_kind_of_field_comes_back_as_it_was_sent() {
         "price": 9.75,
         "checksum": "AAEC",
     });
-    let answer = Doors::new().put_book(fields.clone()).await;
+    let answer = TestServer::new().put_book(fields.clone()).await;
     assert_eq!(answer.get("warnings"), None, "{answer}");
     for (key, value) in fields.as_object().expect("an object") {
         match key.as_str() {
@@ -46,22 +46,22 @@ async fn every_kind_of_field_comes_back_as_it_was_sent() {
 
 #[tokio::test]
 async fn an_alias_is_read_as_the_field() {
-    assert_eq!(Doors::new().put_book(json!({"isbn": "7"})).await["ISBN"], "7");
+    assert_eq!(TestServer::new().put_book(json!({"isbn": "7"})).await["ISBN"], "7");
 }
 
 #[tokio::test]
 async fn what_only_the_service_may_set_is_not_taken() {
-    let book = Doors::new().put_book(json!({"borrowed_by": "me"})).await;
+    let book = TestServer::new().put_book(json!({"borrowed_by": "me"})).await;
     assert_eq!(book["borrowed_by"], "");
     assert_eq!(book["warnings"][0]["path"], "book.borrowed_by");
 }
 
 #[tokio::test]
 async fn each_edition_has_its_own_keys() {
-    let doors = Doors::new();
-    let book = doors.put_book(json!({"edition": "digital", "file_type": "epub"})).await;
+    let server = TestServer::new();
+    let book = server.put_book(json!({"edition": "digital", "file_type": "epub"})).await;
     assert_eq!((&book["edition"], &book["file_type"]), (&json!("digital"), &json!("epub")));
-    let answer = doors.post("/v1/shelves/s/books", json!({"title": "A", "edition": "stone"})).await;
+    let answer = server.post("/v1/shelves/s/books", json!({"title": "A", "edition": "stone"})).await;
     assert!(answer.problems().contains(&("book.edition".to_owned(), "invalid_union_discriminator".to_owned())));
 }
 
@@ -72,7 +72,7 @@ async fn each_kind_of_field_refuses_what_it_is_not() {
         "loan_period": 5, "notes": [], "copies": "many", "labels": {"a": 1}, "cover": "picture", "language": "long",
         "sequel": {"edition": "paper", "title": ""}, "stars": 6, "checksum": "?",
     });
-    let answer = Doors::new().post("/v1/shelves/s/books", body.clone()).await;
+    let answer = TestServer::new().post("/v1/shelves/s/books", body.clone()).await;
     let paths: Vec<_> = answer.problems().into_iter().map(|(path, _)| path).collect();
     for key in body.as_object().expect("an object").keys().filter(|key| *key != "edition") {
         assert!(paths.iter().any(|path| path.starts_with(&format!("book.{key}"))), "{key} is not among {paths:?}");

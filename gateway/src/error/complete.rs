@@ -4,7 +4,7 @@ use http::HeaderMap;
 use tonic::{Code, Status};
 
 use super::details::{Details, details};
-use super::{ErrorReason, because};
+use super::{ErrorReason, with_reason};
 use crate::problem::{Path, Problems};
 
 /// What tonic 0.14 says of a request that is not gRPC as it should be, all with the code INTERNAL. It is the caller's
@@ -22,7 +22,7 @@ const MAX_DETAILS: usize = 4_096;
 
 /// Gives a status its reason where it has none: one made by tonic, or by a service that forgot.
 ///
-/// Its text is replaced, since it may tell about the inside.
+/// Its text is replaced, since it may reveal internals.
 #[must_use]
 pub fn complete(status: Status) -> Status {
     if details(&status).is_some() {
@@ -34,7 +34,7 @@ pub fn complete(status: Status) -> Status {
             problems.push(Path::default(), "custom", "The request is not valid");
             super::invalid_request(problems)
         }
-        reason => because(reason),
+        reason => with_reason(reason),
     };
     *completed.metadata_mut() = status.metadata().clone();
     completed

@@ -1,4 +1,4 @@
-//! Errors over both doors.
+//! Errors over both protocols.
 //!
 //! An error is a `tonic::Status` whose details say why in a form for programs: `google.rpc.ErrorInfo`, and where they
 //! apply `google.rpc.BadRequest` and `google.rpc.RetryInfo`. The REST answer is a pure function of that status.
@@ -16,6 +16,7 @@ use http::Method;
 use tonic::Status;
 
 use self::generated::google::rpc;
+pub use self::generated::google::rpc::bad_request::FieldViolation;
 pub use self::generated::kira::api::v1::ErrorReason;
 use crate::problem::{Path, Problems};
 
@@ -35,7 +36,7 @@ pub fn status(reason: ErrorReason, message: impl Into<String>) -> Status {
 
 /// An error with a reason, and the reason's own message.
 #[must_use]
-pub fn because(reason: ErrorReason) -> Status {
+pub fn with_reason(reason: ErrorReason) -> Status {
     status(reason, reason.message())
 }
 

@@ -12,7 +12,7 @@ use super::details::{Details, details};
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Shape<'a> {
+enum RestError<'a> {
     Invalid { error: &'a str, details: Vec<Violation<'a>> },
     Plain { code: &'a str, message: &'a str },
 }
@@ -68,7 +68,7 @@ fn shape(status: &Status) -> (ErrorReason, Vec<u8>, Details) {
     };
     let reason = details.reason;
     let shape = match reason {
-        ErrorReason::InvalidRequest => Shape::Invalid {
+        ErrorReason::InvalidRequest => RestError::Invalid {
             error: reason.message(),
             details: details
                 .violations
@@ -81,9 +81,9 @@ fn shape(status: &Status) -> (ErrorReason, Vec<u8>, Details) {
                 .collect(),
         },
         // What went wrong inside is for the log.
-        ErrorReason::InternalError => Shape::Plain { code: reason.machine_code(), message: reason.message() },
-        _ if status.message().is_empty() => Shape::Plain { code: reason.machine_code(), message: reason.message() },
-        _ => Shape::Plain { code: reason.machine_code(), message: status.message() },
+        ErrorReason::InternalError => RestError::Plain { code: reason.machine_code(), message: reason.message() },
+        _ if status.message().is_empty() => RestError::Plain { code: reason.machine_code(), message: reason.message() },
+        _ => RestError::Plain { code: reason.machine_code(), message: status.message() },
     };
     // Texts and lists of texts: there is nothing in them that serde_json cannot write.
     let body = serde_json::to_vec(&shape).unwrap_or_default();

@@ -4,6 +4,7 @@
 //! every problem; only a body that is no JSON at all stops it. Strings are borrowed from the body, so that a file is
 //! decoded from where it arrived.
 
+mod containers;
 mod object;
 mod read;
 mod scalar;
@@ -14,7 +15,11 @@ mod write;
 #[doc(hidden)]
 pub use serde::de::{Deserializer, MapAccess};
 
+pub use containers::{AloneList, List, Map};
 pub use object::{Members, Object, Union, read_object, read_union};
-pub use read::{Body, FromJson, List, MAX_DEPTH, MAX_VALUES, Map, Reader, read, read_as};
-pub use scalar::{Base64, Enum, JsonEnum, Refusal, Scalar, Token, data_uri, expected_values, write_data_uri};
+pub use read::{Body, FromJson, MAX_DEPTH, MAX_VALUES, Reader, read, read_as};
+pub(crate) use scalar::unlisted_value;
+pub use scalar::{
+    Base64, Discriminator, Enum, JsonEnum, Scalar, ScalarError, Token, data_uri, expected_values, write_data_uri,
+};
 pub use write::{ToJson, Writer, to_vec, to_vec_whole};

@@ -1,4 +1,4 @@
-//! Objects: messages, and messages that a key tells the kind of.
+//! Objects: messages, and messages whose kind a key names.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -7,7 +7,8 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess};
 use serde_json::value::RawValue;
 
-use super::read::{Container, Contents, FromJson, Key, Reader, Seed, Skip};
+use super::containers::{Container, Contents};
+use super::read::{FromJson, Key, Reader, Seed, Skip};
 use super::scalar::expected_values;
 use crate::problem::Step;
 
@@ -25,9 +26,9 @@ pub trait Object: Default {
     ) -> Result<bool, A::Error>;
 }
 
-/// An object whose discriminator tells which members it has. The generator implements it.
+/// An object whose discriminator decides which members it has. The generator implements it.
 pub trait Union: Object {
-    /// The key that tells the kind.
+    /// The key that names the kind.
     const DISCRIMINATOR: &'static str;
     /// The discriminator's place in the schema's order.
     const SLOT: u32;
@@ -86,7 +87,7 @@ impl<'r, 'de> Members<'r, 'de> {
     }
 
     /// As [`Members::value`], of a member that has several names, of which `spelling` is this one: giving two is a
-    /// problem. All problems are told under the member's first name.
+    /// problem. All problems are reported under the member's first name.
     ///
     /// # Errors
     /// The text is no JSON, nests too deep, or names a key twice.
@@ -135,7 +136,7 @@ impl<'r, 'de> Members<'r, 'de> {
         Ok(value)
     }
 
-    /// Sets the mark of a slot and tells whether it was set.
+    /// Sets the mark of a slot and returns whether it was set.
     fn mark(&mut self, slot: u32) -> bool {
         let was = self.is_marked(slot);
         if let Some(word) = self.seen.get_mut(slot as usize / 64) {
@@ -170,7 +171,7 @@ where
     json.deserialize_any(Container { reader, expected: "object", kind: PhantomData::<Plain<T>> })
 }
 
-/// Reads an object into a message whose kind the discriminator tells.
+/// Reads an object into a message whose kind the discriminator names.
 ///
 /// # Errors
 /// The text is no JSON, nests too deep, or names a key twice.
@@ -220,7 +221,7 @@ impl<T: Union> FromJson for Tagged<T> {
 }
 
 impl<T: Union> Contents for Tagged<T> {
-    /// Clients that write the discriminator first, as most do, are read in one go. What stands before it is kept as
+    /// Clients that write the discriminator first, as most do, are read in one go. What comes before it is kept as
     /// slices of the body and read when the kind is known.
     fn entries<'de, A: MapAccess<'de>>(mut entries: A, reader: &Reader<'de>) -> Result<Option<T>, A::Error> {
         reader.descend()?;
@@ -228,15 +229,15 @@ impl<T: Union> Contents for Tagged<T> {
         let mut members = Members::new(reader);
         let mut before: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::new();
         let mut seen: HashSet<Cow<'de, str>> = HashSet::new();
-        let told = reader.take_told();
-        let mut known = told.is_some_and(|tag| object.choose(tag));
+        let known_tag = reader.take_known_tag();
+        let mut known = known_tag.is_some_and(|tag| object.choose(tag));
         while let Some(key) = entries.next_key_seed(Key)? {
             if !known && !seen.insert(key.clone()) {
                 return Err(reader.duplicate(&key));
             }
             if key == T::DISCRIMINATOR {
                 let tag = members.value::<Tag, A>(&mut entries, T::SLOT, T::DISCRIMINATOR)?.unwrap_or_default();
-                known = told.map_or_else(|| object.choose(&tag), |told| told == tag);
+                known = known_tag.map_or_else(|| object.choose(&tag), |known_tag| known_tag == tag);
                 if !known {
                     break;
                 }
@@ -265,8 +266,8 @@ impl<T: Union> Contents for Tagged<T> {
                 entries.next_value_seed(Skip(reader))?;
             }
             reader.forget();
-            let expected = match &told {
-                Some(told) => expected_values([*told]),
+            let expected = match &known_tag {
+                Some(known_tag) => expected_values([*known_tag]),
                 None => expected_values(T::TAGS.iter().copied()),
             };
             reader.enter(Step::Key { slot: T::SLOT, name: Cow::Borrowed(T::DISCRIMINATOR) });
@@ -321,10 +322,10 @@ impl super::scalar::Scalar for Tag {
         Cow::Borrowed("string")
     }
 
-    fn read(token: super::scalar::Token<'_>) -> Result<String, super::scalar::Refusal> {
+    fn read(token: super::scalar::Token<'_>) -> Result<String, super::scalar::ScalarError> {
         match token {
             super::scalar::Token::Text(text) => Ok(text.to_owned()),
-            _ => Err(super::scalar::Refusal::Type),
+            _ => Err(super::scalar::ScalarError::Type),
         }
     }
 }

@@ -1,14 +1,15 @@
-//! Reading a body: the state that all its values share, and the values made of other values.
+//! Reading a body: the state that all its values share.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::object::Union;
+use crate::alone::Alone;
 use crate::problem::{Path, Problems, Step};
 
 /// How deep a body may nest (decisions, section 2).
@@ -18,21 +19,25 @@ pub const MAX_DEPTH: u32 = 128;
 /// of a body says little about the memory that it takes.
 pub const MAX_VALUES: u32 = 100_000;
 
-/// How many unknown keys are told.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// How many unknown keys are listed.
 const MAX_UNKNOWN: usize = 1_000;
 
 /// What was read from a body.
 #[derive(Debug, Default)]
 pub struct Body<T> {
-    /// The message; defaults stand where a problem was found.
+    /// The message; a field with a problem has its default.
     pub message: T,
     /// Everything wrong with the body.
     pub problems: Problems,
     /// The keys that the schema does not know.
     pub unknown: Vec<Path>,
+    /// What is wrong with the elements of a list that are judged alone.
+    pub alone: Alone,
 }
 
-/// Something that can be read from JSON: a type, or a marker that stands for one.
+/// Something that can be read from JSON: a type, or a marker for one.
 pub trait FromJson {
     /// What is read.
     type Value: Default;
@@ -47,16 +52,18 @@ pub trait FromJson {
 /// Reads a body whole; never fails, but lists what is wrong.
 #[must_use]
 pub fn read<T: FromJson>(body: &[u8]) -> Body<T::Value> {
-    read_told::<T>(body, None)
+    read_with::<T>(body, None)
 }
 
 /// As [`read`], of an object whose kind is known already: its discriminator need not be given, and cannot be another.
 #[must_use]
 pub fn read_as<T: Union + FromJson<Value = T>>(body: &[u8], tag: &'static str) -> Body<T> {
-    read_told::<T>(body, Some(tag))
+    read_with::<T>(body, Some(tag))
 }
 
-fn read_told<T: FromJson>(body: &[u8], told: Option<&'static str>) -> Body<T::Value> {
+fn read_with<T: FromJson>(body: &[u8], known: Option<&'static str>) -> Body<T::Value> {
+    // A byte order mark says nothing in UTF-8, and some Windows programs write one.
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let text = match std::str::from_utf8(body) {
         Ok(text) => text,
         Err(error) => {
@@ -64,14 +71,15 @@ fn read_told<T: FromJson>(body: &[u8], told: Option<&'static str>) -> Body<T::Va
             return invalid(format!("Body is not valid UTF-8 at line {line} column {column}"));
         }
     };
-    let reader = Reader::new(text, told);
+    let reader = Reader::new(text, known);
     let mut json = serde_json::Deserializer::from_str(text);
     // The reader counts depth itself; its limit is what keeps the stack small.
     json.disable_recursion_limit();
     match T::from_json(&mut json, &reader).and_then(|value| json.end().map(|()| value)) {
         Ok(value) => {
             let state = reader.state.into_inner();
-            Body { message: value.unwrap_or_default(), problems: state.problems, unknown: state.unknown }
+            let State { problems, unknown, alone, .. } = state;
+            Body { message: value.unwrap_or_default(), problems, unknown, alone }
         }
         Err(error) => invalid(reader.describe(&error)),
     }
@@ -94,7 +102,7 @@ fn position(text: &[u8]) -> (usize, usize) {
 #[derive(Debug)]
 pub struct Reader<'de> {
     text: &'de str,
-    told: Cell<Option<&'static str>>,
+    known_tag: Cell<Option<&'static str>>,
     depth: Cell<u32>,
     values: Cell<u32>,
     state: RefCell<State>,
@@ -106,7 +114,7 @@ pub struct Reader<'de> {
 #[derive(Debug)]
 struct Stop {
     reason: String,
-    /// Whether the reason tells the line and the column.
+    /// Whether the reason names the line and the column.
     placed: bool,
 }
 
@@ -115,13 +123,14 @@ struct State {
     path: Path,
     problems: Problems,
     unknown: Vec<Path>,
+    alone: Alone,
 }
 
 impl<'de> Reader<'de> {
-    fn new(text: &'de str, told: Option<&'static str>) -> Self {
+    fn new(text: &'de str, known: Option<&'static str>) -> Self {
         Self {
             text,
-            told: Cell::new(told),
+            known_tag: Cell::new(known),
             depth: Cell::new(0),
             values: Cell::new(0),
             state: RefCell::default(),
@@ -130,19 +139,24 @@ impl<'de> Reader<'de> {
     }
 
     /// The kind of the outermost object, where it is known before the body is read.
-    pub(super) fn take_told(&self) -> Option<&'static str> {
-        self.told.take()
+    pub(super) fn take_known_tag(&self) -> Option<&'static str> {
+        self.known_tag.take()
     }
 
     /// Records a problem at the current place.
     pub fn problem(&self, code: &'static str, message: impl Into<Cow<'static, str>>) {
+        self.problem_with(code, || message.into());
+    }
+
+    /// Records a problem whose sentence takes work, which is saved where no more problems are listed.
+    pub(super) fn problem_with(&self, code: &'static str, message: impl FnOnce() -> Cow<'static, str>) {
         let state = &mut *self.state.borrow_mut();
-        state.problems.push(state.path.clone(), code, message);
+        state.problems.push_with(|| state.path.clone(), code, message);
     }
 
     /// Records that the value at the current place is of the type `received`.
     pub fn wrong_type(&self, expected: &str, received: &str) {
-        self.problem("invalid_type", format!("Expected {expected}, received {received}"));
+        self.problem_with("invalid_type", || format!("Expected {expected}, received {received}").into());
     }
 
     /// Forgets all problems and unknown keys so far: an object of unknown kind says nothing about its keys.
@@ -159,7 +173,7 @@ impl<'de> Reader<'de> {
             return;
         }
         let mut path = state.path.clone();
-        path.0.push(Step::Key { slot: Step::UNKNOWN, name: Cow::Owned(name.to_owned()) });
+        path.0.push(Step::named_by_request(Step::UNKNOWN, name));
         state.unknown.push(path);
     }
 
@@ -169,6 +183,23 @@ impl<'de> Reader<'de> {
 
     pub(super) fn leave(&self) {
         self.state.borrow_mut().path.0.pop();
+    }
+
+    /// Reads an element that is judged alone: its problems are kept apart, with paths that begin at the element.
+    pub(super) fn alone<T, E>(&self, index: usize, read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let outer = std::mem::take(&mut *self.state.borrow_mut());
+        let value = read();
+        let state = &mut *self.state.borrow_mut();
+        let inner = std::mem::replace(state, outer);
+        if let Some(Step::Key { name, .. }) = state.path.0.last() {
+            state.alone.name(name.clone());
+        }
+        state.alone.merge(index, inner.problems);
+        let place = state.path.0.iter().cloned().chain([Step::Index(index)]);
+        for path in inner.unknown.into_iter().take(MAX_UNKNOWN.saturating_sub(state.unknown.len())) {
+            state.unknown.push(Path(place.clone().chain(path.0).collect()));
+        }
+        value
     }
 
     /// Goes one level deeper.
@@ -218,7 +249,7 @@ impl<'de> Reader<'de> {
         E::custom("stopped")
     }
 
-    /// Why reading stopped, with the place, which is that of `error` unless the reason tells another.
+    /// Why reading stopped, with the place, which is that of `error` unless the reason names another.
     fn stop_at(&self, error: &serde_json::Error, line: usize, column: usize) -> Stop {
         let reason = match self.stopped.borrow_mut().take() {
             Some(stop) if stop.placed => return stop,
@@ -352,132 +383,5 @@ impl<'de> Visitor<'de> for Skip<'_, 'de> {
         }
         self.0.ascend();
         Ok(())
-    }
-}
-
-/// An array of `T`. An element that cannot be taken leaves a default, so that the others keep their indices.
-#[derive(Debug)]
-pub struct List<T>(PhantomData<T>);
-
-impl<T: FromJson> FromJson for List<T> {
-    type Value = Vec<T::Value>;
-
-    fn from_json<'de, D: Deserializer<'de>>(json: D, reader: &Reader<'de>) -> Result<Option<Self::Value>, D::Error> {
-        json.deserialize_any(Container { reader, expected: "array", kind: PhantomData::<Self> })
-    }
-}
-
-/// An object whose keys are free and whose values are of `T`.
-#[derive(Debug)]
-pub struct Map<T>(PhantomData<T>);
-
-impl<T: FromJson> FromJson for Map<T> {
-    type Value = BTreeMap<String, T::Value>;
-
-    fn from_json<'de, D: Deserializer<'de>>(json: D, reader: &Reader<'de>) -> Result<Option<Self::Value>, D::Error> {
-        json.deserialize_any(Container { reader, expected: "object", kind: PhantomData::<Self> })
-    }
-}
-
-/// Takes arrays or objects, and says so to everything else.
-pub(super) struct Container<'r, 'de, K> {
-    pub(super) reader: &'r Reader<'de>,
-    pub(super) expected: &'static str,
-    pub(super) kind: PhantomData<K>,
-}
-
-/// What a [`Container`] does with what it takes.
-pub(super) trait Contents: FromJson {
-    fn sequence<'de, A: SeqAccess<'de>>(items: A, reader: &Reader<'de>) -> Result<Option<Self::Value>, A::Error> {
-        Skip(reader).visit_seq(items)?;
-        reader.wrong_type("object", "array");
-        Ok(None)
-    }
-
-    fn entries<'de, A: MapAccess<'de>>(entries: A, reader: &Reader<'de>) -> Result<Option<Self::Value>, A::Error> {
-        Skip(reader).visit_map(entries)?;
-        reader.wrong_type("array", "object");
-        Ok(None)
-    }
-}
-
-impl<T: FromJson> Contents for List<T> {
-    fn sequence<'de, A: SeqAccess<'de>>(mut items: A, reader: &Reader<'de>) -> Result<Option<Self::Value>, A::Error> {
-        reader.descend()?;
-        let mut list = Vec::new();
-        loop {
-            reader.enter(Step::Index(list.len()));
-            let Some(item) = items.next_element_seed(Seed::<T>::new(reader))? else { break };
-            reader.leave();
-            list.push(item.unwrap_or_default());
-        }
-        reader.leave();
-        reader.ascend();
-        Ok(Some(list))
-    }
-}
-
-impl<T: FromJson> Contents for Map<T> {
-    fn entries<'de, A: MapAccess<'de>>(mut entries: A, reader: &Reader<'de>) -> Result<Option<Self::Value>, A::Error> {
-        reader.descend()?;
-        let mut map = BTreeMap::new();
-        while let Some(key) = entries.next_key_seed(Key)? {
-            if map.contains_key(key.as_ref()) {
-                return Err(reader.duplicate(&key));
-            }
-            reader.enter(Step::Key { slot: 0, name: Cow::Owned(key.as_ref().to_owned()) });
-            let value = entries.next_value_seed(Seed::<T>::new(reader))?;
-            reader.leave();
-            map.insert(key.into_owned(), value.unwrap_or_default());
-        }
-        reader.ascend();
-        Ok(Some(map))
-    }
-}
-
-impl<K: Contents> Container<'_, '_, K> {
-    fn refuse<E>(self, received: &str) -> Result<Option<K::Value>, E> {
-        self.reader.wrong_type(self.expected, received);
-        Ok(None)
-    }
-}
-
-impl<'de, K: Contents> Visitor<'de> for Container<'_, 'de, K> {
-    type Value = Option<K::Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.expected)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        self.refuse("null")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        self.refuse("boolean")
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        self.refuse("number")
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        self.refuse("number")
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        self.refuse("number")
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        self.refuse("string")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Self::Value, A::Error> {
-        K::sequence(items, self.reader)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Self::Value, A::Error> {
-        K::entries(entries, self.reader)
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use base64_simd::STANDARD;
+use base64_simd::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -37,11 +37,41 @@ impl Token<'_> {
 
 /// Why a token was not taken.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum ScalarError {
     /// It is of another JSON type.
     Type,
     /// Its value will not do: code and sentence.
     Value(&'static str, Cow<'static, str>),
+    /// Its value is not one of the expected ones.
+    Unlisted {
+        /// Lists the expected values.
+        expected: fn() -> Cow<'static, str>,
+        /// The beginning of the value.
+        received: String,
+    },
+}
+
+impl ScalarError {
+    /// The code and the sentence, where `T` was expected and a token of the JSON type `received` came. The sentence is
+    /// made on demand: that of an enum lists all its values.
+    pub(crate) fn describe<T: Scalar>(self, received: &str) -> (&'static str, impl FnOnce() -> Cow<'static, str>) {
+        let code = match &self {
+            Self::Type => "invalid_type",
+            Self::Value(code, _) => code,
+            Self::Unlisted { .. } => "invalid_enum_value",
+        };
+        let sentence = move || match self {
+            Self::Type => format!("Expected {}, received {received}", T::expected()).into(),
+            Self::Value(_, sentence) => sentence,
+            Self::Unlisted { expected, received } => unlisted_value(&expected(), &received).into(),
+        };
+        (code, sentence)
+    }
+}
+
+/// The sentence for a value outside a list.
+pub(crate) fn unlisted_value(expected: &str, received: &str) -> String {
+    format!("Invalid enum value. Expected {expected}, received '{received}'")
 }
 
 /// A type that is read from one token.
@@ -56,13 +86,13 @@ pub trait Scalar {
     ///
     /// # Errors
     /// Why it does not.
-    fn read(token: Token<'_>) -> Result<Self::Value, Refusal>;
+    fn read(token: Token<'_>) -> Result<Self::Value, ScalarError>;
 
-    /// Takes a text that stands for the value where there are only texts: in a path, a query or a header.
+    /// Takes a text that represents the value where there are only texts: in a path, a query or a header.
     ///
     /// # Errors
     /// Why it does not.
-    fn from_text(text: &str) -> Result<Self::Value, Refusal> {
+    fn from_text(text: &str) -> Result<Self::Value, ScalarError> {
         Self::read(Token::Text(text))
     }
 }
@@ -83,10 +113,14 @@ struct ScalarVisitor<'r, 'de, T> {
 impl<T: Scalar> ScalarVisitor<'_, '_, T> {
     fn take<E>(self, token: Token<'_>) -> Result<Option<T::Value>, E> {
         match T::read(token) {
-            Ok(value) => return Ok(Some(value)),
-            Err(Refusal::Type) => self.reader.wrong_type(&T::expected(), token.type_name()),
-            Err(Refusal::Value(code, message)) => self.reader.problem(code, message),
+            Ok(value) => Ok(Some(value)),
+            Err(refusal) => self.refuse(refusal, token.type_name()),
         }
+    }
+
+    fn refuse<E>(self, refusal: ScalarError, received: &str) -> Result<Option<T::Value>, E> {
+        let (code, sentence) = refusal.describe::<T>(received);
+        self.reader.problem_with(code, sentence);
         Ok(None)
     }
 }
@@ -99,8 +133,7 @@ impl<'de, T: Scalar> Visitor<'de> for ScalarVisitor<'_, 'de, T> {
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        self.reader.wrong_type(&T::expected(), "null");
-        Ok(None)
+        self.refuse(ScalarError::Type, "null")
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
@@ -125,14 +158,12 @@ impl<'de, T: Scalar> Visitor<'de> for ScalarVisitor<'_, 'de, T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Self::Value, A::Error> {
         Skip(self.reader).visit_seq(items)?;
-        self.reader.wrong_type(&T::expected(), "array");
-        Ok(None)
+        self.refuse(ScalarError::Type, "array")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Self::Value, A::Error> {
         Skip(self.reader).visit_map(entries)?;
-        self.reader.wrong_type(&T::expected(), "object");
-        Ok(None)
+        self.refuse(ScalarError::Type, "object")
     }
 }
 
@@ -143,10 +174,10 @@ impl Scalar for String {
         Cow::Borrowed("string")
     }
 
-    fn read(token: Token<'_>) -> Result<String, Refusal> {
+    fn read(token: Token<'_>) -> Result<String, ScalarError> {
         match token {
             Token::Text(text) => Ok(text.to_owned()),
-            _ => Err(Refusal::Type),
+            _ => Err(ScalarError::Type),
         }
     }
 }
@@ -158,15 +189,15 @@ impl Scalar for bool {
         Cow::Borrowed("boolean")
     }
 
-    fn read(token: Token<'_>) -> Result<bool, Refusal> {
+    fn read(token: Token<'_>) -> Result<bool, ScalarError> {
         match token {
             Token::Bool(value) => Ok(value),
-            _ => Err(Refusal::Type),
+            _ => Err(ScalarError::Type),
         }
     }
 
-    fn from_text(text: &str) -> Result<bool, Refusal> {
-        text.parse().map_err(|_| Refusal::Type)
+    fn from_text(text: &str) -> Result<bool, ScalarError> {
+        text.parse().map_err(|_| ScalarError::Type)
     }
 }
 
@@ -180,30 +211,30 @@ macro_rules! integer {
                 Cow::Borrowed("number")
             }
 
-            fn read(token: Token<'_>) -> Result<$type, Refusal> {
+            fn read(token: Token<'_>) -> Result<$type, ScalarError> {
                 let wide = match token {
                     Token::Int(value) => i128::from(value),
                     Token::Uint(value) => i128::from(value),
                     Token::Float(value) if value.fract() == 0.0 => value as i128,
                     Token::Float(_) => {
-                        return Err(Refusal::Value("invalid_type", "Expected integer, received float".into()));
+                        return Err(ScalarError::Value("invalid_type", "Expected integer, received float".into()));
                     }
                     Token::Text(text) if $texts => return Self::from_text(text),
-                    _ => return Err(Refusal::Type),
+                    _ => return Err(ScalarError::Type),
                 };
                 <$type>::try_from(wide).map_err(|_| {
                     if wide < i128::from(<$type>::MIN) {
                         let message = format!("Number must be greater than or equal to {}", <$type>::MIN);
-                        Refusal::Value("too_small", message.into())
+                        ScalarError::Value("too_small", message.into())
                     } else {
                         let message = format!("Number must be less than or equal to {}", <$type>::MAX);
-                        Refusal::Value("too_big", message.into())
+                        ScalarError::Value("too_big", message.into())
                     }
                 })
             }
 
-            fn from_text(text: &str) -> Result<$type, Refusal> {
-                text.parse().map_err(|_| Refusal::Type)
+            fn from_text(text: &str) -> Result<$type, ScalarError> {
+                text.parse().map_err(|_| ScalarError::Type)
             }
         }
     )*};
@@ -225,24 +256,37 @@ macro_rules! float {
                 Cow::Borrowed("number")
             }
 
-            fn read(token: Token<'_>) -> Result<$type, Refusal> {
-                match token {
-                    Token::Int(value) => Ok(value as $type),
-                    Token::Uint(value) => Ok(value as $type),
-                    Token::Float(value) => Ok(value as $type),
-                    _ => Err(Refusal::Type),
-                }
+            fn read(token: Token<'_>) -> Result<$type, ScalarError> {
+                let value = match token {
+                    Token::Int(value) => value as $type,
+                    Token::Uint(value) => value as $type,
+                    Token::Float(value) => value as $type,
+                    _ => return Err(ScalarError::Type),
+                };
+                if value.is_finite() { Ok(value) } else { Err(beyond(value < 0.0, &<$type>::MAX)) }
             }
 
-            fn from_text(text: &str) -> Result<$type, Refusal> {
-                let value: $type = text.parse().map_err(|_| Refusal::Type)?;
-                if value.is_finite() { Ok(value) } else { Err(Refusal::Type) }
+            fn from_text(text: &str) -> Result<$type, ScalarError> {
+                // Rust reads the words for not-a-number and infinity too; JSON does not.
+                if text.bytes().any(|byte| byte.is_ascii_alphabetic() && !byte.eq_ignore_ascii_case(&b'e')) {
+                    return Err(ScalarError::Type);
+                }
+                let value: $type = text.parse().map_err(|_| ScalarError::Type)?;
+                if value.is_finite() { Ok(value) } else { Err(beyond(value < 0.0, &<$type>::MAX)) }
             }
         }
     )*};
 }
 
 float!(f32, f64);
+
+/// The refusal of a number that lies beyond those of its type, which would make it infinite.
+fn beyond(is_negative: bool, max: &dyn fmt::LowerExp) -> ScalarError {
+    match is_negative {
+        true => ScalarError::Value("too_small", format!("Number must be greater than or equal to -{max:e}").into()),
+        false => ScalarError::Value("too_big", format!("Number must be less than or equal to {max:e}").into()),
+    }
+}
 
 /// An enum with the JSON names of its values, the unspecified one left out.
 pub trait JsonEnum {
@@ -253,6 +297,12 @@ pub trait JsonEnum {
     #[must_use]
     fn name_of(number: i32) -> Option<&'static str> {
         Self::VALUES.iter().find(|(value, _)| *value == number).map(|(_, name)| *name)
+    }
+
+    /// The number of the value with this JSON name.
+    #[must_use]
+    fn number_of(name: &str) -> Option<i32> {
+        Self::VALUES.iter().find(|(_, known)| *known == name).map(|(number, _)| *number)
     }
 }
 
@@ -267,20 +317,71 @@ impl<E: JsonEnum> Scalar for Enum<E> {
         Cow::Owned(expected_values(E::VALUES.iter().map(|(_, name)| *name)))
     }
 
-    fn read(token: Token<'_>) -> Result<i32, Refusal> {
-        let Token::Text(text) = token else { return Err(Refusal::Type) };
+    fn read(token: Token<'_>) -> Result<i32, ScalarError> {
+        let Token::Text(text) = token else { return Err(ScalarError::Type) };
         match E::VALUES.iter().find(|(_, name)| *name == text) {
             Some((number, _)) => Ok(*number),
-            None => Err(Refusal::Value("invalid_enum_value", unknown_value::<E>(text).into())),
+            None => Err(ScalarError::Unlisted { expected: Self::expected, received: text.chars().take(64).collect() }),
         }
     }
 }
 
-/// The sentence for a value outside the list of `E`.
-pub(crate) fn unknown_value<E: JsonEnum>(received: &str) -> String {
-    let expected = expected_values(E::VALUES.iter().map(|(_, name)| *name));
-    let shown: String = received.chars().take(64).collect();
-    format!("Invalid enum value. Expected {expected}, received '{shown}'")
+/// Reads the enum `E`, which says what kind of request it is, as its number. Anything else is an unknown kind.
+#[derive(Debug)]
+pub struct Discriminator<E>(PhantomData<E>);
+
+impl<E: JsonEnum> FromJson for Discriminator<E> {
+    type Value = i32;
+
+    fn from_json<'de, D: Deserializer<'de>>(json: D, reader: &Reader<'de>) -> Result<Option<i32>, D::Error> {
+        json.deserialize_any(KindVisitor { reader, value: PhantomData::<E> }).map(Some)
+    }
+}
+
+/// Gives the number of a kind, or 0: the check refuses that, as it does over gRPC.
+struct KindVisitor<'r, 'de, E> {
+    reader: &'r Reader<'de>,
+    value: PhantomData<E>,
+}
+
+impl<'de, E: JsonEnum> Visitor<'de> for KindVisitor<'_, 'de, E> {
+    type Value = i32;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a kind")
+    }
+
+    fn visit_unit<F>(self) -> Result<i32, F> {
+        Ok(0)
+    }
+
+    fn visit_bool<F>(self, _: bool) -> Result<i32, F> {
+        Ok(0)
+    }
+
+    fn visit_i64<F>(self, _: i64) -> Result<i32, F> {
+        Ok(0)
+    }
+
+    fn visit_u64<F>(self, _: u64) -> Result<i32, F> {
+        Ok(0)
+    }
+
+    fn visit_f64<F>(self, _: f64) -> Result<i32, F> {
+        Ok(0)
+    }
+
+    fn visit_str<F>(self, text: &str) -> Result<i32, F> {
+        Ok(Enum::<E>::read(Token::Text(text)).unwrap_or_default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<i32, A::Error> {
+        Skip(self.reader).visit_seq(items).map(|()| 0)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<i32, A::Error> {
+        Skip(self.reader).visit_map(entries).map(|()| 0)
+    }
 }
 
 /// The values of a list in a sentence: `'a' | 'b'`.
@@ -308,7 +409,7 @@ impl Scalar for Base64 {
         Cow::Borrowed("string")
     }
 
-    fn read(token: Token<'_>) -> Result<Bytes, Refusal> {
+    fn read(token: Token<'_>) -> Result<Bytes, ScalarError> {
         Vec::<u8>::read(token).map(Bytes::from)
     }
 }
@@ -320,40 +421,61 @@ impl Scalar for Vec<u8> {
         Cow::Borrowed("string")
     }
 
-    fn read(token: Token<'_>) -> Result<Vec<u8>, Refusal> {
-        let Token::Text(text) = token else { return Err(Refusal::Type) };
-        STANDARD.decode_to_vec(text).map_err(|_| Refusal::Value("invalid_string", "Must be base64".into()))
+    fn read(token: Token<'_>) -> Result<Vec<u8>, ScalarError> {
+        let Token::Text(text) = token else { return Err(ScalarError::Type) };
+        // Protobuf JSON reads both alphabets, padded or not. What is written is the standard one, padded.
+        let decoded = STANDARD.decode_to_vec(text).or_else(|_| {
+            let text = text.trim_end_matches('=');
+            let is_url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
+            let base64 = if is_url_safe { URL_SAFE_NO_PAD } else { STANDARD_NO_PAD };
+            base64.decode_to_vec(text)
+        });
+        decoded.map_err(|_| ScalarError::Value("invalid_string", "Must be base64".into()))
     }
 }
 
-/// Room behind the content of a file, in bytes: whoever encrypts it in place can add a trailer without a copy.
+/// Room behind the content of a file, in bytes: code that encrypts it in place can add a trailer without a copy.
 const SPARE: usize = 64;
+/// How far the payload of a data URI may be from its scheme, in bytes.
+const MAX_HEAD: usize = 1024;
 
 /// Reads `data:<media type>;base64,<payload>`: the number of the media type's enum value, and the payload.
 ///
 /// # Errors
 /// The text is no base64 data URI, or its media type is not one of `E`.
-pub fn data_uri<E: JsonEnum>(token: Token<'_>) -> Result<(i32, Bytes), Refusal> {
-    let Token::Text(text) = token else { return Err(Refusal::Type) };
+pub fn data_uri<E: JsonEnum>(token: Token<'_>) -> Result<(i32, Bytes), ScalarError> {
+    let Token::Text(text) = token else { return Err(ScalarError::Type) };
     let malformed = || {
         let message = "Must be a base64 data URI, such as data:image/jpeg;base64,…";
-        Refusal::Value("invalid_string", message.into())
+        ScalarError::Value("invalid_string", message.into())
     };
     let scheme = text.get(..5).ok_or_else(malformed)?;
     if !scheme.eq_ignore_ascii_case("data:") {
         return Err(malformed());
     }
-    // The media type stands in the first few bytes; looking further would search a whole file for a comma.
-    let head = text.as_bytes()[5..].iter().take(128).position(|byte| *byte == b',').ok_or_else(malformed)?;
+    // The media type is in the first bytes; looking further would search a whole file for a comma.
+    let head = text.as_bytes()[5..].iter().take(MAX_HEAD).position(|byte| *byte == b',').ok_or_else(malformed)?;
     let (head, payload) = (&text[5..5 + head], &text[6 + head..]);
-    let media_type = head.strip_suffix(";base64").ok_or_else(malformed)?;
-    let Some((number, _)) = E::VALUES.iter().find(|(_, name)| name.eq_ignore_ascii_case(media_type)) else {
+    let head = head.strip_suffix(";base64").ok_or_else(malformed)?;
+    let (media_type, parameter) = head.split_once(';').map_or((head, None), |(start, rest)| (start, Some(rest)));
+    let Some((number, name)) = E::VALUES.iter().find(|(_, name)| name.eq_ignore_ascii_case(media_type)) else {
         let expected = expected_values(E::VALUES.iter().map(|(_, name)| *name));
-        return Err(Refusal::Value("custom", format!("Unsupported media type. Expected {expected}").into()));
+        return Err(ScalarError::Value("custom", format!("Unsupported media type. Expected {expected}").into()));
     };
+    if let Some(parameter) = parameter {
+        return Err(ScalarError::Value("custom", parameter_refused(parameter, name).into()));
+    }
     let mut content = Vec::with_capacity(payload.len() / 4 * 3 + SPARE);
     STANDARD.decode_append(payload, &mut content).map_err(|_| malformed())?;
     Ok((*number, Bytes::from(content)))
+}
+
+/// What is said of a media type with parameters. Their values may be personal, such as the name of a file.
+fn parameter_refused(parameter: &str, media_type: &str) -> String {
+    let name = parameter.split(['=', ';']).next().unwrap_or_default().trim();
+    let is_token = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let which = if is_token && name.len() <= 64 { format!(" '{name}'") } else { String::new() };
+    format!("The parameter{which} of the media type is not supported. Expected data:{media_type};base64,…")
 }
 
 /// Writes `data:<media type>;base64,<payload>`.

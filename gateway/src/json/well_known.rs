@@ -9,9 +9,10 @@ use prost_types::value::Kind;
 use prost_types::{Duration, FieldMask, ListValue, Struct, Timestamp, Value};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::containers::{Container, Contents};
 use super::object::{Members, Object, read_object};
-use super::read::{Container, Contents, FromJson, Key, Reader};
-use super::scalar::{Refusal, Scalar, Token};
+use super::read::{FromJson, Key, Reader};
+use super::scalar::{Scalar, ScalarError, Token};
 use super::write::{ToJson, Writer};
 
 impl Scalar for Timestamp {
@@ -21,12 +22,13 @@ impl Scalar for Timestamp {
         Cow::Borrowed("string")
     }
 
-    fn read(token: Token<'_>) -> Result<Timestamp, Refusal> {
-        let Token::Text(text) = token else { return Err(Refusal::Type) };
-        let time = DateTime::parse_from_rfc3339(text)
-            .map_err(|_| Refusal::Value("invalid_string", "Must be an RFC 3339 timestamp".into()))?;
-        let nanos = i32::try_from(time.timestamp_subsec_nanos()).unwrap_or_default();
-        Ok(Timestamp { seconds: time.timestamp(), nanos })
+    fn read(token: Token<'_>) -> Result<Timestamp, ScalarError> {
+        let Token::Text(text) = token else { return Err(ScalarError::Type) };
+        let malformed = || ScalarError::Value("invalid_string", "Must be an RFC 3339 timestamp".into());
+        let time = DateTime::parse_from_rfc3339(text).map_err(|_| malformed())?;
+        // Only a leap second has more nanoseconds than a second: protobuf has no place for it.
+        let nanos = i32::try_from(time.timestamp_subsec_nanos()).ok().filter(|nanos| *nanos < 1_000_000_000);
+        Ok(Timestamp { seconds: time.timestamp(), nanos: nanos.ok_or_else(malformed)? })
     }
 }
 
@@ -45,9 +47,10 @@ impl Scalar for Duration {
         Cow::Borrowed("string")
     }
 
-    fn read(token: Token<'_>) -> Result<Duration, Refusal> {
-        let Token::Text(text) = token else { return Err(Refusal::Type) };
-        text.parse().map_err(|_| Refusal::Value("invalid_string", "Must be a duration in seconds, such as 1.5s".into()))
+    fn read(token: Token<'_>) -> Result<Duration, ScalarError> {
+        let Token::Text(text) = token else { return Err(ScalarError::Type) };
+        text.parse()
+            .map_err(|_| ScalarError::Value("invalid_string", "Must be a duration in seconds, such as 1.5s".into()))
     }
 }
 
@@ -64,8 +67,8 @@ impl Scalar for FieldMask {
         Cow::Borrowed("string")
     }
 
-    fn read(token: Token<'_>) -> Result<FieldMask, Refusal> {
-        let Token::Text(text) = token else { return Err(Refusal::Type) };
+    fn read(token: Token<'_>) -> Result<FieldMask, ScalarError> {
+        let Token::Text(text) = token else { return Err(ScalarError::Type) };
         let paths = text.split(',').filter(|path| !path.is_empty()).map(str::to_owned).collect();
         Ok(FieldMask { paths })
     }

@@ -75,7 +75,7 @@ impl Writer {
     }
 
     /// Separates a member or element from the one before it. A value never ends in an opening bracket, so that one
-    /// tells that there is none before.
+    /// shows that there is none before.
     fn comma(&mut self) {
         if !matches!(self.out.last(), Some(b'{' | b'[')) {
             self.out.push(b',');
@@ -166,8 +166,11 @@ macro_rules! float {
     ($($type:ty),*) => {$(
         impl ToJson for $type {
             fn write(&self, out: &mut Writer) {
+                // Protobuf JSON has words for what JSON has no numbers for.
+                if !self.is_finite() {
+                    out.text(if self.is_nan() { "NaN" } else if *self > 0.0 { "Infinity" } else { "-Infinity" });
                 // Below 2^53 every integer has a 64-bit float of its own.
-                if self.fract() == 0.0 && self.abs() < 9_007_199_254_740_992.0 {
+                } else if self.fract() == 0.0 && self.abs() < 9_007_199_254_740_992.0 {
                     out.serialize(&(*self as i64));
                 } else {
                     out.serialize(self);

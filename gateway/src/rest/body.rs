@@ -4,13 +4,13 @@ use std::error::Error;
 use std::pin::pin;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError};
 use tonic::Status;
 
 use super::BoxError;
-use crate::error::{ErrorReason, because, details, invalid, status};
+use crate::error::{ErrorReason, details, invalid, with_reason};
 
 /// As much is set aside on a caller's mere word; a longer body grows as it arrives.
 const MAX_PROMISED: usize = 16 * 1024 * 1024;
@@ -18,19 +18,27 @@ const MAX_PROMISED: usize = 16 * 1024 * 1024;
 /// Reads a JSON body whole.
 ///
 /// A body that arrives in one piece is not copied. How long it may be, and how long it may take, is for the layers
-/// around to say.
+/// around to say. Where there is none, its media type does not matter.
 pub(super) async fn read<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Status>
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<BoxError>,
 {
-    check_type(headers)?;
+    let accepted = check_type(headers);
+    // A body that is known to be there is refused before it is read.
+    if promised(headers) > 0 {
+        accepted.clone()?;
+    }
     let mut body = pin!(body);
     let mut first: Option<Bytes> = None;
     let mut joined = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| broken(error.into()))?;
         let Ok(data) = frame.into_data() else { continue };
+        if data.is_empty() {
+            continue;
+        }
+        accepted.clone()?;
         match first.take() {
             None if joined.is_empty() => first = Some(data),
             None => joined.extend_from_slice(&data),
@@ -53,11 +61,7 @@ fn check_type(headers: &HeaderMap) -> Result<(), Status> {
     let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = text.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
-        return Err(because(ErrorReason::UnsupportedMediaType));
-    }
-    let encodings = headers.get_all(CONTENT_ENCODING);
-    if encodings.iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(status(ErrorReason::UnsupportedMediaType, "Content-Encoding is not supported"));
+        return Err(with_reason(ErrorReason::UnsupportedMediaType));
     }
     Ok(())
 }
@@ -70,11 +74,11 @@ fn broken(error: BoxError) -> Status {
             return status.clone();
         }
         if error.is::<LengthLimitError>() {
-            return because(ErrorReason::PayloadTooLarge);
+            return with_reason(ErrorReason::PayloadTooLarge);
         }
         let io = error.downcast_ref::<std::io::Error>();
         if io.is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut) {
-            return because(ErrorReason::RequestTimeout);
+            return with_reason(ErrorReason::RequestTimeout);
         }
         // What an I/O error wraps is not its source: its source is the wrapped error's source.
         let wrapped = io.and_then(std::io::Error::get_ref).map(|error| error as &(dyn Error + 'static));
@@ -125,8 +129,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_layers_status_is_the_answer() {
-        assert_eq!(failure(because(ErrorReason::PayloadTooLarge)).await, ErrorReason::PayloadTooLarge);
-        assert_eq!(failure(std::io::Error::other(because(ErrorReason::Unavailable))).await, ErrorReason::Unavailable);
+        assert_eq!(failure(with_reason(ErrorReason::PayloadTooLarge)).await, ErrorReason::PayloadTooLarge);
+        assert_eq!(
+            failure(std::io::Error::other(with_reason(ErrorReason::Unavailable))).await,
+            ErrorReason::Unavailable
+        );
     }
 
     #[tokio::test]
@@ -135,23 +142,32 @@ mod tests {
         assert_eq!(failure(std::io::Error::from(std::io::ErrorKind::TimedOut)).await, ErrorReason::RequestTimeout);
     }
 
+    #[tokio::test]
+    async fn a_body_that_need_not_be_there_needs_a_media_type_once_it_is() {
+        let empty = chunks::<Infallible>(vec![Ok(""), Ok("")]);
+        assert_eq!(read(&HeaderMap::new(), empty).await.expect("no body"), "");
+        let some = chunks::<Infallible>(vec![Ok(""), Ok("{}")]);
+        let refused = read(&HeaderMap::new(), some).await.expect_err("no media type");
+        assert_eq!(details(&refused).expect("details").reason, ErrorReason::UnsupportedMediaType);
+        let some = chunks::<Infallible>(vec![Ok("{}")]);
+        assert_eq!(read(&json_headers(), some).await.expect("a body"), "{}");
+    }
+
     #[test]
     fn only_json_is_read() {
-        let with = |name: http::HeaderName, value: &'static str| {
-            let mut headers = json_headers();
-            headers.insert(name, http::HeaderValue::from_static(value));
+        let with = |media_type: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, http::HeaderValue::from_static(media_type));
             check_type(&headers).is_ok()
         };
         for good in ["application/json", "Application/JSON; charset=utf-8", "application/json;charset=\"x\""] {
-            assert!(with(CONTENT_TYPE, good), "{good}");
+            assert!(with(good), "{good}");
         }
         for bad in
             ["", "text/plain", "application/merge-patch+json", "application/jsonl", "application/x-www-form-urlencoded"]
         {
-            assert!(!with(CONTENT_TYPE, bad), "{bad}");
+            assert!(!with(bad), "{bad}");
         }
-        assert!(with(CONTENT_ENCODING, "identity"));
-        assert!(!with(CONTENT_ENCODING, "gzip"));
         assert!(check_type(&HeaderMap::new()).is_err());
     }
 }

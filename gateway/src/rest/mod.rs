@@ -1,7 +1,10 @@
 //! REST calls: from an HTTP request to the method that serves gRPC, and back.
 
 mod body;
+mod conditional;
+mod encoding;
 mod headers;
+mod links;
 mod query;
 mod request;
 mod respond;
@@ -18,18 +21,22 @@ use tonic::body::Body;
 
 use crate::error::{method_not_allowed, rest_response, route_not_found};
 use crate::method::Method;
-use crate::router::{Found, RouteError, Router};
+use crate::router::{RouteError, RouteMatch, Router};
 
+pub use conditional::names as names_entity_tag;
+pub use encoding::inflated;
+pub use links::Page;
 pub use request::read_field;
 pub(crate) use request::unrecognized;
 pub use respond::{json_list, push_segment};
+use route::BodyUse;
 pub use route::{Binding, ReadBody, Route, ServiceFuture, Variable};
 pub use stream::last_record;
 
 /// Anything that went wrong with a body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The REST door.
+/// The REST API.
 #[derive(Debug)]
 pub struct Gateway {
     router: Router<Arc<Route>>,
@@ -97,10 +104,10 @@ impl Gateway {
     /// NOT_FOUND, METHOD_NOT_ALLOWED with the methods of the path, or INVALID_REQUEST for a malformed path.
     pub fn find(&self, method: &http::Method, uri: &Uri) -> Result<Matched, Status> {
         match self.router.find(method, uri.path()) {
-            Found::Route(route, values) => Ok(Matched { route: Arc::clone(route), values }),
-            Found::OtherMethods(allowed) => Err(method_not_allowed(method, &allowed)),
-            Found::Nothing => Err(route_not_found()),
-            Found::Malformed => Err(crate::error::invalid("custom", "The path must be percent-encoded UTF-8")),
+            RouteMatch::Route(route, values) => Ok(Matched { route: Arc::clone(route), values }),
+            RouteMatch::OtherMethods(allowed) => Err(method_not_allowed(method, &allowed)),
+            RouteMatch::Nothing => Err(route_not_found()),
+            RouteMatch::Malformed => Err(crate::error::invalid("custom", "The path must be percent-encoded UTF-8")),
         }
     }
 
@@ -112,16 +119,26 @@ impl Gateway {
     {
         let (head, body) = request.into_parts();
         let is_head = head.method == http::Method::HEAD;
+        let condition = conditional::IfNoneMatch::of(&head);
         let Matched { route, values } = matched;
-        let body = match route.reads_body() {
-            true => body::read(&head.headers, body).await,
-            false => Ok(Bytes::new()),
+        if route.body() == BodyUse::Read
+            && let Some(refusal) = encoding::refusal(&head.headers)
+        {
+            return refusal;
+        }
+        let body = match route.body() {
+            BodyUse::Unread => Ok(Bytes::new()),
+            BodyUse::Read => body::read(&head.headers, body).await,
         };
         let response = match body {
             Ok(body) => route.serve(request::Incoming { head, values, body }).await,
             Err(status) => rest_response(&status),
         };
-        if is_head { without_body(response) } else { response }
+        let response = if is_head { without_body(response) } else { response };
+        match condition {
+            Some(condition) => condition.apply(response),
+            None => response,
+        }
     }
 }
 

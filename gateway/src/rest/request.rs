@@ -1,5 +1,7 @@
 //! From the parts of an HTTP request to a message.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use http::request::Parts;
 use tonic::Status;
@@ -22,7 +24,7 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    /// The request for the service, and what is said of keys that nobody knows.
+    /// The request for the service, and the message about unknown keys.
     ///
     /// # Errors
     /// INTERNAL where the body cannot be read for a reason that is not the caller's.
@@ -34,6 +36,8 @@ impl Incoming {
         Q: Default + Send + 'static,
     {
         let read = match binding.body {
+            // Without a body nothing is given: what is required is missing.
+            Some(_) if self.body.is_empty() => json::Body::default(),
             // The buffer is shared and not copied: the message takes what it keeps.
             Some(read) => off_thread(self.body.len(), move || read(&self.body)).await?,
             None if binding.late => {
@@ -43,23 +47,31 @@ impl Incoming {
             }
             None => json::Body::default(),
         };
-        let (mut message, mut problems) = (read.message, read.problems);
+        let (mut message, mut problems, mut alone) = (read.message, read.problems, read.alone);
         let mut unknown = read.unknown.into_iter().map(unrecognized).collect();
         if headers::prefers_strict(&self.head.headers) {
             for Problem { path, code, message } in std::mem::take(&mut unknown) {
-                problems.push(path, code, message);
+                match alone.claim(path) {
+                    Ok((index, path)) => alone.push(index, path, code, message),
+                    Err(path) => problems.push(path, code, message),
+                }
             }
         }
         for (variable, value) in binding.variables.iter().zip(&self.values) {
             if (variable.is_set)(&message) {
-                problems.push(path(variable.slot, variable.name), "custom", "Must be given once");
+                let mut alone = Q::default();
+                (binding.set)(&mut alone, variable.name, value, &mut problems);
+                if !(variable.is_same)(&message, &alone) {
+                    problems.push(path(variable.slot, variable.name), "custom", "Must be the same as in the path");
+                }
+            } else {
+                (binding.set)(&mut message, variable.name, value, &mut problems);
             }
-            (binding.set)(&mut message, variable.name, value, &mut problems);
         }
         read_query(binding, self.head.uri.query().unwrap_or_default(), &mut message, &mut problems);
         let mut extensions = self.head.extensions;
-        if !problems.is_empty() {
-            extensions.insert(Decoded(problems));
+        if !problems.is_empty() || !alone.is_empty() {
+            extensions.insert(Decoded { problems, alone });
         }
         let metadata = headers::incoming(&self.head.headers, binding.headers);
         Ok((tonic::Request::from_parts(metadata, extensions, message), unknown))
@@ -67,7 +79,7 @@ impl Incoming {
 }
 
 fn read_query<Q, R>(binding: &Binding<Q, R>, query: &str, message: &mut Q, problems: &mut Problems) {
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen: HashSet<String> = HashSet::new();
     for pair in pairs(query) {
         let Some((name, value)) = pair else {
             problems.push(Path::default(), "custom", "The query must be percent-encoded UTF-8");
@@ -77,7 +89,7 @@ fn read_query<Q, R>(binding: &Binding<Q, R>, query: &str, message: &mut Q, probl
             |closed: &&str| name.strip_prefix(closed).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         if let Some(variable) = binding.variables.iter().find(|variable| variable.name == name) {
             problems.push(path(variable.slot, variable.name), "custom", "Must be given once");
-        } else if seen.iter().any(|earlier| *earlier == name) && !binding.lists.contains(&name.as_ref()) {
+        } else if seen.contains(name.as_ref()) && !binding.lists.contains(&name.as_ref()) {
             problems.push(path(Step::UNKNOWN, &name), "custom", "Must be given once");
         } else if !binding.query
             || binding.closed.iter().any(is_closed)
@@ -85,13 +97,13 @@ fn read_query<Q, R>(binding: &Binding<Q, R>, query: &str, message: &mut Q, probl
         {
             problems.push(path(Step::UNKNOWN, &name), UNRECOGNIZED, format!("Unrecognized key(s): '{}'", short(&name)));
         }
-        seen.push(name.into_owned());
+        seen.insert(name.into_owned());
     }
 }
 
 const UNRECOGNIZED: &str = "unrecognized_keys";
 
-/// What is said of a key that nobody knows.
+/// The message about an unknown key.
 pub(crate) fn unrecognized(path: Path) -> Problem {
     let key = match path.0.last() {
         Some(Step::Key { name, .. }) => short(name).to_owned(),
@@ -111,11 +123,11 @@ fn path(slot: u32, name: &str) -> Path {
     let steps = name
         .split('.')
         .enumerate()
-        .map(|(position, name)| Step::Key { slot: if position == 0 { slot } else { 0 }, name: name.to_owned().into() });
+        .map(|(position, name)| Step::named_by_request(if position == 0 { slot } else { 0 }, name));
     Path(steps.collect())
 }
 
-/// Reads a body that is one field of the request; what is found in it is told by its place in the request.
+/// Reads a body that is one field of the request; its problems are reported at its place in the request.
 pub fn read_field<T: FromJson, Q: Default>(
     body: &[u8],
     slot: u32,

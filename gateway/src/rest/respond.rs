@@ -8,7 +8,7 @@ use tonic::body::Body;
 
 use super::headers;
 use crate::json::{ToJson, Writer};
-use crate::late::Unrecognized;
+use crate::late::{Unrecognized, Warnings};
 use crate::method::Method;
 use crate::problem::Problem;
 
@@ -47,8 +47,9 @@ pub(super) fn unary<R>(
     let (metadata, message, mut extensions) = answer.into_parts();
     let late = extensions.remove::<Unrecognized>().unwrap_or_default().0;
     let unknown = if late.is_empty() { unknown } else { &late };
+    let warnings = extensions.remove::<Warnings>().unwrap_or_default().0;
     let (mut headers, replayed) = headers::outgoing(metadata);
-    let body = with_warnings(write(&message), unknown);
+    let body = with_warnings(write(&message), unknown.iter().chain(&warnings));
     let (status, location) =
         if replayed { (method.replay_code, None) } else { (method.success_code, location(&message)) };
     common(method, &mut headers);
@@ -80,16 +81,16 @@ pub(super) fn common(method: &Method, headers: &mut http::HeaderMap) {
     headers.insert(header::CACHE_CONTROL, cache);
 }
 
-/// Appends the keys that nobody knew to the answer, where it is an object.
-fn with_warnings(mut body: Vec<u8>, unknown: &[Problem]) -> Vec<u8> {
-    if unknown.is_empty() || body.first() != Some(&b'{') || body.pop() != Some(b'}') {
+/// Appends the warnings to the response, where it is an object.
+fn with_warnings<'a>(mut body: Vec<u8>, warnings: impl Iterator<Item = &'a Problem>) -> Vec<u8> {
+    let mut warnings = warnings.peekable();
+    if warnings.peek().is_none() || body.first() != Some(&b'{') || body.pop() != Some(b'}') {
         return body;
     }
     if body.len() > 1 {
         body.push(b',');
     }
-    let warnings: Vec<_> = unknown
-        .iter()
+    let warnings: Vec<_> = warnings
         .map(|problem| Warning { path: problem.path.to_string(), message: &problem.message, code: &problem.code })
         .collect();
     body.extend_from_slice(b"\"warnings\":");
@@ -111,7 +112,7 @@ mod tests {
             message: "Unknown".into(),
         };
         let unknown: Vec<_> = keys.iter().map(problem).collect();
-        String::from_utf8(with_warnings(body.into(), &unknown)).expect("UTF-8")
+        String::from_utf8(with_warnings(body.into(), unknown.iter())).expect("UTF-8")
     }
 
     #[test]

@@ -10,8 +10,9 @@ use http::Response;
 use tonic::Status;
 use tonic::body::Body;
 
+use super::links::Page;
 use super::request::Incoming;
-use super::{respond, stream};
+use super::{links, respond, stream};
 use crate::error::rest_response;
 use crate::json;
 use crate::method::Method;
@@ -51,10 +52,12 @@ pub struct Binding<Q, R> {
     pub closed: &'static [&'static str],
     /// Writes the response.
     pub write: fn(&R) -> Vec<u8>,
-    /// The `Location` of what the response tells of.
+    /// The `Location` of what the response is about.
     pub location: fn(&R) -> Option<String>,
     /// What an item of a stream is known by; from there a reader goes on after a break.
     pub event_id: fn(&R) -> Option<String>,
+    /// Which part of a list the response is.
+    pub page: fn(&R) -> Option<Page>,
 }
 
 /// A field that takes its value from the path.
@@ -65,6 +68,17 @@ pub struct Variable<Q> {
     pub slot: u32,
     /// Whether the field has a value.
     pub is_set: fn(&Q) -> bool,
+    /// Whether two messages have the same value there.
+    pub is_same: fn(&Q, &Q) -> bool,
+}
+
+/// What a route does with the body of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyUse {
+    /// Nothing.
+    Unread,
+    /// It is read. Without one, nothing is given: as good as an empty object.
+    Read,
 }
 
 /// A route.
@@ -72,7 +86,7 @@ pub struct Route {
     method: &'static Method,
     verb: http::Method,
     template: &'static str,
-    reads_body: bool,
+    body: BodyUse,
     handler: Handler,
 }
 
@@ -91,9 +105,13 @@ impl Route {
         F: Fn(tonic::Request<Q>) -> ServiceFuture<R> + Send + Sync + 'static,
     {
         Self::new(binding, call, |binding, call, incoming| async move {
+            let uri = incoming.head.uri.clone();
             let (request, unknown) = incoming.decode(&binding).await?;
             let response = call(request).await?;
-            Ok(respond::unary(binding.method, binding.write, binding.location, response, &unknown))
+            let links = (binding.page)(response.get_ref()).and_then(|page| links::header(&uri, &page));
+            let mut response = respond::unary(binding.method, binding.write, binding.location, response, &unknown);
+            response.headers_mut().extend(links.map(|links| (http::header::LINK, links)));
+            Ok(response)
         })
     }
 
@@ -127,7 +145,7 @@ impl Route {
             // The generator has read the rule; only a `custom` kind that is no token could fail, and it finds nothing.
             verb: http::Method::from_bytes(binding.verb.as_bytes()).unwrap_or_default(),
             template: binding.template,
-            reads_body: binding.body.is_some() || binding.late,
+            body: if binding.body.is_some() || binding.late { BodyUse::Read } else { BodyUse::Unread },
             handler: Box::new(move |incoming| {
                 let answer = serve(Arc::clone(&binding), Arc::clone(&call), incoming);
                 Box::pin(async move { answer.await.unwrap_or_else(|status| rest_response(&status)) })
@@ -147,8 +165,8 @@ impl Route {
         self.template
     }
 
-    pub(super) fn reads_body(&self) -> bool {
-        self.reads_body
+    pub(super) fn body(&self) -> BodyUse {
+        self.body
     }
 
     pub(super) async fn serve(&self, incoming: Incoming) -> Response<Body> {

@@ -23,7 +23,7 @@ use crate::error::{error_json, rest_response};
 /// How long a stream may be silent. Shorter than what proxies bear, which is rarely less than half a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// How the items of a stream are told apart.
+/// How the items of a stream are separated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     /// One line each.
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_are_sent_to_whoever_prefers_them() {
+    fn events_are_sent_to_a_client_that_prefers_them() {
         for (accept, expected) in [
             ("", Format::Lines),
             ("*/*", Format::Lines),

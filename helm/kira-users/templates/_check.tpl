@@ -1,6 +1,6 @@
 {{/*
-What cannot work is refused here, all of it at once and in sentences. The values' schema says what is well formed, this what
-is sound. Each check gives a line for each problem.
+Rejects values that cannot work, with all problems at once. The schema of the values checks their form; this checks their
+combinations. Each check returns a line for each problem.
 */}}
 
 {{- define "kira-users.check" -}}
@@ -11,7 +11,8 @@ is sound. Each check gives a line for each problem.
     (include "kira-users.checkExtraEnv" .)
     (include "kira-users.checkScale" (dict "name" "api" "replicas" (include "kira-users.apiReplicas" .) "values" .Values.api))
     (include "kira-users.checkScale" (dict "name" "worker" "replicas" (include "kira-users.workerReplicas" .) "values" .Values.worker))
-    (include "kira-users.checkOutside" .) | join "" -}}
+    (include "kira-users.checkOutside" .)
+    (include "kira-users.checkVolumes" .) | join "" -}}
 {{- if $problems -}}
 {{- fail (printf "the values cannot work:%s" $problems) -}}
 {{- end -}}
@@ -40,7 +41,7 @@ is sound. Each check gives a line for each problem.
 {{- "documents.persistence.accessModes must have ReadWriteMany: pods of several nodes write documents." | printf "\n* %s" -}}
 {{- end -}}
 {{- if not (or $v.verification.provider (hasKey $v.config "KIRA_VERIFICATION_PROVIDER")) -}}
-{{- "verification.provider must be given with mode=postgres: rules, http, or sandbox to try; what is for real must not verify everybody by default." | printf "\n* %s" -}}
+{{- "verification.provider must be given with mode=postgres: rules, http, or sandbox to try; a real installation must not verify every user by default." | printf "\n* %s" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -53,10 +54,7 @@ is sound. Each check gives a line for each problem.
 {{- "mode=postgres needs the database's URL in a Secret: database.existingSecret.name, or externalSecrets.database.key with externalSecrets.enabled." | printf "\n* %s" -}}
 {{- end -}}
 {{- if not (hasKey $secrets "master-keys") -}}
-{{- "mode=postgres needs master keys in a Secret: keyRing.existingSecret.name, or externalSecrets.keyRing.key with externalSecrets.enabled. The chart makes none: a key that nobody has kept elsewhere loses all personal data." | printf "\n* %s" -}}
-{{- end -}}
-{{- if and (hasKey $secrets "clients.json") (not $v.migration.enabled) -}}
-{{- "clients.existingSecret is made into clients by the migration's Job, and migration.enabled is false." | printf "\n* %s" -}}
+{{- "mode=postgres needs master keys in a Secret: keyRing.existingSecret.name, or externalSecrets.keyRing.key with externalSecrets.enabled. The chart makes none: the personal data is lost with a key that is kept in one cluster alone." | printf "\n* %s" -}}
 {{- end -}}
 {{- else if hasKey $secrets "database-url" -}}
 {{- "a database URL is given, but mode is sqlite; say mode=postgres." | printf "\n* %s" -}}
@@ -68,9 +66,9 @@ is sound. Each check gives a line for each problem.
 {{- if and $v.externalSecrets.enabled (not $v.externalSecrets.secretStoreRef.name) -}}
 {{- "externalSecrets.secretStoreRef.name must name the store." | printf "\n* %s" -}}
 {{- end -}}
-{{- range $door, $tls := $v.tls -}}
+{{- range $protocol, $tls := $v.tls -}}
 {{- if and $tls.clientCA.secretName (not $tls.secretName) -}}
-{{- printf "tls.%s.clientCA needs tls.%s.secretName: client certificates are asked for over TLS alone." $door $door | printf "\n* %s" -}}
+{{- printf "tls.%s.clientCA needs tls.%s.secretName: client certificates are asked for over TLS alone." $protocol $protocol | printf "\n* %s" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -112,24 +110,53 @@ is sound. Each check gives a line for each problem.
 {{- printf "%s.autoscaling.maxReplicas is below minReplicas." .name | printf "\n* %s" -}}
 {{- end -}}
 {{- $budget := .values.podDisruptionBudget -}}
-{{- if and $budget.enabled (gt $replicas 1) (ge (int $budget.maxUnavailable) $replicas) -}}
-{{- printf "%s.podDisruptionBudget.maxUnavailable=%d lets all %d pods be taken at once; give less." .name (int $budget.maxUnavailable) $replicas | printf "\n* %s" -}}
+{{- $unavailable := $budget.maxUnavailable | toString -}}
+{{- $away := int $unavailable -}}
+{{- /* Kubernetes rounds a percentage up. */ -}}
+{{- if hasSuffix "%" $unavailable -}}
+{{- $away = div (add (mul (trimSuffix "%" $unavailable | int) $replicas) 99) 100 -}}
+{{- end -}}
+{{- if and $budget.enabled (gt $replicas 1) (ge (int $away) $replicas) -}}
+{{- printf "%s.podDisruptionBudget.maxUnavailable=%s lets all %d pods be taken at once; give less." .name $unavailable $replicas | printf "\n* %s" -}}
 {{- end -}}
 {{- end -}}
 
 {{- define "kira-users.checkOutside" -}}
 {{- if gt (int .Values.server.shutdownDelaySeconds) (int .Values.server.shutdownTimeoutSeconds) -}}
-{{- "server.shutdownDelaySeconds is longer than the whole stop, server.shutdownTimeoutSeconds." | printf "\n* %s" -}}
+{{- "server.shutdownDelaySeconds is longer than the whole shutdown, server.shutdownTimeoutSeconds." | printf "\n* %s" -}}
 {{- end -}}
 {{- range $name, $route := .Values.gateway -}}
 {{- if and $route.enabled (not $route.parentRefs) -}}
 {{- printf "gateway.%s.parentRefs must name a gateway." $name | printf "\n* %s" -}}
 {{- end -}}
 {{- end -}}
-{{- if and .Values.service.grpc.headless (ne (int .Values.service.grpc.port) 50051) -}}
-{{- "service.grpc.headless leads to the pods themselves, so service.grpc.port must be theirs, 50051." | printf "\n* %s" -}}
+{{- $rest := .Values.service.rest -}}
+{{- if and $rest.externalTrafficPolicy (eq $rest.type "ClusterIP") -}}
+{{- "service.rest.externalTrafficPolicy is for the types NodePort and LoadBalancer; set service.rest.type." | printf "\n* %s" -}}
+{{- end -}}
+{{- if and $rest.loadBalancerSourceRanges (ne $rest.type "LoadBalancer") -}}
+{{- "service.rest.loadBalancerSourceRanges is for the type LoadBalancer; set service.rest.type." | printf "\n* %s" -}}
 {{- end -}}
 {{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled -}}
 {{- "metrics.serviceMonitor and metrics.podMonitor are both enabled: every pod would be scraped twice; enable one." | printf "\n* %s" -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* A new name makes a new claim, and the data stays on the one before. */}}
+{{- define "kira-users.checkVolumes" -}}
+{{- $v := .Values -}}
+{{- $live := include "kira-users.liveClaims" . | fromYaml -}}
+{{- $own := dict -}}
+{{- if and (eq $v.mode "sqlite") $v.sqlite.persistence.enabled (not $v.sqlite.persistence.existingClaim) -}}
+{{- $own = dict "kind" "data" "name" (include "kira-users.sqliteClaim" .) "value" "sqlite.persistence.existingClaim" -}}
+{{- else if and (eq $v.mode "postgres") $v.documents.persistence.enabled (not $v.documents.persistence.existingClaim) -}}
+{{- $own = dict "kind" "documents" "name" (include "kira-users.documentsClaim" .) "value" "documents.persistence.existingClaim" -}}
+{{- end -}}
+{{- if and $own (not (hasKey $live $own.name)) -}}
+{{- range $name, $_ := $live -}}
+{{- if hasSuffix (printf "-%s" $own.kind) $name -}}
+{{- printf "the %s of this release are on the volume claim %s, and these values would make a new, empty one, %s: keep nameOverride and fullnameOverride as they were, or give %s=%s, or delete that claim if what is on it is not needed." (ternary "users" "documents" (eq $own.kind "data")) $name $own.name $own.value $name | printf "\n* %s" -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}

@@ -5,7 +5,7 @@
 {{- if and (kindIs "float64" .) (eq (floor .) .) -}}{{ int64 . }}{{- else -}}{{ toString . }}{{- end -}}
 {{- end -}}
 
-{{/* The settings that the values have a place of their own for. What is empty is left to the program. */}}
+{{/* The settings that have values of their own. An empty value leaves the setting at the program's default. */}}
 {{- define "kira-users.placed" -}}
 {{- $v := .Values -}}
 {{- $placed := dict
@@ -45,7 +45,7 @@
 {{- toYaml $given -}}
 {{- end -}}
 
-{{/* The settings that follow from how the chart puts the pods together. */}}
+{{/* The settings that the chart determines. */}}
 {{- define "kira-users.fixed" -}}
 KIRA_HTTP_ADDR: {{ printf "%s:8080" .Values.server.listenAddress | quote }}
 KIRA_GRPC_ADDR: {{ printf "%s:50051" .Values.server.listenAddress | quote }}
@@ -95,7 +95,7 @@ with an upgrade, and a pod of the version before that starts again would read se
 {{- end }}
 {{- end -}}
 
-{{/* What the program reads as its file, KIRA_CONFIG. */}}
+{{/* The configuration file of the program, KIRA_CONFIG. */}}
 {{- define "kira-users.toml" -}}
 {{- range .Values.products }}
 [[products]]
@@ -105,21 +105,21 @@ name = {{ .name | toJson }}
 {{- end }}
 {{- end -}}
 
-{{/* The settings of the doors' TLS. They are the API's alone: no other pod has the files. */}}
+{{/* The settings of the listeners' TLS. Only the API pods have the files. */}}
 {{- define "kira-users.tlsEnv" -}}
-{{- range $door, $tls := .Values.tls -}}
-{{- $prefix := ternary "KIRA_HTTP_TLS" "KIRA_GRPC_TLS" (eq $door "rest") -}}
+{{- range $protocol, $tls := .Values.tls -}}
+{{- $prefix := ternary "KIRA_HTTP_TLS" "KIRA_GRPC_TLS" (eq $protocol "rest") -}}
 {{- if $tls.secretName }}
-- {name: {{ $prefix }}_CERT, value: /etc/kira/tls/{{ $door }}/tls.crt}
-- {name: {{ $prefix }}_KEY, value: /etc/kira/tls/{{ $door }}/tls.key}
+- {name: {{ $prefix }}_CERT, value: /etc/kira/tls/{{ $protocol }}/tls.crt}
+- {name: {{ $prefix }}_KEY, value: /etc/kira/tls/{{ $protocol }}/tls.key}
 {{- if $tls.clientCA.secretName }}
-- {name: {{ $prefix }}_CLIENT_CA, value: /etc/kira/tls/{{ $door }}-client-ca/ca.crt}
+- {name: {{ $prefix }}_CLIENT_CA, value: /etc/kira/tls/{{ $protocol }}-client-ca/ca.crt}
 {{- end }}
 {{- end }}
 {{- end -}}
 {{- end -}}
 
-{{/* Which pod a trace or a metric that is sent comes from. */}}
+{{/* The pod as resource attributes of traces and metrics. */}}
 {{- define "kira-users.otlpEnv" -}}
 {{- if or .Values.telemetry.otlp.endpoint (hasKey .Values.config "KIRA_OTLP_ENDPOINT") }}
 - name: POD_NAME

@@ -4,14 +4,21 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* Short enough for the longest suffix, that of the migration Job. */}}
+{{/*
+Short enough for the longest suffix. A longer name ends in a digest of the whole, so that two releases whose names begin
+with the same 40 characters do not share objects.
+*/}}
 {{- define "kira-users.fullname" -}}
+{{- $name := printf "%s-%s" .Release.Name (include "kira-users.name" .) -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- $name = .Values.fullnameOverride -}}
 {{- else if contains (include "kira-users.name" .) .Release.Name -}}
-{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- $name = .Release.Name -}}
+{{- end -}}
+{{- if gt (len $name) 40 -}}
+{{- printf "%s-%s" ($name | trunc 31 | trimSuffix "-") ($name | sha256sum | trunc 8) -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name (include "kira-users.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- $name | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
@@ -64,7 +71,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- default (printf "%s-documents" (include "kira-users.fullname" .)) .Values.documents.persistence.existingClaim -}}
 {{- end -}}
 
-{{/* How many pods of the API; the least of them where they are scaled. */}}
+{{/* The number of API pods; with an autoscaler, the lowest. */}}
 {{- define "kira-users.apiReplicas" -}}
 {{- if eq .Values.mode "sqlite" -}}
 1
@@ -87,7 +94,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 {{- end -}}
 
-{{/* The components that run: `api`, and `worker` where it has pods of its own. */}}
+{{/* `true` where the worker has pods of its own. */}}
 {{- define "kira-users.hasWorker" -}}
 {{- if and (eq .Values.mode "postgres") .Values.worker.enabled -}}true{{- end -}}
 {{- end -}}

@@ -7,7 +7,7 @@ component; `container`, the YAML of the container's own part.
 labels:
   {{- include "kira-users.componentLabels" . | nindent 2 }}
   {{- if has .component (list "api" "worker") }}
-  # What the scraping of metrics looks for.
+  # The label that the scrapers of metrics select.
   kira-users/admin: "true"
   {{- end }}
   {{- with .root.Values.podLabels }}
@@ -16,44 +16,60 @@ labels:
 annotations:
   kubectl.kubernetes.io/default-container: kira-users
   {{- include "kira-users.configAnnotation" .root | nindent 2 }}
+  {{- if include "kira-users.importsClients" . }}
+  {{- include "kira-users.clientsAnnotation" .root | nindent 2 }}
+  {{- end }}
   {{- with .root.Values.podAnnotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
 
-{{/* The file of the pod's own configuration: an annotation of the pod that is mounted, so that it is the template's own too. */}}
+{{/* The configuration file: an annotation of the pod, mounted as a file, so that it is part of the pod's template. */}}
 {{- define "kira-users.configAnnotation" -}}
 {{- if .Values.products -}}
 kira-users/config: {{ include "kira-users.toml" . | trim | quote }}
 {{- end -}}
 {{- end -}}
 
-{{/* What every pod has, for the restricted Pod Security Standard. */}}
+{{/* The fields of every pod, for the restricted Pod Security Standard. */}}
 {{- define "kira-users.podBase" -}}
 serviceAccountName: {{ include "kira-users.serviceAccountName" . }}
 automountServiceAccountToken: false
-# The variables that would come would be noise: nothing looks services up by them.
+# The program does not use the variables.
 enableServiceLinks: false
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.hostAliases }}
+hostAliases:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 securityContext:
-  runAsNonRoot: true
-  runAsUser: {{ .Values.runAsUser }}
-  runAsGroup: {{ .Values.runAsUser }}
-  fsGroup: {{ .Values.runAsUser }}
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile: {type: RuntimeDefault}
+  {{- $standard := dict "runAsNonRoot" true "runAsUser" .Values.runAsUser "runAsGroup" .Values.runAsUser "fsGroup" .Values.runAsUser
+      "fsGroupChangePolicy" "OnRootMismatch" "seccompProfile" (dict "type" "RuntimeDefault") }}
+  {{- include "kira-users.overridden" (dict "standard" $standard "override" .Values.podSecurityContext) | nindent 2 }}
+{{- end -}}
+
+{{/* Fields of `standard`, those of `override` in their place; an override of null removes its field. */}}
+{{- define "kira-users.overridden" -}}
+{{- $fields := .standard -}}
+{{- range $name, $value := .override -}}
+{{- if kindIs "invalid" $value -}}
+{{- $fields = omit $fields $name -}}
+{{- else -}}
+{{- $_ := set $fields $name $value -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $fields -}}
 {{- end -}}
 
 {{- define "kira-users.containerBase" -}}
 image: {{ include "kira-users.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  capabilities: {drop: [ALL]}
+  {{- $standard := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) }}
+  {{- include "kira-users.overridden" (dict "standard" $standard "override" .Values.securityContext) | nindent 2 }}
 {{- end -}}
 
 {{/*
@@ -93,11 +109,11 @@ env:
 - {name: documents, mountPath: /var/lib/kira/documents}
 {{- end }}
 {{- if eq .component "api" }}
-{{- range $door, $tls := $v.tls }}
+{{- range $protocol, $tls := $v.tls }}
 {{- if $tls.secretName }}
-- {name: tls-{{ $door }}, mountPath: /etc/kira/tls/{{ $door }}, readOnly: true}
+- {name: tls-{{ $protocol }}, mountPath: /etc/kira/tls/{{ $protocol }}, readOnly: true}
 {{- if $tls.clientCA.secretName }}
-- {name: tls-{{ $door }}-client-ca, mountPath: /etc/kira/tls/{{ $door }}-client-ca, readOnly: true}
+- {name: tls-{{ $protocol }}-client-ca, mountPath: /etc/kira/tls/{{ $protocol }}-client-ca, readOnly: true}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -107,7 +123,7 @@ env:
 {{- end }}
 {{- end -}}
 
-{{/* The Secrets of every pod. Those of the clients are for who makes them alone. */}}
+{{/* The Secrets of every pod. Only the pods that import the clients have the Secret of the clients. */}}
 {{- define "kira-users.secretSources" -}}
 {{- range $file, $secret := omit (include "kira-users.secrets" . | fromYaml) "clients.json" }}
 - secret:
@@ -116,23 +132,82 @@ env:
 {{- end }}
 {{- end -}}
 
-{{/* Whether the pods of this component make the clients of the Secret: the Job, or where there is none, the one pod. */}}
+{{/* `true` where the pods of this component make the clients of the Secret. */}}
 {{- define "kira-users.importsClients" -}}
-{{- $who := ternary "api" "migration" (eq .root.Values.mode "sqlite") -}}
-{{- if and (eq .component $who) (hasKey (include "kira-users.secrets" .root | fromYaml) "clients.json") -}}true{{- end -}}
+{{- if and (eq .component "api") (hasKey (include "kira-users.secrets" .root | fromYaml) "clients.json") -}}true{{- end -}}
 {{- end -}}
 
-{{/* The container that makes them; those that are there already it leaves as they are. */}}
-{{- define "kira-users.clientsContainer" -}}
-name: clients
-{{ include "kira-users.containerBase" .root }}
-args: [client, import, --file, /etc/kira/clients/clients.json]
-{{ include "kira-users.environment" (dict "root" .root) }}
-resources:
-  {{- toYaml .root.Values.migration.resources | nindent 2 }}
-volumeMounts:
-  {{- include "kira-users.volumeMounts" . | nindent 2 }}
-  - {name: clients, mountPath: /etc/kira/clients, readOnly: true}
+{{/*
+The version of the clients' Secret, so that `helm upgrade` starts the pods again after a change of it. Without a cluster to
+ask, as in `helm template`, it is left out.
+*/}}
+{{- define "kira-users.clientsAnnotation" -}}
+{{- $clients := get (include "kira-users.secrets" . | fromYaml) "clients.json" -}}
+{{- with lookup "v1" "Secret" .Release.Namespace $clients.name -}}
+kira-users/clients-version: {{ .metadata.resourceVersion | quote }}
+{{- end -}}
+{{- end -}}
+
+{{/* `true` where the pods of this component bring the schema up to date. SQLite's one pod does so when it opens the file. */}}
+{{- define "kira-users.migrates" -}}
+{{- if and (eq .component "api") (eq .root.Values.mode "postgres") .root.Values.migration.enabled -}}true{{- end -}}
+{{- end -}}
+
+{{/*
+The init containers of a pod, in order; takes the dict of the pod. The schema is migrated by each API pod rather than by a
+Job: a Job is an object of one revision, which `helm rollback` stumbles over, which outlives a failed release, and which
+as a hook runs before the objects it needs or, under --wait, never. Processes that migrate at the same time do so one after
+the other, and a version that is older than the schema changes nothing.
+*/}}
+{{- define "kira-users.initContainers" -}}
+{{- $v := .root.Values -}}
+{{- if or (include "kira-users.migrates" .) (include "kira-users.importsClients" .) $v.extraInitContainers }}
+initContainers:
+  {{- with $v.extraInitContainers }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- if include "kira-users.migrates" . }}
+  - name: migrate
+    {{- include "kira-users.containerBase" .root | nindent 4 }}
+    args: [migrate, --wait, {{ $v.migration.waitSeconds }}s]
+    {{- include "kira-users.environment" (dict "root" .root) | nindent 4 }}
+    resources:
+      {{- toYaml $v.migration.resources | nindent 6 }}
+    volumeMounts:
+      {{- include "kira-users.volumeMounts" . | nindent 6 }}
+  {{- end }}
+  {{- if include "kira-users.importsClients" . }}
+  - name: clients
+    {{- include "kira-users.containerBase" .root | nindent 4 }}
+    args: [client, import, --file, /etc/kira/clients/clients.json]
+    {{- include "kira-users.environment" (dict "root" .root) | nindent 4 }}
+    resources:
+      {{- toYaml $v.migration.resources | nindent 6 }}
+    volumeMounts:
+      {{- include "kira-users.volumeMounts" . | nindent 6 }}
+      - {name: clients, mountPath: /etc/kira/clients, readOnly: true}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Annotations of a Deployment; takes the dict of the pod. */}}
+{{- define "kira-users.deploymentAnnotations" -}}
+{{- if or .root.Values.deploymentAnnotations .kept }}
+annotations:
+  {{- if .kept }}
+  # The number of pods that ran is repeated since the autoscaler was turned on.
+  kira-users/replicas: kept
+  {{- end }}
+  {{- with .root.Values.deploymentAnnotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* How long a rollout may make no progress: the wait for the database, and the start. */}}
+{{- define "kira-users.progressDeadline" -}}
+{{- $startup := mul .Values.probes.startup.periodSeconds .Values.probes.startup.failureThreshold -}}
+{{- add 60 $startup (ternary .Values.migration.waitSeconds 0 (eq .Values.mode "postgres")) -}}
 {{- end -}}
 
 {{- define "kira-users.volumes" -}}
@@ -179,12 +254,12 @@ volumeMounts:
 {{- end }}
 {{- if eq .component "api" }}
 {{- /* Whole folders, not single files: only so does a renewed certificate arrive in a running pod. */}}
-{{- range $door, $tls := $v.tls }}
+{{- range $protocol, $tls := $v.tls }}
 {{- if $tls.secretName }}
-- name: tls-{{ $door }}
+- name: tls-{{ $protocol }}
   secret: {secretName: {{ $tls.secretName }}, defaultMode: 0440, items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]}
 {{- if $tls.clientCA.secretName }}
-- name: tls-{{ $door }}-client-ca
+- name: tls-{{ $protocol }}-client-ca
   secret: {secretName: {{ $tls.clientCA.secretName }}, defaultMode: 0440, items: [{key: {{ $tls.clientCA.key | quote }}, path: ca.crt}]}
 {{- end }}
 {{- end }}
@@ -208,7 +283,22 @@ readinessProbe:
   {{- toYaml .Values.probes.readiness | nindent 2 }}
 {{- end -}}
 
-{{/* Where the pods of a component go. */}}
+{{/* The nodes that pods of a component may run on, without the rules that keep them apart. */}}
+{{- define "kira-users.nodes" -}}
+{{- with .nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* The nodes for the pods of a component, and how they are spread. */}}
 {{- define "kira-users.placement" -}}
 {{- $selector := include "kira-users.selector" . -}}
 {{- $affinity := .values.affinity -}}
@@ -240,15 +330,5 @@ topologySpreadConstraints:
   - {{ toYaml (merge (dict "labelSelector" (dict "matchLabels" ($selector | fromYaml)) "matchLabelKeys" (list "pod-template-hash")) .) | nindent 4 | trim }}
   {{- end }}
 {{- end }}
-{{- with .values.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .values.priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
+{{- include "kira-users.nodes" .values }}
 {{- end -}}

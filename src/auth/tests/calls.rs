@@ -167,6 +167,70 @@ async fn those_who_call_at_once_share_one_read() {
 }
 
 #[tokio::test]
+async fn keys_that_are_made_up_for_a_good_token_cost_one_read_a_second() {
+    let setup = Setup::new().await;
+    let client = setup.client().await;
+    let bearer = format!("Bearer {}", setup.token(&client).await);
+    let reads = || setup.rows.api_key_reads.load(Ordering::Relaxed);
+    let before = reads();
+    for _ in 0..3 {
+        for number in 0..1_000 {
+            let refused = setup.replica.authenticate(Some(&bearer), Some(&format!("kira_{number}"))).await;
+            assert_eq!(refused, Err(AuthError::InvalidApiKey));
+        }
+        setup.advance(TimeDelta::seconds(1));
+    }
+    assert!(reads() - before <= 5, "{} reads", reads() - before);
+    assert!(setup.replica.authenticate(Some(&bearer), Some(&client.api_key)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_new_key_is_good_at_once_and_within_a_second_where_unknown_ones_were_tried() {
+    let setup = Setup::new().await;
+    let old = setup.client().await;
+    let token = setup.token(&old).await;
+    setup.call(&token, &old).await.expect("is authenticated");
+    let new = setup.credentials_for(old.client_id, None).await;
+    assert!(setup.call(&token, &new).await.is_ok());
+    setup.advance(TimeDelta::seconds(10));
+    let bearer = format!("Bearer {token}");
+    assert!(setup.replica.authenticate(Some(&bearer), Some("kira_unknown")).await.is_err());
+    let newest = setup.credentials_for(old.client_id, None).await;
+    setup.advance(TimeDelta::seconds(1));
+    assert!(setup.call(&token, &newest).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_login_with_an_unknown_key_is_looked_up_once_a_second() {
+    let setup = Setup::new().await;
+    let client = setup.client().await;
+    let unknown_client = Credentials::generate(client.client_id, setup.clock.as_ref());
+    let reads = || setup.rows.api_key_reads.load(Ordering::Relaxed);
+    let before = reads();
+    for _ in 0..100 {
+        assert_eq!(setup.issue(&unknown_client).await, Err(AuthError::InvalidCredentials));
+    }
+    assert_eq!(reads() - before, 1);
+    setup.advance(TimeDelta::seconds(1));
+    assert_eq!(setup.issue(&unknown_client).await, Err(AuthError::InvalidCredentials));
+    assert_eq!(reads() - before, 2);
+}
+
+#[tokio::test]
+async fn a_token_that_was_refused_is_judged_again_after_a_second() {
+    let setup = Setup::new().await;
+    let client = setup.client().await;
+    let not_before = (setup.clock.now() + TimeDelta::seconds(1)).timestamp();
+    let exp = in_an_hour(&setup);
+    let claims = json!({ "iss": "kira-users", "client_id": client.client_id, "exp": exp, "nbf": not_before });
+    let token = forge(&setup, &own_header(&setup), &claims);
+    assert_eq!(setup.call(&token, &client).await, Err(AuthError::InvalidToken));
+    assert_eq!(setup.call(&token, &client).await, Err(AuthError::InvalidToken));
+    setup.advance(TimeDelta::seconds(1));
+    assert!(setup.call(&token, &client).await.is_ok());
+}
+
+#[tokio::test]
 async fn while_the_store_is_down_the_known_are_served_for_four_seconds() {
     let setup = Setup::new().await;
     let (known, unknown) = (setup.client().await, setup.client().await);

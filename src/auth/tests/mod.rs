@@ -6,21 +6,22 @@ mod rotation;
 mod tokens;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::credentials::{ApiKeyHash, Credentials};
-use super::directory::{Directory, DirectoryError, Lookup, SigningKey};
+use super::directory::{ClientKeys, Directory, DirectoryError, Lookup, SigningKey};
 use super::password::Passwords;
 use super::role::Role;
 use super::{AuthError, Authenticator, Caller};
-use crate::ambient::{Ambient as _, MovableClock, SharedAmbient};
 use crate::config::AuthConfig;
+use crate::env::{Env as _, MockClock, SharedEnv};
 use crate::store::{ApiKeyOwner, CredentialRecord};
 
 /// The rows of one installation, in memory; counts the reads and can be switched off.
@@ -42,7 +43,7 @@ struct Tables {
 
 impl Rows {
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.tables.lock().expect("no test panics while it holds the lock")
+        self.tables.lock()
     }
 
     fn answer<'a, T: Send + 'a>(&'a self, answer: impl FnOnce(&mut Tables) -> T + Send + 'a) -> Lookup<'a, T> {
@@ -69,6 +70,16 @@ impl Directory for Rows {
                 credential_id: found.id,
                 expires_at: found.expires_at,
             })
+        })
+    }
+
+    fn client_keys(&self, client_id: Uuid) -> Lookup<'_, Option<ClientKeys>> {
+        self.api_key_reads.fetch_add(1, Ordering::Relaxed);
+        self.answer(move |tables| {
+            let own = tables.credentials.iter().filter(|credential| credential.client_id == client_id);
+            let keys: Vec<_> = own.map(|credential| (credential.api_key_digest, credential.expires_at)).collect();
+            let is_disabled = tables.disabled.contains(&client_id);
+            (!keys.is_empty()).then(|| ClientKeys { role: Role::Client.as_str().to_owned(), is_disabled, keys })
         })
     }
 
@@ -110,7 +121,7 @@ impl Directory for Rows {
 /// One installation: its rows, its clock and one replica.
 struct Setup {
     rows: Arc<Rows>,
-    clock: Arc<MovableClock>,
+    clock: Arc<MockClock>,
     config: AuthConfig,
     replica: Authenticator,
 }
@@ -127,7 +138,7 @@ impl Setup {
 
     async fn with(config: AuthConfig) -> Self {
         let start = DateTime::from_timestamp(1_790_000_000, 0).expect("in range");
-        let (rows, clock) = (Arc::new(Rows::default()), Arc::new(MovableClock::at(start)));
+        let (rows, clock) = (Arc::new(Rows::default()), Arc::new(MockClock::at(start)));
         let replica = open(&config, &rows, &clock).await;
         Self { rows, clock, config, replica }
     }
@@ -143,13 +154,13 @@ impl Setup {
 
     /// Adds credentials to a client; those before get the end `others_expire_at`.
     async fn credentials_for(&self, client_id: Uuid, others_expire_at: Option<DateTime<Utc>>) -> Credentials {
-        let clock: &MovableClock = &self.clock;
+        let clock: &MockClock = &self.clock;
         let credentials = Credentials::generate(client_id, clock);
         let hash = ApiKeyHash::open(self.rows.as_ref(), clock).await.expect("the rows are up");
         let record = CredentialRecord {
             id: clock.new_id(),
             client_id,
-            password_hash: Passwords::new().hash(&credentials.password, clock).await.expect("hashes"),
+            password_hash: Passwords::new().hash(client_id, &credentials.password, clock).await.expect("hashes"),
             api_key_digest: hash.digest(&credentials.api_key),
             created_at: clock.now(),
             expires_at: None,
@@ -181,8 +192,8 @@ impl Setup {
     }
 }
 
-async fn open(config: &AuthConfig, rows: &Arc<Rows>, clock: &Arc<MovableClock>) -> Authenticator {
-    let (rows, clock): (Arc<dyn Directory>, SharedAmbient) = (Arc::clone(rows) as _, Arc::clone(clock) as _);
+async fn open(config: &AuthConfig, rows: &Arc<Rows>, clock: &Arc<MockClock>) -> Authenticator {
+    let (rows, clock): (Arc<dyn Directory>, SharedEnv) = (Arc::clone(rows) as _, Arc::clone(clock) as _);
     Authenticator::open(config, rows, clock).await.expect("the rows are up")
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::auth::{OpenError, PUBLICATION_DELAY, Rotation, rotate_signing_key};
 
 async fn rotate(setup: &Setup) -> Rotation {
-    let clock: &MovableClock = &setup.clock;
+    let clock: &MockClock = &setup.clock;
     let rotated = rotate_signing_key(setup.rows.as_ref(), clock, TimeDelta::hours(1), PUBLICATION_DELAY).await;
     setup.replica.refresh().await;
     rotated.expect("the rows are up")
@@ -52,6 +52,17 @@ async fn a_new_key_is_published_at_once_and_signs_later() {
     assert_eq!(kid(&setup.token(&client).await), first);
     setup.advance(PUBLICATION_DELAY);
     assert_eq!(kid(&setup.token(&client).await), rotation.kid);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_behind_every_key_lets_the_newest_one_sign() {
+    let setup = Setup::new().await;
+    let client = setup.client().await;
+    let token = setup.token(&client).await;
+    setup.advance(-TimeDelta::days(1));
+    let later = setup.token(&client).await;
+    assert_eq!(kid(&later), kid(&token));
+    assert!(call(&setup.replica, &later, &client).await.is_ok());
 }
 
 #[tokio::test]
@@ -113,9 +124,9 @@ async fn a_replica_that_has_not_reloaded_looks_for_an_unknown_key() {
 #[tokio::test]
 async fn a_flood_of_unknown_keys_causes_one_read() {
     let setup = Setup::new().await;
-    let (client, stranger) = (setup.client().await, Setup::new().await);
+    let (client, unknown_client) = (setup.client().await, Setup::new().await);
     let reads = setup.rows.signing_key_reads.load(Ordering::Relaxed);
-    let foreign = stranger.token(&stranger.client().await).await;
+    let foreign = unknown_client.token(&unknown_client.client().await).await;
     for _ in 0..50 {
         assert_eq!(setup.call(&foreign, &client).await, Err(AuthError::InvalidToken));
     }
@@ -125,8 +136,8 @@ async fn a_flood_of_unknown_keys_causes_one_read() {
 #[tokio::test]
 async fn an_unknown_key_is_undecided_while_the_store_is_down() {
     let setup = Setup::new().await;
-    let (client, stranger) = (setup.client().await, Setup::new().await);
-    let foreign = stranger.token(&stranger.client().await).await;
+    let (client, unknown_client) = (setup.client().await, Setup::new().await);
+    let foreign = unknown_client.token(&unknown_client.client().await).await;
     setup.rows.down.store(true, Ordering::Relaxed);
     for _ in 0..2 {
         assert_eq!(setup.call(&foreign, &client).await, Err(AuthError::Unavailable));
@@ -149,8 +160,7 @@ async fn a_failed_reload_keeps_the_known_keys() {
 async fn a_key_that_was_tampered_with_is_a_refusal_to_start() {
     let setup = Setup::new().await;
     setup.rows.tables().keys[0].public_key[0] ^= 1;
-    let (rows, clock): (Arc<dyn Directory>, SharedAmbient) =
-        (Arc::clone(&setup.rows) as _, Arc::clone(&setup.clock) as _);
+    let (rows, clock): (Arc<dyn Directory>, SharedEnv) = (Arc::clone(&setup.rows) as _, Arc::clone(&setup.clock) as _);
     let refused = Authenticator::open(&setup.config, rows, clock).await;
     assert!(matches!(refused.err(), Some(OpenError::Directory(error)) if !error.is_unavailable));
 }

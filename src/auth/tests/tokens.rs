@@ -21,14 +21,14 @@ async fn a_token_is_issued_for_good_credentials() {
 async fn whatever_part_is_wrong_the_refusal_is_the_same() {
     let setup = Setup::new().await;
     let (client, other) = (setup.client().await, setup.client().await);
-    let (id, stranger) = (client.client_id.to_string(), Uuid::from_u128(1).to_string());
+    let (id, unknown_client) = (client.client_id.to_string(), Uuid::from_u128(1).to_string());
     for (api_key, client_id, password) in [
         (Some(client.api_key.as_str()), id.as_str(), other.password.as_str()),
         (Some(&client.api_key), &id, ""),
         (Some(&other.api_key), &id, &client.password),
         (Some("kira_unknown"), &id, &client.password),
         (None, &id, &client.password),
-        (Some(&client.api_key), &stranger, &client.password),
+        (Some(&client.api_key), &unknown_client, &client.password),
         (Some(&client.api_key), "not a uuid", &client.password),
     ] {
         let refused = setup.replica.issue_token(api_key, client_id, password).await;

@@ -13,13 +13,13 @@ use uuid::Uuid;
 use super::super::arguments::Format;
 use crate::config::parse_duration;
 use crate::contract::v1;
-use crate::store::{DEAD, DELIVERED, PENDING};
+use crate::store::DeliveryState;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum WebhookCommand {
-    /// List the endpoints and how they are
+    /// List the endpoints and their states
     List {
-        /// Those of one client alone
+        /// Only those of this client
         #[arg(long, value_name = "ID")]
         client: Option<Uuid>,
         #[command(flatten)]
@@ -27,154 +27,154 @@ pub(in crate::cli) enum WebhookCommand {
     },
     /// List deliveries and their last attempts, newest first
     Deliveries {
-        /// Those of one client alone
+        /// Only those of this client
         #[arg(long, value_name = "ID")]
         client: Option<Uuid>,
-        /// Those to one endpoint alone
+        /// Only deliveries to this endpoint
         #[arg(long, value_name = "ID")]
         endpoint: Option<Uuid>,
-        /// Those that stand there alone
+        /// Only deliveries with this status
         #[arg(long)]
         status: Option<DeliveryStatus>,
-        /// How many at most
+        /// Maximum number of entries
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000))]
         limit: u64,
         #[command(flatten)]
         format: Format,
     },
-    /// Send again: one delivery, or what was given up of an endpoint
+    /// Send again: one delivery, or the failed deliveries of an endpoint
     #[command(group = clap::ArgGroup::new("what").required(true).args(["delivery", "endpoint"]))]
     Replay {
         /// One delivery
         #[arg(long, value_name = "ID", conflicts_with_all = ["since", "until", "delivered_too"])]
         delivery: Option<Uuid>,
-        /// What was given up of this endpoint
+        /// The failed deliveries of this endpoint
         #[arg(long, value_name = "ID")]
         endpoint: Option<Uuid>,
-        /// What was made then or later, such as 2026-11-23T00:00:00Z
+        /// Only deliveries created at or after this time, such as 2026-11-23T00:00:00Z
         #[arg(long, value_name = "TIME")]
         since: Option<DateTime<Utc>>,
-        /// What was made before then
+        /// Only deliveries created before this time
         #[arg(long, value_name = "TIME")]
         until: Option<DateTime<Utc>>,
-        /// What was delivered, too
+        /// Include delivered ones
         #[arg(long)]
         delivered_too: bool,
     },
     #[command(flatten)]
     Manage(Manage),
     #[command(flatten)]
-    Trial(Trial),
+    Local(LocalCommand),
 }
 
-/// What a client may do over the API, done for it by an operator.
+/// The calls of the webhook API, made by an operator for a client.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Manage {
-    /// Make an endpoint and show its secret, this once
+    /// Create an endpoint and show its secret, this once
     Create {
         #[command(flatten)]
-        owner: Owner,
+        owner: EndpointOwner,
         /// Where events are sent; https, or http where KIRA_WEBHOOK_ALLOW allows it
         #[arg(long)]
         url: String,
         #[command(flatten)]
         secret: OwnSecret,
-        /// Send events of this type alone; may be repeated [default: all]
+        /// Send only events of this type; may be repeated [default: all]
         #[arg(long = "event", value_name = "TYPE", value_parser = event_type())]
         events: Vec<i32>,
-        /// Send the events of a user one after another
+        /// Send the events of a user in order, one at a time
         #[arg(long)]
         ordered: bool,
         #[command(flatten)]
         format: Format,
     },
-    /// Change an endpoint; what is not given stays
+    /// Change an endpoint; settings that are not given stay as they are
     #[command(group = clap::ArgGroup::new("change").required(true).multiple(true)
         .args(["url", "events", "all_events", "ordered", "enable", "disable"]))]
     Update {
         /// The endpoint's id
         id: Uuid,
         #[command(flatten)]
-        owner: Owner,
+        owner: EndpointOwner,
         /// Where events are sent; https, or http where KIRA_WEBHOOK_ALLOW allows it
         #[arg(long)]
         url: Option<String>,
-        /// Send events of this type alone; may be repeated
+        /// Send only events of this type; may be repeated
         #[arg(long = "event", value_name = "TYPE", value_parser = event_type())]
         events: Vec<i32>,
         /// Send events of every type
         #[arg(long, conflicts_with = "events")]
         all_events: bool,
-        /// Whether the events of a user are sent one after another
+        /// Whether the events of a user are sent in order, one at a time
         #[arg(long, value_name = "true|false")]
         ordered: Option<bool>,
-        /// Send again, what was kept first
+        /// Enable it; queued events are sent first
         #[arg(long, conflicts_with = "disable")]
         enable: bool,
-        /// Send nothing until it is enabled; what is not sent is kept
+        /// Disable it; events are queued until it is enabled
         #[arg(long)]
         disable: bool,
         #[command(flatten)]
         format: Format,
     },
-    /// Give an endpoint a new secret and show it, this once
+    /// Create a new secret for an endpoint and show it, this once
     Rotate {
         /// The endpoint's id
         id: Uuid,
         #[command(flatten)]
-        owner: Owner,
+        owner: EndpointOwner,
         #[command(flatten)]
         secret: OwnSecret,
-        /// How long the secret before signs beside the new one; at most 30d
+        /// How long the previous secret remains valid: deliveries have both signatures; at most 30d
         #[arg(long, default_value = "24h", value_parser = parse_duration)]
         overlap: Duration,
         #[command(flatten)]
         format: Format,
     },
-    /// Send `webhook.test` to an endpoint, whatever its events
+    /// Send `webhook.test` to an endpoint, whatever event types it receives
     Test {
         /// The endpoint's id
         id: Uuid,
         #[command(flatten)]
-        owner: Owner,
+        owner: EndpointOwner,
         #[command(flatten)]
         format: Format,
     },
-    /// Remove an endpoint: nothing is sent to it any more
+    /// Delete an endpoint
     Delete {
         /// The endpoint's id
         id: Uuid,
         #[command(flatten)]
-        owner: Owner,
+        owner: EndpointOwner,
     },
 }
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Owner {
-    /// The client whose endpoint it is
+pub(in crate::cli) struct EndpointOwner {
+    /// The client that owns the endpoint
     #[arg(long, value_name = "ID")]
     pub(super) client: Uuid,
 }
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct OwnSecret {
-    /// A file that holds the secret, of 24 characters or more; without it one is made
+    /// A file with the secret, of 24 characters or more; by default one is generated
     #[arg(long, value_name = "FILE")]
     pub(super) secret_file: Option<PathBuf>,
 }
 
-/// A type of events by its name in JSON, read as its number.
+/// Parses the JSON name of an event type into its number.
 fn event_type() -> impl TypedValueParser<Value = i32> {
-    let known = v1::WebhookEventType::VALUES;
+    let known = v1::EventType::VALUES;
     PossibleValuesParser::new(known.iter().map(|(_, name)| *name)).try_map(|given| {
         let found = known.iter().find(|(_, name)| *name == given);
-        found.map(|(number, _)| *number).ok_or("is no type of events")
+        found.map(|(number, _)| *number).ok_or("is not an event type")
     })
 }
 
-/// What needs no installation.
+/// Commands that need no configuration and no database.
 #[derive(Debug, Subcommand)]
-pub(in crate::cli) enum Trial {
+pub(in crate::cli) enum LocalCommand {
     /// Receive webhooks on this machine, verify and print them
     Listen {
         /// Where to listen
@@ -195,10 +195,10 @@ pub(in crate::cli) enum Trial {
 #[derive(Args)]
 #[group(multiple = false)]
 pub(in crate::cli) struct Secret {
-    /// A file that holds the endpoint's secret
+    /// A file with the endpoint's secret
     #[arg(long, value_name = "FILE")]
     pub(super) secret_file: Option<PathBuf>,
-    /// The endpoint's secret itself, which others on this machine can see
+    /// The endpoint's secret; other users of this machine can see it in the process list
     #[arg(long, value_name = "TEXT")]
     pub(super) secret: Option<String>,
 }
@@ -217,11 +217,11 @@ pub(in crate::cli) enum DeliveryStatus {
 }
 
 impl DeliveryStatus {
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(super) const fn state(self) -> DeliveryState {
         match self {
-            Self::Pending => PENDING,
-            Self::Delivered => DELIVERED,
-            Self::Failed => DEAD,
+            Self::Pending => DeliveryState::Pending,
+            Self::Delivered => DeliveryState::Delivered,
+            Self::Failed => DeliveryState::Dead,
         }
     }
 }

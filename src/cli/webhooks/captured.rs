@@ -1,11 +1,11 @@
-//! A webhook as it arrived, and whether it is to be believed.
+//! A captured webhook request and the check of its signatures.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::signing::{self, Refusal, SignedHeaders};
+use crate::signing::{self, SignatureError, SignedHeaders};
 use crate::webhook::signature::{BODY_SIGNATURE, EndpointSecret};
 
 /// Header lines and a body.
@@ -16,30 +16,30 @@ pub(super) struct Captured {
     pub(super) body: Vec<u8>,
 }
 
-/// A file that is no request.
+/// The file is not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the file is no request: header lines, an empty line and a body are expected")]
-pub(super) struct NoRequest;
+#[error("the file is not a request: header lines, an empty line and a body are expected")]
+pub(super) struct NotARequest;
 
-/// What the signatures say.
+/// The result of the signature checks.
 #[derive(Debug)]
 pub(super) struct Verdict {
-    /// Of Standard Webhooks, whatever the time.
-    pub(super) standard: Result<(), Refusal>,
-    /// Of the body; none where its header is not there.
+    /// `webhook-signature` (Standard Webhooks), regardless of its age.
+    pub(super) standard: Result<(), SignatureError>,
+    /// `x-signature-sha256`; none without the header.
     pub(super) body: Option<bool>,
     /// How long ago it was sent.
     pub(super) age: Option<TimeDelta>,
 }
 
 impl Captured {
-    /// Reads header lines (a request line before them is passed over), an empty line, and the body.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, NoRequest> {
+    /// Reads header lines (a request line before them is skipped), an empty line, and the body.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, NotARequest> {
         let mut headers = BTreeMap::new();
         let mut rest = bytes;
         loop {
-            let end = rest.iter().position(|byte| *byte == b'\n').ok_or(NoRequest)?;
-            let line = std::str::from_utf8(&rest[..end]).map_err(|_| NoRequest)?.trim_end();
+            let end = rest.iter().position(|byte| *byte == b'\n').ok_or(NotARequest)?;
+            let line = std::str::from_utf8(&rest[..end]).map_err(|_| NotARequest)?.trim_end();
             rest = &rest[end + 1..];
             match line.split_once(':') {
                 Some((name, value)) => {
@@ -47,12 +47,12 @@ impl Captured {
                 }
                 None if line.is_empty() => return Ok(Self { headers, body: rest.to_vec() }),
                 None if headers.is_empty() => {}
-                None => return Err(NoRequest),
+                None => return Err(NotARequest),
             }
         }
     }
 
-    /// Checks both signatures. A captured request may be old, so that its age is told, not judged.
+    /// Checks both signatures. A captured request may be old, so its age is reported, not checked.
     pub(super) fn judge(&self, secret: &EndpointSecret, now: DateTime<Utc>) -> Verdict {
         let header = |name: &str| self.headers.get(name).map(String::as_str);
         let sent = header(signing::TIMESTAMP).and_then(|text| text.parse().ok());
@@ -71,7 +71,7 @@ impl Captured {
 }
 
 impl Verdict {
-    /// Whether every signature that is there is good, and Standard Webhooks' is.
+    /// Whether `webhook-signature` is valid, and `x-signature-sha256` too if the request has one.
     pub(super) fn is_good(&self) -> bool {
         self.standard.is_ok() && self.body != Some(false)
     }
@@ -86,7 +86,7 @@ impl fmt::Display for Verdict {
         f.write_str(match self.body {
             Some(true) => "; x-signature-sha256: good",
             Some(false) => "; x-signature-sha256: the signature does not match",
-            None => "; x-signature-sha256: not there",
+            None => "; x-signature-sha256: absent",
         })?;
         match self.age {
             Some(age) if age.abs() > signing::TOLERANCE => {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_captured_request_is_believed_as_it_arrived_whatever_its_age() {
+    fn a_captured_request_is_verified_whatever_its_age() {
         let captured = Captured::parse(&request("{\"a\":1}")).expect("a request");
         let verdict = captured.judge(&secret(), at(100_000));
         assert!(verdict.is_good());
@@ -126,16 +126,16 @@ mod tests {
     }
 
     #[test]
-    fn one_more_byte_is_told_of_both_signatures() {
+    fn one_more_byte_breaks_both_signatures() {
         let captured = Captured::parse(&request("{\"a\":1}\n")).expect("a request");
         let verdict = captured.judge(&secret(), at(1_000));
-        assert_eq!((verdict.standard, verdict.body), (Err(Refusal::Mismatch), Some(false)));
+        assert_eq!((verdict.standard, verdict.body), (Err(SignatureError::Mismatch), Some(false)));
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn what_is_not_a_request_is_an_error() {
         for text in ["", "{}", "a: b\n{}\n\n", "a: b"] {
-            assert_eq!(Captured::parse(text.as_bytes()), Err(NoRequest), "{text:?}");
+            assert_eq!(Captured::parse(text.as_bytes()), Err(NotARequest), "{text:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `webhook listen`: a receiver for trying things out.
+//! `webhook listen`: a receiver for development.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -13,32 +13,32 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use super::super::Failure;
-use super::super::output::{say, time};
+use super::super::output::{print_line, time};
 use super::captured::Captured;
-use crate::ambient::{Ambient as _, System};
+use crate::env::{Env as _, SystemEnv};
 use crate::webhook::signature::EndpointSecret;
 
-/// Far above what is ever sent.
+/// Far above the size of any webhook.
 const MOST: usize = 1 << 20;
 
-/// Receives until the process is told to stop.
+/// Receives until the process stops.
 pub(super) async fn listen(address: SocketAddr, secret: Option<EndpointSecret>) -> Result<(), Failure> {
     let listener = TcpListener::bind(address).await?;
     let verifies = if secret.is_some() { "" } else { "; without the secret, nothing is verified" };
-    say(format_args!("Listening on http://{}{verifies}", listener.local_addr()?))?;
+    print_line(format_args!("Listening on http://{}{verifies}", listener.local_addr()?))?;
     let secret = Arc::new(secret);
     loop {
         let (stream, _) = listener.accept().await?;
         let secret = Arc::clone(&secret);
         tokio::spawn(async move {
             let service = service_fn(|request| receive(request, secret.as_ref().as_ref()));
-            // A sender that breaks off is no reason to stop.
+            // A broken connection must not end the listener.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-/// Prints a request; 200 where its signatures are good or nobody can tell, else 401.
+/// Prints a request; 200 if its signatures are valid or there is no secret to check them, else 401.
 async fn receive(
     request: Request<Incoming>,
     secret: Option<&EndpointSecret>,
@@ -50,14 +50,14 @@ async fn receive(
         Some((name.as_str().to_owned(), value.to_owned()))
     });
     let captured = Captured { headers: headers.collect(), body: body.to_bytes().to_vec() };
-    let now = System::default().now();
+    let now = SystemEnv::default().now();
     let verdict = secret.map(|secret| captured.judge(secret, now));
     let is_good = verdict.as_ref().is_none_or(super::captured::Verdict::is_good);
-    let told = verdict.map_or_else(|| "not verified".to_owned(), |verdict| verdict.to_string());
-    // Whatever stands in a body, it must not move the cursor.
+    let result = verdict.map_or_else(|| "not verified".to_owned(), |verdict| verdict.to_string());
+    // Control characters of a body must not reach the terminal.
     let text: String = String::from_utf8_lossy(&captured.body).chars().filter(|c| !c.is_control()).collect();
-    // With the output closed nobody is left to tell; the sender is answered all the same.
-    drop(say(format_args!("{}  {told}\n{text}", time(now))));
+    // With the output closed, the sender is answered all the same.
+    drop(print_line(format_args!("{}  {result}\n{text}", time(now))));
     Ok(answer(if is_good { StatusCode::OK } else { StatusCode::UNAUTHORIZED }))
 }
 

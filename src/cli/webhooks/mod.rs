@@ -9,30 +9,36 @@ use std::path::Path;
 
 use kira_gateway::json::to_vec;
 use serde_json::{Value, json};
+use url::Url;
 
-pub(super) use self::arguments::{Trial, WebhookCommand};
+pub(super) use self::arguments::{LocalCommand, WebhookCommand};
 
 use self::arguments::Secret;
 use self::captured::Captured;
-use super::output::{say, table, time};
+use super::output::{print_line, table, time};
 use super::{Failure, failure};
-use crate::ambient::{Ambient as _, System};
-use crate::contract::v1;
-use crate::service::webhooks::WebhookDesk;
+use crate::contract::{rules, v1};
+use crate::env::{Env as _, SystemEnv};
+use crate::service::webhooks::WebhookAdmin;
 use crate::store::{DeliveryPage, EndpointRecord, Replay};
 use crate::webhook::signature::EndpointSecret;
 
-pub(super) async fn execute(command: WebhookCommand, desk: WebhookDesk) -> Result<(), Failure> {
+pub(super) async fn execute(command: WebhookCommand, admin: WebhookAdmin) -> Result<(), Failure> {
     match command {
         WebhookCommand::List { client, format } => {
-            let endpoints = desk.endpoints(client).await.map_err(failure)?;
-            say(if format.json { endpoints_json(&endpoints).to_string() } else { endpoints_text(&endpoints) })?;
+            let endpoints = admin.endpoints(client).await.map_err(failure)?;
+            let listed = endpoints.into_iter().map(|endpoint| {
+                let shown = admin.shown(&endpoint, 0).map_err(failure)?;
+                Ok((endpoint, origin(&shown.url)))
+            });
+            let listed = listed.collect::<Result<Vec<_>, Failure>>()?;
+            print_line(if format.json { endpoints_json(&listed).to_string() } else { endpoints_text(&listed) })?;
         }
         WebhookCommand::Deliveries { client, endpoint, status, limit, format } => {
-            let state = status.map(|status| status.as_str().to_owned());
-            let page = DeliveryPage { client_id: client, endpoint_id: endpoint, state, limit, offset: 0 };
-            let (deliveries, total) = desk.deliveries(page).await.map_err(failure)?;
-            say(if format.json {
+            let state = status.map(|status| status.state());
+            let page = DeliveryPage { client_id: client, endpoint_id: endpoint, state, limit, offset: 0, behind: None };
+            let (deliveries, total) = admin.deliveries(page).await.map_err(failure)?;
+            print_line(if format.json {
                 deliveries_json(&deliveries)?.to_string()
             } else {
                 deliveries_text(&deliveries, total)
@@ -47,30 +53,30 @@ pub(super) async fn execute(command: WebhookCommand, desk: WebhookDesk) -> Resul
                 until,
                 failed_only: delivery.is_none() && !delivered_too,
             };
-            let replayed = desk.replay(&replay).await.map_err(failure)?;
-            say(match (delivery, replayed) {
-                (Some(_), 0) => "The delivery is on its way already.".to_owned(),
-                (_, 1) => "1 delivery is sent again.".to_owned(),
-                (_, count) => format!("{count} deliveries are sent again."),
+            let replayed = admin.replay(&replay).await.map_err(failure)?;
+            print_line(match (delivery, replayed) {
+                (Some(_), 0) => "The delivery is already queued.".to_owned(),
+                (_, 1) => "1 delivery is queued again.".to_owned(),
+                (_, count) => format!("{count} deliveries are queued again."),
             })?;
         }
-        WebhookCommand::Manage(command) => manage::execute(command, desk).await?,
-        WebhookCommand::Trial(trial) => try_out(trial).await?,
+        WebhookCommand::Manage(command) => manage::execute(command, admin).await?,
+        WebhookCommand::Local(command) => execute_local(command).await?,
     }
     Ok(())
 }
 
-/// What needs no installation, only the secret.
-pub(super) async fn try_out(trial: Trial) -> Result<(), Failure> {
-    match trial {
-        Trial::Listen { address, secret } => listen::listen(address, secret.read()?).await,
-        Trial::Verify { file, secret } => {
+/// Commands that need only the secret.
+pub(super) async fn execute_local(command: LocalCommand) -> Result<(), Failure> {
+    match command {
+        LocalCommand::Listen { address, secret } => listen::listen(address, secret.read()?).await,
+        LocalCommand::Verify { file, secret } => {
             let secret = secret.read()?.ok_or("the secret is needed: --secret-file or --secret")?;
             let read = std::fs::read(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
             let captured = Captured::parse(&read)?;
-            let verdict = captured.judge(&secret, System::default().now());
-            say(&verdict)?;
-            if verdict.is_good() { Ok(()) } else { Err("the request is not to be believed".into()) }
+            let verdict = captured.judge(&secret, SystemEnv::default().now());
+            print_line(&verdict)?;
+            if verdict.is_good() { Ok(()) } else { Err("the signatures are not valid".into()) }
         }
     }
 }
@@ -78,47 +84,67 @@ pub(super) async fn try_out(trial: Trial) -> Result<(), Failure> {
 impl Secret {
     fn read(self) -> Result<Option<EndpointSecret>, Failure> {
         match (self.secret, self.secret_file) {
-            (Some(secret), _) => Ok(Some(EndpointSecret::new(secret))),
-            (None, Some(file)) => Ok(Some(EndpointSecret::new(read_secret(&file)?))),
+            (Some(secret), _) => usable(secret).map(Some),
+            (None, Some(file)) => usable(read_secret(&file)?).map(Some),
             (None, None) => Ok(None),
         }
     }
 }
 
-/// The secret in a file; the line's end behind it is none of it.
+/// Checks a secret by the rule of the API.
+fn usable(secret: String) -> Result<EndpointSecret, Failure> {
+    if secret.is_empty() {
+        return Err("the secret must not be empty".into());
+    }
+    if !rules::webhook_secret(&secret) {
+        return Err("a secret that begins with whsec_ must continue with the base64 of 24 to 64 bytes".into());
+    }
+    Ok(EndpointSecret::new(secret))
+}
+
+/// Reads a secret from a file, without the line break at its end.
 fn read_secret(file: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     Ok(text.trim_end().to_owned())
 }
 
-fn endpoints_json(endpoints: &[EndpointRecord]) -> Value {
-    let endpoint = |endpoint: &EndpointRecord| {
+/// The origin of a URL, for operators. Path and query belong to the client and often have a token.
+fn origin(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(url) if url.path() == "/" && url.query().is_none() => url.origin().ascii_serialization(),
+        Ok(url) => format!("{}/…", url.origin().ascii_serialization()),
+        Err(_) => "…".to_owned(),
+    }
+}
+
+fn endpoints_json(endpoints: &[(EndpointRecord, String)]) -> Value {
+    let endpoint = |(endpoint, url): &(EndpointRecord, String)| {
         json!({
             "id": endpoint.id,
             "client_id": endpoint.client_id,
-            "url": endpoint.url,
+            "url": url,
             "events": endpoint.events,
             "ordered": endpoint.ordered,
             "failing_since": endpoint.failing_since.map(time),
             "disabled_at": endpoint.disabled.as_ref().map(|(at, _)| time(*at)),
-            "disabled_reason": endpoint.disabled.as_ref().map(|(_, reason)| reason),
+            "disabled_reason": endpoint.disabled.as_ref().map(|(_, reason)| reason.code()),
         })
     };
     endpoints.iter().map(endpoint).collect()
 }
 
-fn endpoints_text(endpoints: &[EndpointRecord]) -> String {
+fn endpoints_text(endpoints: &[(EndpointRecord, String)]) -> String {
     if endpoints.is_empty() {
         return "No webhook endpoint is registered.".to_owned();
     }
     let mut rows = vec![["ENDPOINT ID", "CLIENT ID", "STATE", "URL"].map(str::to_owned).to_vec()];
-    rows.extend(endpoints.iter().map(|endpoint| {
+    rows.extend(endpoints.iter().map(|(endpoint, url)| {
         let state = match (&endpoint.disabled, endpoint.failing_since) {
-            (Some((_, reason)), _) => format!("disabled: {reason}"),
+            (Some((_, reason)), _) => format!("disabled: {}", reason.code()),
             (None, Some(since)) => format!("failing since {}", time(since)),
             (None, None) => "enabled".to_owned(),
         };
-        vec![endpoint.id.to_string(), endpoint.client_id.to_string(), state, endpoint.url.clone()]
+        vec![endpoint.id.to_string(), endpoint.client_id.to_string(), state, url.clone()]
     }));
     table(&rows)
 }
@@ -129,14 +155,14 @@ fn deliveries_json(deliveries: &[v1::WebhookDelivery]) -> Result<Value, serde_js
 
 fn deliveries_text(deliveries: &[v1::WebhookDelivery], total: u64) -> String {
     if deliveries.is_empty() {
-        return "There is no such delivery.".to_owned();
+        return "No delivery matches.".to_owned();
     }
     let heads = ["DELIVERY ID", "MADE", "STATUS", "ATTEMPTS", "LAST", "EVENT", "ENDPOINT ID"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(deliveries.iter().map(|delivery| {
-        let last = delivery.attempts.last().map(|attempt| match (attempt.status_code, &attempt.error) {
-            (Some(status), _) => format!("{status} in {} ms", attempt.duration_ms),
-            (None, error) => error.clone().unwrap_or_default(),
+        let last = delivery.attempts.last().map(|attempt| match attempt.status_code {
+            Some(status) => format!("{status} in {} ms", attempt.duration_ms),
+            None => attempt.error().json_name().to_owned(),
         });
         let made = delivery.created_at.as_ref().and_then(|at| chrono::DateTime::from_timestamp(at.seconds, 0));
         vec![
@@ -145,7 +171,7 @@ fn deliveries_text(deliveries: &[v1::WebhookDelivery], total: u64) -> String {
             delivery.status().json_name().to_owned(),
             delivery.attempts.len().to_string(),
             last.unwrap_or_else(|| "-".to_owned()),
-            delivery.event.clone(),
+            delivery.event().json_name().to_owned(),
             delivery.endpoint_id.clone(),
         ]
     }));

@@ -1,6 +1,8 @@
 //! Which countries a telephone number may be of: the country codes of ITU-T E.164 (Operational Bulletin, "List of ITU-T
 //! Recommendation E.164 assigned country codes") by ISO 3166-1 alpha-3.
 
+use crate::domain::writing::compact;
+
 /// Each country code with the countries and territories that share it, in the order of the code.
 const CODES: &[(&str, &str)] = &[
     ("1", "USA CAN AIA ATG BHS BRB BMU VGB CYM DMA DOM GRD GUM JAM MSR MNP PRI KNA LCA VCT SXM TTO TCA VIR ASM UMI"),
@@ -211,7 +213,7 @@ const CODES: &[(&str, &str)] = &[
 
 /// Whether a number in the form of E.164 is of a country; none where the country has no code of its own.
 pub(super) fn matches(phone: &str, country: &str) -> Option<bool> {
-    let digits = phone.strip_prefix('+').unwrap_or(phone);
+    let digits: String = compact(phone).into_iter().collect();
     let mut codes = CODES.iter().filter(|(_, countries)| countries.split(' ').any(|known| known == country)).peekable();
     codes.peek()?;
     Some(codes.any(|(code, _)| digits.starts_with(code)))

@@ -4,8 +4,8 @@
 //! A check is a name and a function in one table, [`CHECKS`]; adding one is adding a line. What it finds names a field,
 //! never a value: codes and messages are fixed texts.
 
+mod applicant;
 mod calling_codes;
-mod dossier;
 mod facts;
 mod files;
 pub mod identifiers;
@@ -15,9 +15,11 @@ mod people;
 mod tests;
 mod validity;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
 
-pub use dossier::{AssociatedPerson, Dossier, File, Identification, IdentificationKind, Nature, Party, Sex, Side};
+pub use applicant::{
+    Applicant, AssociatedPerson, EntityKind, File, IdentificationData, IdentificationScheme, PartyData, Sex, Side,
+};
 pub use files::{Defect, Inspection};
 
 /// How much a finding weighs.
@@ -25,7 +27,8 @@ pub use files::{Defect, Inspection};
 pub enum Severity {
     /// A human should look.
     Soft,
-    /// It cannot be true, or is against the law: reason enough to reject.
+    /// It cannot be true, or is against the law: reason enough to reject. What a check cannot read, another way of
+    /// writing and another time zone are no such thing.
     Hard,
 }
 
@@ -45,7 +48,8 @@ pub struct Finding {
 }
 
 /// How a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// There was something to check, and nothing was found.
     Passed,
@@ -53,18 +57,6 @@ pub enum Outcome {
     Failed,
     /// There was nothing to check.
     NotApplicable,
-}
-
-impl Outcome {
-    /// The name that reports use.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::NotApplicable => "not_applicable",
-        }
-    }
 }
 
 /// What all checks say of a user.
@@ -76,13 +68,32 @@ pub struct Evaluation {
     pub findings: Vec<Finding>,
 }
 
-/// A named check. The day is the one on which the user is judged, in UTC.
-struct Check {
-    name: &'static str,
-    run: fn(&Dossier, NaiveDate, &mut Examination),
+/// The calendar days at a moment: it is not the same day everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Days {
+    /// Where the day is earliest, UTC−12: a day before this one is over everywhere.
+    earliest: NaiveDate,
+    /// Where the day is latest, UTC+14: a day after this one has begun nowhere.
+    latest: NaiveDate,
 }
 
-const fn check(name: &'static str, run: fn(&Dossier, NaiveDate, &mut Examination)) -> Check {
+impl Days {
+    fn at(now: DateTime<Utc>) -> Self {
+        let day = |hours: i32| {
+            let offset = FixedOffset::east_opt(hours * 3600);
+            offset.map_or(now.date_naive(), |offset| now.with_timezone(&offset).date_naive())
+        };
+        Self { earliest: day(-12), latest: day(14) }
+    }
+}
+
+/// A named check. The days are those on which the user is judged.
+struct Check {
+    name: &'static str,
+    run: fn(&Applicant, Days, &mut CheckContext),
+}
+
+const fn check(name: &'static str, run: fn(&Applicant, Days, &mut CheckContext)) -> Check {
     Check { name, run }
 }
 
@@ -110,27 +121,28 @@ const CHECKS: &[Check] = &[
     check("front_and_back", files::front_and_back),
 ];
 
-/// Runs every check.
+/// Runs every check, as of a moment.
 #[must_use]
-pub fn evaluate(dossier: &Dossier, today: NaiveDate) -> Evaluation {
+pub fn evaluate(applicant: &Applicant, now: DateTime<Utc>) -> Evaluation {
+    let days = Days::at(now);
     let mut evaluation = Evaluation { outcomes: Vec::with_capacity(CHECKS.len()), findings: Vec::new() };
     for check in CHECKS {
-        let mut examination = Examination { check: check.name, applied: false, findings: Vec::new() };
-        (check.run)(dossier, today, &mut examination);
-        evaluation.outcomes.push((check.name, examination.outcome()));
-        evaluation.findings.append(&mut examination.findings);
+        let mut context = CheckContext { check: check.name, applied: false, findings: Vec::new() };
+        (check.run)(applicant, days, &mut context);
+        evaluation.outcomes.push((check.name, context.outcome()));
+        evaluation.findings.append(&mut context.findings);
     }
     evaluation
 }
 
 /// What one check notes down.
-struct Examination {
+struct CheckContext {
     check: &'static str,
     applied: bool,
     findings: Vec<Finding>,
 }
 
-impl Examination {
+impl CheckContext {
     /// Notes that there is something to check.
     const fn applies(&mut self) {
         self.applied = true;

@@ -1,5 +1,6 @@
 //! What a user must bring: facts in, for every target what is complete and what is missing out.
 
+mod standing;
 mod subject;
 mod tables;
 #[cfg(test)]
@@ -7,8 +8,10 @@ mod tests;
 
 use std::fmt;
 
+pub use super::user_type::UserType;
+pub use standing::{Issue, Lists, LocatedReason, Standing, standing};
 pub use subject::{
-    DocumentKind, Documents, Field, Fields, Identification, IdentificationKind, Kind, Party, Residence, Subject,
+    Category, DocumentKind, Documents, Field, Fields, Identification, IdentificationKind, Party, Residence, Subject,
 };
 
 use super::eligibility::ProductCode;
@@ -29,7 +32,7 @@ impl Target {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Verification => "verification",
-            Self::Product(code) => code.as_str(),
+            Self::Product(code) => code.into_str(),
         }
     }
 }

@@ -1,12 +1,19 @@
 //! What the requirements ask about a user: facts, never values.
 
-/// The two kinds of user, each with its own table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A natural person.
-    Individual,
-    /// A legal person.
-    Business,
+#![allow(missing_docs, reason = "strum derives `into_str` without documentation")]
+
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
+use crate::domain::user_type::UserType;
+
+/// The category of a user's requirements. The database stores it in clear text, and no country.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum Category {
+    /// The user's address is in the USA.
+    Usa,
+    /// Any other address.
+    International,
 }
 
 /// Where a user lives or is registered, as far as a requirement depends on it.
@@ -19,7 +26,7 @@ pub enum Residence {
     /// `address_country` is BRA.
     Brazil,
     /// Any other country, or none given. Without a country the international set applies: it lists `address_country`
-    /// itself as missing, and claims nothing about a country that nobody has named.
+    /// itself as missing.
     #[default]
     Elsewhere,
 }
@@ -36,78 +43,66 @@ impl Residence {
         }
     }
 
-    /// The category of the user's requirements, as the database keeps it in clear: `usa` or `international`, and no
-    /// country.
+    /// The category of the user's requirements.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn category(self) -> Category {
         match self {
-            Self::Usa => "usa",
-            Self::Mexico | Self::Brazil | Self::Elsewhere => "international",
+            Self::Usa => Category::Usa,
+            Self::Mexico | Self::Brazil | Self::Elsewhere => Category::International,
         }
     }
 }
 
-macro_rules! fields {
-    ($($field:ident = $name:literal,)*) => {
-        /// A field of a request that some requirement asks for.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Field {
-            $(#[doc = concat!("`", $name, "`")] $field,)*
-        }
-
-        impl Field {
-            /// The name in requests, which is also how the field is reported missing.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$field => $name,)* }
-            }
-        }
-    };
-}
-
-fields! {
-    FirstName = "first_name",
-    LastName = "last_name",
-    BirthDate = "birth_date",
-    Nationality = "nationality",
-    Gender = "gender",
-    BusinessLegalName = "business_legal_name",
-    DoingBusinessAs = "doing_business_as",
-    BusinessType = "business_type",
-    BusinessIndustry = "business_industry",
-    BusinessDescription = "business_description",
-    BusinessWebsite = "business_website",
-    FormationDate = "formation_date",
-    FormationState = "formation_state",
-    Email = "email",
-    Phone = "phone",
-    AddressStreet = "address_street",
-    AddressCity = "address_city",
-    AddressState = "address_state",
-    AddressZipCode = "address_zip_code",
-    AddressCountry = "address_country",
-    DocumentType = "document_type",
-    DocumentNumber = "document_number",
-    DocumentCountry = "document_country",
-    Ein = "ein",
-    Rfc = "rfc",
-    Cnpj = "cnpj",
-    RepresentativeFirstName = "representative_first_name",
-    RepresentativeLastName = "representative_last_name",
-    RepresentativeTitle = "representative_title",
-    RepresentativeBirthDate = "representative_birth_date",
-    RepresentativeSsn = "representative_ssn",
-    PepStatus = "pep_status",
-    SourceOfFunds = "source_of_funds",
-    AccountPurpose = "account_purpose",
-    ExpectedMonthlyPayments = "expected_monthly_payments",
-    EmploymentStatus = "employment_status",
-    CurrentEmployer = "current_employer",
-    Occupation = "occupation",
-    ImmigrationStatus = "immigration_status",
-    HasUsBankAccount = "additional_info:has_us_bank_account",
-    HasDeniedBankAccount = "additional_info:has_denied_bank_account",
-    DeniedBankAccountExplain = "additional_info:denied_bank_account_explain",
+/// A field of a request that some requirement asks for. The texts are the names in requests, which are also how a
+/// missing field is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum Field {
+    FirstName,
+    LastName,
+    BirthDate,
+    Nationality,
+    Gender,
+    BusinessLegalName,
+    DoingBusinessAs,
+    BusinessType,
+    BusinessIndustry,
+    BusinessDescription,
+    BusinessWebsite,
+    FormationDate,
+    FormationState,
+    Email,
+    Phone,
+    AddressStreet,
+    AddressCity,
+    AddressState,
+    AddressZipCode,
+    AddressCountry,
+    DocumentType,
+    DocumentNumber,
+    DocumentCountry,
+    Ein,
+    Rfc,
+    Cnpj,
+    RepresentativeFirstName,
+    RepresentativeLastName,
+    RepresentativeTitle,
+    RepresentativeBirthDate,
+    RepresentativeSsn,
+    PepStatus,
+    SourceOfFunds,
+    AccountPurpose,
+    ExpectedMonthlyPayments,
+    EmploymentStatus,
+    CurrentEmployer,
+    Occupation,
+    ImmigrationStatus,
+    #[strum(serialize = "additional_info:has_us_bank_account")]
+    HasUsBankAccount,
+    #[strum(serialize = "additional_info:has_denied_bank_account")]
+    HasDeniedBankAccount,
+    #[strum(serialize = "additional_info:denied_bank_account_explain")]
+    DeniedBankAccountExplain,
 }
 
 /// The fields that have a value.
@@ -210,7 +205,7 @@ pub struct Party {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// Individual or business.
-    pub kind: Kind,
+    pub kind: UserType,
     /// Where it lives or is registered.
     pub residence: Residence,
     /// The user itself.
@@ -228,7 +223,7 @@ pub struct Subject {
 impl Subject {
     /// A user of whom nothing is known yet.
     #[must_use]
-    pub fn new(kind: Kind) -> Self {
+    pub fn new(kind: UserType) -> Self {
         Self {
             kind,
             residence: Residence::default(),
@@ -256,9 +251,9 @@ mod tests {
 
     #[test]
     fn the_category_tells_usa_from_international_and_no_more() {
-        assert_eq!(Residence::of("USA").as_str(), "usa");
+        assert_eq!(Residence::of("USA").category().into_str(), "usa");
         for country in ["MEX", "BRA", "COL", ""] {
-            assert_eq!(Residence::of(country).as_str(), "international");
+            assert_eq!(Residence::of(country).category().into_str(), "international");
         }
     }
 

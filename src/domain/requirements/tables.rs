@@ -1,10 +1,11 @@
 //! The requirements as data: the specification's two tables "Required Fields for Automatic Verification", read as
 //! decisions, section 5 says, and the products' own sets of decisions, section 4.
 //!
-//! The rows stand in the specification's order, which is the order in which what is missing is reported.
+//! The rows have the specification's order, which is the order in which missing fields are reported.
 
-use super::subject::{DocumentKind, Field, IdentificationKind, Kind, Residence};
+use super::subject::{DocumentKind, Field, IdentificationKind, Residence};
 use crate::domain::eligibility::ProductCode;
+use crate::domain::user_type::UserType;
 
 /// One row of a table.
 #[derive(Clone, Copy, Debug)]
@@ -67,10 +68,10 @@ pub(super) struct Requirements {
 
 /// What automatic verification asks of this kind of user.
 #[must_use]
-pub(super) const fn verification(kind: Kind) -> Requirements {
+pub(super) const fn verification(kind: UserType) -> Requirements {
     match kind {
-        Kind::Individual => Requirements { own: INDIVIDUAL, persons: &[] },
-        Kind::Business => Requirements { own: BUSINESS, persons: PERSON },
+        UserType::Individual => Requirements { own: INDIVIDUAL, persons: &[] },
+        UserType::Business => Requirements { own: BUSINESS, persons: PERSON },
     }
 }
 
@@ -85,23 +86,23 @@ pub(super) struct ProductRequirements {
 
 /// What the product asks of this kind of user beyond being VERIFIED.
 #[must_use]
-pub(super) const fn product(code: ProductCode, kind: Kind) -> ProductRequirements {
+pub(super) const fn product(code: ProductCode, kind: UserType) -> ProductRequirements {
     match (code, kind) {
         (ProductCode::VirtualAccount | ProductCode::Payout, _) => {
             ProductRequirements { verification: false, further: Requirements { own: &[], persons: &[] } }
         }
-        (ProductCode::UsaVirtualAccounts, Kind::Individual) => ProductRequirements {
+        (ProductCode::UsaVirtualAccounts, UserType::Individual) => ProductRequirements {
             verification: true,
             further: Requirements { own: &[SOURCE_OF_WEALTH, GOVERNMENT_ID_BACK], persons: &[] },
         },
-        (ProductCode::UsaVirtualAccounts, Kind::Business) => ProductRequirements {
+        (ProductCode::UsaVirtualAccounts, UserType::Business) => ProductRequirements {
             verification: true,
             further: Requirements { own: &[SOURCE_OF_WEALTH], persons: &[GOVERNMENT_ID_BACK] },
         },
-        (ProductCode::UsaVirtualAccountsAct, Kind::Individual) => {
+        (ProductCode::UsaVirtualAccountsAct, UserType::Individual) => {
             ProductRequirements { verification: false, further: Requirements { own: ACT_INDIVIDUAL, persons: &[] } }
         }
-        (ProductCode::UsaVirtualAccountsAct, Kind::Business) => {
+        (ProductCode::UsaVirtualAccountsAct, UserType::Business) => {
             ProductRequirements { verification: false, further: Requirements { own: ACT_BUSINESS, persons: &[] } }
         }
     }
@@ -232,7 +233,7 @@ const DENIED_BANK_ACCOUNT_EXPLAIN: Requirement =
 /// A row named by the request field that comes first among what satisfies it.
 const fn field(of: Whom, any_of: &'static [Fact]) -> Requirement {
     match any_of {
-        [Fact::Has(field), ..] => Requirement { name: field.name(), of, any_of },
+        [Fact::Has(field), ..] => Requirement { name: field.into_str(), of, any_of },
         _ => panic!("the first fact of a row that is named by a field is that field"),
     }
 }

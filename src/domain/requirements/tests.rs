@@ -1,7 +1,9 @@
+use strum::VariantArray as _;
+
 use super::*;
 
 /// Everything that is asked of anybody: every field, and entries with all documents.
-fn complete(kind: Kind, residence: Residence) -> Subject {
+fn complete(kind: UserType, residence: Residence) -> Subject {
     let mut subject = Subject { residence, ..Subject::new(kind) };
     subject.own = Party {
         fields: all_fields(),
@@ -13,7 +15,7 @@ fn complete(kind: Kind, residence: Residence) -> Subject {
             entry(IdentificationKind::Other, false, &[DocumentKind::BusinessFormation, DocumentKind::SourceOfWealth]),
         ],
     };
-    if kind == Kind::Business {
+    if kind == UserType::Business {
         subject.persons = vec![person(), person()];
     }
     subject
@@ -26,7 +28,7 @@ fn person() -> Party {
 
 fn all_fields() -> Fields {
     let mut fields = Fields::default();
-    for row in [Kind::Individual, Kind::Business].iter().flat_map(|kind| rows(*kind)) {
+    for row in [UserType::Individual, UserType::Business].iter().flat_map(|kind| rows(*kind)) {
         for fact in row.any_of {
             if let Fact::Has(field) | Fact::HasIn(field, _) = fact {
                 fields.note(*field, true);
@@ -36,9 +38,9 @@ fn all_fields() -> Fields {
     fields
 }
 
-fn rows(kind: Kind) -> Vec<Requirement> {
+fn rows(kind: UserType) -> Vec<Requirement> {
     let mut rows = tables::verification(kind).own.to_vec();
-    for code in ProductCode::ALL {
+    for &code in ProductCode::VARIANTS {
         rows.extend(tables::product(code, kind).further.own);
     }
     rows
@@ -72,7 +74,7 @@ fn licence(kinds: &[DocumentKind]) -> Identification {
 }
 
 fn missing(subject: &Subject, target: Target) -> Vec<String> {
-    let report = report(subject, ProductCode::ALL);
+    let report = report(subject, ProductCode::VARIANTS.iter().copied());
     report.target(target).expect("asked for").missing.iter().map(Token::to_string).collect()
 }
 
@@ -86,12 +88,12 @@ const RESIDENCES: [Residence; 4] = [Residence::Usa, Residence::Mexico, Residence
 
 #[test]
 fn nothing_is_missing_for_any_target_where_everything_is_there() {
-    for kind in [Kind::Individual, Kind::Business] {
+    for kind in [UserType::Individual, UserType::Business] {
         for residence in RESIDENCES {
             let mut subject = complete(kind, residence);
             subject.employed = true;
             subject.denied_bank_account = true;
-            let report = report(&subject, ProductCode::ALL);
+            let report = report(&subject, ProductCode::VARIANTS.iter().copied());
             assert_eq!(report.missing().collect::<Vec<_>>(), [], "{kind:?} {residence:?}");
             assert!(report.triggers_verification());
         }
@@ -100,7 +102,7 @@ fn nothing_is_missing_for_any_target_where_everything_is_there() {
 
 #[test]
 fn an_empty_usa_individual_misses_the_table_in_its_order() {
-    let subject = Subject { residence: Residence::Usa, ..Subject::new(Kind::Individual) };
+    let subject = Subject { residence: Residence::Usa, ..Subject::new(UserType::Individual) };
     let expected = "first_name last_name birth_date email phone address_street address_city address_state \
         address_zip_code address_country document_type document_number document_country nationality gender \
         identifying_information:ssn source_of_funds account_purpose employment_status occupation pep_status \
@@ -114,12 +116,12 @@ fn an_empty_individual_of_no_country_misses_the_international_table_in_its_order
         address_zip_code address_country document_type document_number document_country nationality gender \
         identifying_information:tax_id source_of_funds account_purpose employment_status occupation pep_status \
         expected_monthly_payments identifying_information:file_proof_of_address identifying_information:front";
-    assert_eq!(missing_for_verification(&Subject::new(Kind::Individual)).join(" "), expected);
+    assert_eq!(missing_for_verification(&Subject::new(UserType::Individual)).join(" "), expected);
 }
 
 #[test]
 fn an_empty_usa_business_misses_the_table_in_its_order() {
-    let subject = Subject { residence: Residence::Usa, ..Subject::new(Kind::Business) };
+    let subject = Subject { residence: Residence::Usa, ..Subject::new(UserType::Business) };
     let expected = "business_legal_name doing_business_as business_type business_industry formation_date \
         formation_state email phone address_street address_city address_state address_zip_code address_country \
         document_type document_number document_country ein representative_first_name representative_last_name \
@@ -131,7 +133,7 @@ fn an_empty_usa_business_misses_the_table_in_its_order() {
 
 #[test]
 fn an_empty_international_business_is_asked_for_a_tax_id_and_payments_but_no_ein_or_ssn() {
-    let missing = missing_for_verification(&Subject::new(Kind::Business));
+    let missing = missing_for_verification(&Subject::new(UserType::Business));
     for name in ["identifying_information:tax_id", "expected_monthly_payments"] {
         assert!(missing.iter().any(|token| token == name), "{name}");
     }
@@ -142,13 +144,13 @@ fn an_empty_international_business_is_asked_for_a_tax_id_and_payments_but_no_ein
 
 #[test]
 fn each_field_of_the_tables_is_missed_alone() {
-    for kind in [Kind::Individual, Kind::Business] {
+    for kind in [UserType::Individual, UserType::Business] {
         for residence in [Residence::Usa, Residence::Elsewhere] {
             let subject = complete(kind, residence);
             for row in tables::verification(kind).own.iter().filter(|row| concerns(row.of, &subject)) {
                 if let [Fact::Has(field)] = row.any_of {
                     let missing = missing_for_verification(&without(subject.clone(), *field));
-                    assert_eq!(missing, [field.name()], "{kind:?} {residence:?}");
+                    assert_eq!(missing, [field.into_str()], "{kind:?} {residence:?}");
                 }
             }
         }
@@ -157,7 +159,7 @@ fn each_field_of_the_tables_is_missed_alone() {
 
 #[test]
 fn the_top_level_document_fields_stand_in_for_a_government_id_with_number() {
-    let mut subject = complete(Kind::Individual, Residence::Usa);
+    let mut subject = complete(UserType::Individual, Residence::Usa);
     subject.own.identifications[3].numbered = false;
     assert_eq!(missing_for_verification(&subject), Vec::<String>::new());
     let subject = without(subject, Field::DocumentNumber);
@@ -166,7 +168,7 @@ fn the_top_level_document_fields_stand_in_for_a_government_id_with_number() {
 
 #[test]
 fn a_government_id_with_number_stands_in_for_the_top_level_document_fields() {
-    let mut subject = complete(Kind::Individual, Residence::Usa);
+    let mut subject = complete(UserType::Individual, Residence::Usa);
     for field in [Field::DocumentType, Field::DocumentNumber, Field::DocumentCountry] {
         subject = without(subject, field);
     }
@@ -175,7 +177,7 @@ fn a_government_id_with_number_stands_in_for_the_top_level_document_fields() {
 
 #[test]
 fn a_business_shows_its_document_through_an_associated_person_and_not_through_its_own_entry() {
-    let mut subject = complete(Kind::Business, Residence::Usa);
+    let mut subject = complete(UserType::Business, Residence::Usa);
     for field in [Field::DocumentType, Field::DocumentNumber, Field::DocumentCountry] {
         subject = without(subject, field);
     }
@@ -186,14 +188,14 @@ fn a_business_shows_its_document_through_an_associated_person_and_not_through_it
 
 #[test]
 fn other_tax_ids_do_not_count_as_the_international_tax_id() {
-    let mut subject = complete(Kind::Individual, Residence::Mexico);
+    let mut subject = complete(UserType::Individual, Residence::Mexico);
     subject.own.identifications[1].kind = IdentificationKind::Other;
     assert_eq!(missing_for_verification(&subject), ["identifying_information:tax_id"]);
 }
 
 #[test]
 fn a_tax_id_without_its_number_does_not_count() {
-    let mut subject = complete(Kind::Individual, Residence::Usa);
+    let mut subject = complete(UserType::Individual, Residence::Usa);
     subject.own.identifications[0].numbered = false;
     assert_eq!(missing_for_verification(&subject), ["identifying_information:ssn"]);
 }
@@ -209,7 +211,7 @@ fn a_business_identifier_counts_as_tax_id_in_its_own_country_only() {
     ];
     for (field, residence, enough) in cases {
         let other = if field == Field::Rfc { Field::Cnpj } else { Field::Rfc };
-        let mut subject = without(complete(Kind::Business, residence), other);
+        let mut subject = without(complete(UserType::Business, residence), other);
         subject.own.identifications.retain(|entry| entry.kind != IdentificationKind::TaxId);
         assert_eq!(missing_for_verification(&subject).is_empty(), enough, "{field:?} {residence:?}");
     }
@@ -217,7 +219,7 @@ fn a_business_identifier_counts_as_tax_id_in_its_own_country_only() {
 
 #[test]
 fn a_nit_counts_as_the_tax_id_of_a_business() {
-    let mut subject = complete(Kind::Business, Residence::Elsewhere);
+    let mut subject = complete(UserType::Business, Residence::Elsewhere);
     subject.own.identifications[1].kind = IdentificationKind::Nit;
     assert_eq!(missing_for_verification(&subject), Vec::<String>::new());
 }
@@ -225,11 +227,11 @@ fn a_nit_counts_as_the_tax_id_of_a_business() {
 #[test]
 fn an_ein_counts_at_the_top_and_as_an_entry() {
     let top = {
-        let mut subject = complete(Kind::Business, Residence::Usa);
+        let mut subject = complete(UserType::Business, Residence::Usa);
         subject.own.identifications.retain(|entry| entry.kind != IdentificationKind::Ein);
         subject
     };
-    let entry = without(complete(Kind::Business, Residence::Usa), Field::Ein);
+    let entry = without(complete(UserType::Business, Residence::Usa), Field::Ein);
     let neither = without(top.clone(), Field::Ein);
     assert_eq!(missing_for_verification(&top), Vec::<String>::new());
     assert_eq!(missing_for_verification(&entry), Vec::<String>::new());
@@ -238,7 +240,7 @@ fn an_ein_counts_at_the_top_and_as_an_entry() {
 
 #[test]
 fn a_legacy_top_level_document_counts() {
-    let mut subject = complete(Kind::Business, Residence::Usa);
+    let mut subject = complete(UserType::Business, Residence::Usa);
     subject.own.identifications.retain(|entry| entry.kind == IdentificationKind::Ein);
     let expected = ["identifying_information:file_proof_of_address", "identifying_information:file_business_formation"];
     assert_eq!(missing_for_verification(&subject), expected);
@@ -249,7 +251,7 @@ fn a_legacy_top_level_document_counts() {
 
 #[test]
 fn a_front_in_an_entry_that_is_no_government_id_does_not_count() {
-    let mut subject = complete(Kind::Individual, Residence::Usa);
+    let mut subject = complete(UserType::Individual, Residence::Usa);
     subject.own.identifications[3].documents = entry(IdentificationKind::Other, false, &[DocumentKind::Back]).documents;
     subject.own.identifications.push(entry(
         IdentificationKind::Other,
@@ -262,7 +264,7 @@ fn a_front_in_an_entry_that_is_no_government_id_does_not_count() {
 
 #[test]
 fn each_associated_person_is_judged_by_itself() {
-    let mut subject = complete(Kind::Business, Residence::Usa);
+    let mut subject = complete(UserType::Business, Residence::Usa);
     subject.persons.push(Party::default());
     let expected = [
         "associated_persons.2:first_name",
@@ -275,14 +277,14 @@ fn each_associated_person_is_judged_by_itself() {
 
 #[test]
 fn a_business_needs_an_associated_person() {
-    let mut subject = complete(Kind::Business, Residence::Usa);
+    let mut subject = complete(UserType::Business, Residence::Usa);
     subject.persons.clear();
     assert_eq!(missing_for_verification(&subject), ["associated_persons"]);
 }
 
 #[test]
 fn usa_virtual_accounts_asks_for_what_verification_misses_and_then_for_its_own() {
-    let mut subject = without(complete(Kind::Individual, Residence::Usa), Field::Occupation);
+    let mut subject = without(complete(UserType::Individual, Residence::Usa), Field::Occupation);
     subject.own.identifications.truncate(3);
     subject.own.identifications.push(licence(&[DocumentKind::Front, DocumentKind::ProofOfAddress]));
     let expected = ["occupation", "identifying_information:file_source_of_wealth", "identifying_information:back"];
@@ -291,7 +293,7 @@ fn usa_virtual_accounts_asks_for_what_verification_misses_and_then_for_its_own()
 
 #[test]
 fn one_government_id_with_all_its_sides_is_enough_for_usa_virtual_accounts() {
-    let mut subject = complete(Kind::Individual, Residence::Usa);
+    let mut subject = complete(UserType::Individual, Residence::Usa);
     subject.own.identifications[3] = licence(&[DocumentKind::Front, DocumentKind::ProofOfAddress]);
     subject.own.identifications.push(entry(IdentificationKind::GovernmentId, true, &[DocumentKind::Front]));
     assert_eq!(missing(&subject, USA_ACCOUNTS), Vec::<String>::new());
@@ -299,14 +301,14 @@ fn one_government_id_with_all_its_sides_is_enough_for_usa_virtual_accounts() {
 
 #[test]
 fn usa_virtual_accounts_asks_for_the_back_of_each_associated_persons_identification() {
-    let mut subject = complete(Kind::Business, Residence::Usa);
+    let mut subject = complete(UserType::Business, Residence::Usa);
     subject.persons[1].identifications = vec![licence(&[DocumentKind::Front])];
     assert_eq!(missing(&subject, USA_ACCOUNTS), ["associated_persons.1:identifying_information:back"]);
 }
 
 #[test]
 fn virtual_account_and_payout_ask_for_nothing_beyond_verified() {
-    for kind in [Kind::Individual, Kind::Business] {
+    for kind in [UserType::Individual, UserType::Business] {
         let subject = Subject::new(kind);
         for code in [ProductCode::VirtualAccount, ProductCode::Payout] {
             assert_eq!(missing(&subject, Target::Product(code)), Vec::<String>::new());
@@ -316,7 +318,7 @@ fn virtual_account_and_payout_ask_for_nothing_beyond_verified() {
 
 #[test]
 fn act_asks_a_usa_individual_for_its_work_alone() {
-    let mut subject = Subject { residence: Residence::Usa, ..Subject::new(Kind::Individual) };
+    let mut subject = Subject { residence: Residence::Usa, ..Subject::new(UserType::Individual) };
     assert_eq!(missing(&subject, ACT), ["employment_status", "occupation"]);
     subject.employed = true;
     assert_eq!(missing(&subject, ACT), ["employment_status", "occupation", "current_employer"]);
@@ -324,7 +326,7 @@ fn act_asks_a_usa_individual_for_its_work_alone() {
 
 #[test]
 fn act_asks_an_international_individual_for_immigration_and_bank_accounts() {
-    let mut subject = Subject::new(Kind::Individual);
+    let mut subject = Subject::new(UserType::Individual);
     subject.denied_bank_account = true;
     let expected = [
         "employment_status",
@@ -339,17 +341,17 @@ fn act_asks_an_international_individual_for_immigration_and_bank_accounts() {
 
 #[test]
 fn act_asks_businesses_for_bank_accounts_and_only_abroad() {
-    let usa = Subject { residence: Residence::Usa, ..Subject::new(Kind::Business) };
+    let usa = Subject { residence: Residence::Usa, ..Subject::new(UserType::Business) };
     assert_eq!(missing(&usa, ACT), Vec::<String>::new());
     let expected = ["additional_info:has_us_bank_account", "additional_info:has_denied_bank_account"];
-    assert_eq!(missing(&Subject::new(Kind::Business), ACT), expected);
+    assert_eq!(missing(&Subject::new(UserType::Business), ACT), expected);
 }
 
 #[test]
 fn complete_and_missing_together_are_the_whole_table() {
-    let subject = Subject { residence: Residence::Usa, ..Subject::new(Kind::Individual) };
+    let subject = Subject { residence: Residence::Usa, ..Subject::new(UserType::Individual) };
     let empty = report(&subject, []);
-    let full = report(&complete(Kind::Individual, Residence::Usa), []);
+    let full = report(&complete(UserType::Individual, Residence::Usa), []);
     assert_eq!(empty.verification().missing, full.verification().complete);
     assert!(empty.verification().complete.is_empty() && full.verification().missing.is_empty());
 }

@@ -3,54 +3,96 @@
 //! A change is prepared once and merged as often as the stored profile turns out to have changed meanwhile: what it adds
 //! has the same identifiers every time, so that its files are stored once.
 
-mod fields;
+#[cfg(test)]
+mod field_tests;
+mod identity;
+mod naming;
 mod recorder;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use kira_gateway::check::{Check, broken_rules};
+use kira_gateway::change::Apply;
+use kira_gateway::check::{Check, SchemaOrder, broken_rules};
 use kira_gateway::problem::{Path, Problem, Problems};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
-use super::{Part, PlannedDocument, Profile, drop_default, drop_empty_groups, take_content, timestamp, visit};
-use crate::ambient::Ambient;
+use super::{
+    FileToSeal, Profile, drop_default, drop_empty_groups, each_element_mut, metadata, own_pairs, take_content,
+    timestamp,
+};
 use crate::contract::v1;
 use crate::contract::v1::update_user_request::User as Change;
 use crate::contract::v1::validate_user_request::User as Checked;
-use recorder::{Places, Recorder};
+use crate::contract::v1::{AnyElementChange, AnyElementMut};
+use crate::env::Env;
+use identity::Digests;
+use recorder::{Origins, Recorder};
 
 /// A change in which everything that is to be added has an identifier.
 #[derive(Clone)]
-pub struct Prepared {
+pub struct PreparedChange {
     change: Change,
     added: HashSet<String>,
-    documents: usize,
-    bytes: usize,
+    digests: Digests,
 }
 
 /// A stored profile with a change applied to it, not judged yet.
 pub struct Merged {
     profile: Profile,
     updated: Vec<String>,
+    respelled: HashSet<String>,
     removed: Vec<Uuid>,
     problems: Problems,
-    places: Places,
+    origins: Origins,
+    ids: HashMap<String, String>,
 }
 
 /// A user as a change leaves it, ready to be stored.
-pub struct Changed {
+pub struct AppliedChange {
     /// What to seal.
     pub profile: Profile,
     /// The request names of all that is another now, by the indices of the request.
     pub updated: Vec<String>,
+    /// Those of them that say the same number in another way of writing.
+    pub respelled: HashSet<String>,
     /// The files to seal, new to the user.
-    pub documents: Vec<PlannedDocument>,
+    pub documents: Vec<FileToSeal>,
     /// The documents that are no longer the user's.
     pub removed: Vec<Uuid>,
+    /// The ids of the elements that the request speaks of, by their places in it.
+    ids: HashMap<String, String>,
+}
+
+impl AppliedChange {
+    /// The id of the element at this place of the request, such as `associated_persons.0`.
+    #[must_use]
+    pub fn id_at(&self, place: &str) -> Option<Uuid> {
+        self.ids.get(place).and_then(|id| Uuid::try_parse(id).ok())
+    }
+
+    /// What is another now, with the id of each element in place of its index, so that the names do not depend on the
+    /// request.
+    #[must_use]
+    pub fn named_by_ids(&self) -> Vec<String> {
+        self.updated.iter().map(|path| named_by_ids(path, &self.ids)).collect()
+    }
+}
+
+fn named_by_ids(path: &str, ids: &HashMap<String, String>) -> String {
+    let mut end = 0;
+    let parts = path.split('.').map(|part| {
+        end += part.len();
+        let shown = ids.get(&path[..end]).map_or(part, String::as_str);
+        // The dot.
+        end += 1;
+        shown
+    });
+    parts.collect::<Vec<_>>().join(".")
 }
 
 /// A change of another kind of user than the stored one.
@@ -58,41 +100,20 @@ pub struct Changed {
 #[error("the change is of another kind of user")]
 pub struct OtherKind;
 
-impl Prepared {
-    /// Names everything that the change adds.
+impl PreparedChange {
+    /// Names everything that the change adds. The SHA-256 of every file is computed here: a large file takes
+    /// milliseconds.
     #[must_use]
-    pub fn new(mut change: Change, ambient: &dyn Ambient) -> Self {
-        let (mut added, mut documents, mut bytes) = (HashSet::new(), 0, 0);
-        let mut name = |id: &mut Option<String>, delete: Option<bool>| {
-            if id.is_none() && delete != Some(true) {
-                let new = ambient.new_id().to_string();
-                added.insert(new.clone());
-                *id = Some(new);
-            }
-        };
-        let mut of_document = |document: &mut v1::DocumentChange| {
-            name(&mut document.id, document.delete);
-            documents += 1;
-            bytes += document.file.as_ref().map_or(0, |file| file.content.len());
-        };
-        each_document(&mut change, &mut of_document);
-        each_entry(&mut change, &mut |entry| name(&mut entry.id, entry.delete));
-        if let Change::Business(change) = &mut change {
-            change.associated_persons.iter_mut().for_each(|person| name(&mut person.id, person.delete));
-        }
-        Self { change, added, documents, bytes }
+    pub fn new(mut change: Change, env: &dyn Env) -> Self {
+        let (added, digests) = naming::name(&mut change, env);
+        Self { change, added, digests }
     }
 
-    /// How many documents it speaks of.
+    /// The fingerprint that says whether two changes with one idempotency key say the same: `keyed_hash` over the
+    /// canonical form, in which each file is replaced by its media type and SHA-256.
     #[must_use]
-    pub const fn documents(&self) -> usize {
-        self.documents
-    }
-
-    /// The bytes of all its files together.
-    #[must_use]
-    pub const fn bytes(&self) -> usize {
-        self.bytes
+    pub fn fingerprint(&self, keyed_hash: impl FnOnce(&[u8]) -> [u8; 32]) -> [u8; 32] {
+        keyed_hash(&Zeroizing::new(naming::canonical_form(self.change.clone(), &self.added, &self.digests)))
     }
 
     /// Applies the change to a stored profile.
@@ -100,16 +121,18 @@ impl Prepared {
     /// # Errors
     /// The change is of another kind of user.
     pub fn merge(self, mut profile: Profile) -> Result<Merged, OtherKind> {
-        let mut recorder = Recorder::new(self.added);
-        let places = match (&mut profile, self.change) {
-            (Profile::Individual(stored), Change::Individual(change)) => {
-                fields::individual(&mut recorder, stored, change)
-            }
-            (Profile::Business(stored), Change::Business(change)) => fields::business(&mut recorder, stored, change),
+        let mut recorder = Recorder::new(self.added, self.digests);
+        let before = metadata::added(&profile);
+        match (&mut profile, self.change) {
+            (Profile::Individual(stored), Change::Individual(change)) => change.apply(stored, &mut recorder),
+            (Profile::Business(stored), Change::Business(change)) => change.apply(stored, &mut recorder),
             _ => return Err(OtherKind),
-        };
-        let Recorder { updated, removed, problems, .. } = recorder;
-        Ok(Merged { profile, updated, removed, problems, places })
+        }
+        let after = metadata::added(&profile);
+        recorder.merge_metadata(own_pairs(&mut profile), (&before, &after));
+        let origins = recorder.take_origins();
+        let Recorder { updated, respelled, removed, problems, ids, .. } = recorder;
+        Ok(Merged { profile, updated, respelled, removed, problems, origins, ids })
     }
 }
 
@@ -119,8 +142,12 @@ impl Merged {
     ///
     /// # Errors
     /// All problems.
-    pub fn judge(self, now: DateTime<Utc>, mut found: Problems) -> Result<Accepted, Problems> {
-        let Self { profile, updated, removed, problems, places } = self;
+    pub fn judge(self, now: DateTime<Utc>, mut found: Problems) -> Result<ValidChange, Problems> {
+        let Self { profile, updated, respelled, removed, problems, origins, ids } = self;
+        let order = match &profile {
+            Profile::Individual(_) => <v1::Individual as SchemaOrder>::order,
+            Profile::Business(_) => <v1::Business as SchemaOrder>::order,
+        };
         found.merge(problems);
         // The request of the dry run has the members of a user and no others.
         let request = v1::ValidateUserRequest {
@@ -129,7 +156,7 @@ impl Merged {
                 Profile::Business(user) => Checked::Business(user),
             }),
         };
-        let place = |problem: &Problem| places.locate(&problem.path.0).map(Path);
+        let place = |problem: &Problem| origins.locate(&problem.path.0).map(Path);
         found.merge(broken_rules(&request, now).relocated(place));
         match request.user {
             Some(user) if found.is_empty() => {
@@ -137,68 +164,72 @@ impl Merged {
                     Checked::Individual(user) => Profile::Individual(user),
                     Checked::Business(user) => Profile::Business(user),
                 };
-                Ok(Accepted { profile, updated, removed })
+                Ok(ValidChange { profile, updated, respelled, removed, ids })
             }
-            _ => Err(found),
+            // What reading the body found has the origins of the change's own schema.
+            _ => Err(found.relocated(|problem| {
+                let mut path = problem.path.clone();
+                order(&mut path.0);
+                Some(path)
+            })),
         }
     }
 }
 
 /// A change that keeps every rule.
-pub struct Accepted {
+pub struct ValidChange {
     profile: Profile,
     updated: Vec<String>,
+    respelled: HashSet<String>,
     removed: Vec<Uuid>,
+    ids: HashMap<String, String>,
 }
 
-impl Accepted {
+impl ValidChange {
     /// Takes the files out of what is new, and what counts as absent out of the rest. The SHA-256 of every new file is
     /// computed here: a large file takes milliseconds.
     #[must_use]
-    pub fn finish(self, now: DateTime<Utc>) -> Changed {
-        let Self { mut profile, updated, removed } = self;
+    pub fn finish(self, now: DateTime<Utc>) -> AppliedChange {
+        let Self { mut profile, updated, respelled, removed, ids } = self;
         match &mut profile {
             Profile::Individual(user) => user.drop_empty(),
             Profile::Business(user) => user.drop_empty(),
         }
         let mut documents = Vec::new();
-        visit(&mut profile, &mut |part| match part {
-            Part::Document(document) => documents.extend(take_file(document, now)),
-            Part::Person(person) => drop_default(&mut person.address),
-            Part::Identification(_) => {}
+        each_element_mut(&mut profile, &mut |element| match element {
+            AnyElementMut::Document(document) => documents.extend(take_file(document, now)),
+            AnyElementMut::AssociatedPerson(person) => drop_default(&mut person.address),
+            AnyElementMut::Identification(_) => {}
         });
         drop_empty_groups(&mut profile);
-        Changed { profile, updated, documents, removed }
+        AppliedChange { profile, updated, respelled, documents, removed, ids }
     }
 }
 
 /// The file of a new document; a stored one has none.
-fn take_file(document: &mut v1::Document, now: DateTime<Utc>) -> Option<PlannedDocument> {
+fn take_file(document: &mut v1::Document, now: DateTime<Utc>) -> Option<FileToSeal> {
     document.file.as_ref()?;
     let text = std::mem::take(&mut document.id);
     let content: Bytes = take_content(document)?;
     let id = Uuid::try_parse(&text).ok()?;
     document.id = text;
     document.uploaded_at = Some(timestamp(now));
-    Some(PlannedDocument { id, media_type: document.media_type(), content })
+    Some(FileToSeal { id, media_type: document.media_type(), content })
 }
 
-/// Shows every identification entry of a change to `see`.
-fn each_entry(change: &mut Change, see: &mut dyn FnMut(&mut v1::IdentificationChange)) {
-    match change {
-        Change::Individual(user) => user.identifying_information.iter_mut().for_each(see),
-        Change::Business(user) => {
-            let persons = user.associated_persons.iter_mut().flat_map(|person| &mut person.identifying_information);
-            persons.chain(&mut user.identifying_information).for_each(see);
+/// How many documents a change speaks of, and the bytes of all its files together.
+#[must_use]
+pub fn size(change: &Change) -> (usize, usize) {
+    let (mut count, mut bytes) = (0, 0);
+    let mut see = |element: AnyElementChange<'_>| {
+        if let AnyElementChange::DocumentChange(document) = element {
+            count += 1;
+            bytes += document.file.as_ref().map_or(0, |file| file.content.len());
         }
-    }
-}
-
-/// Shows every document of a change to `see`.
-fn each_document(change: &mut Change, see: &mut dyn FnMut(&mut v1::DocumentChange)) {
-    each_entry(change, &mut |entry| entry.documents.iter_mut().for_each(&mut *see));
+    };
     match change {
-        Change::Individual(user) => user.documents.iter_mut().for_each(see),
-        Change::Business(user) => user.documents.iter_mut().for_each(see),
+        Change::Individual(user) => user.each_element(&mut see),
+        Change::Business(user) => user.each_element(&mut see),
     }
+    (count, bytes)
 }

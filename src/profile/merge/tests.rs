@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use kira_gateway::problem::Problems;
 
 use super::*;
-use crate::ambient::MovableClock;
 use crate::contract::v1::create_user_request::User as Request;
-use crate::profile::Draft;
+use crate::env::MockClock;
+use crate::profile::CanonicalRequest;
 use crate::profile::examples;
 
 fn now() -> DateTime<Utc> {
@@ -18,7 +18,7 @@ fn text(text: &str) -> Option<String> {
 }
 
 fn stored(request: Request) -> Profile {
-    Draft::new(request).plan(&MovableClock::at(now())).profile
+    CanonicalRequest::new(request).plan(&MockClock::at(now())).profile
 }
 
 fn individual() -> Profile {
@@ -32,9 +32,9 @@ fn individual() -> Profile {
     stored(Request::Individual(user))
 }
 
-fn merge(profile: Profile, change: Change) -> Result<Changed, Problems> {
-    let clock = MovableClock::at(now());
-    let merged = Prepared::new(change, &clock).merge(profile).expect("the same kind");
+fn merge(profile: Profile, change: Change) -> Result<AppliedChange, Problems> {
+    let clock = MockClock::at(now());
+    let merged = PreparedChange::new(change, &clock).merge(profile).expect("the same kind");
     merged.judge(now(), Problems::default()).map(|accepted| accepted.finish(now()))
 }
 
@@ -58,7 +58,7 @@ fn a_change_that_says_nothing_leaves_every_example_as_it_is() {
 
 #[test]
 fn a_change_of_the_other_kind_cannot_be_merged() {
-    let prepared = Prepared::new(Change::Business(v1::BusinessChange::default()), &MovableClock::at(now()));
+    let prepared = PreparedChange::new(Change::Business(v1::BusinessChange::default()), &MockClock::at(now()));
     assert!(prepared.merge(individual()).is_err());
 }
 
@@ -74,10 +74,10 @@ fn an_empty_text_is_gone_once_the_rules_have_seen_it() {
 }
 
 #[test]
-fn a_list_value_that_is_unspecified_is_not_sent() {
+fn a_list_value_that_is_unspecified_is_refused() {
     let change = v1::IndividualChange { gender: Some(0), ..v1::IndividualChange::default() };
-    let changed = merge(individual(), Change::Individual(change)).expect("an accepted change");
-    assert_eq!((changed.profile, changed.updated.len()), (individual(), 0));
+    let refused = merge(individual(), Change::Individual(change)).map(|_| ()).expect_err("a refusal");
+    assert_eq!(paths(refused), ["gender"]);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn merging_again_gives_what_is_added_the_same_identifiers() {
         ..v1::DocumentChange::default()
     };
     let change = v1::IndividualChange { documents: vec![document], ..v1::IndividualChange::default() };
-    let prepared = Prepared::new(Change::Individual(change), &MovableClock::at(now()));
+    let prepared = PreparedChange::new(Change::Individual(change), &MockClock::at(now()));
     let once = || {
         let merged = prepared.clone().merge(individual()).expect("the same kind");
         merged.judge(now(), Problems::default()).expect("an accepted change").finish(now())

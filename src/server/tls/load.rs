@@ -1,4 +1,4 @@
-//! From PEM files to what rustls serves, with a sentence for everything that can be wrong with them.
+//! Builds the TLS configuration of a listener from PEM files, with a message for each problem.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use x509_cert::der::Decode as _;
 use x509_cert::time::Time;
 use zeroize::Zeroizing;
 
-use super::{Served, Speaks};
 use crate::config::{Problem, TlsConfig, TlsFile};
+use crate::server::tls::{Alpn, ServedCertificate};
 
-/// SHA-256 of what files hold.
+/// SHA-256 of the content of the files.
 pub(super) type Digest = Vec<u8>;
 
-/// What the files of a door hold, or why one cannot be read.
-pub(super) struct Contents {
+/// The content of a listener's files, or why a file cannot be read.
+pub(super) struct FileContents {
     cert: Content,
     key: Content,
     client_ca: Option<Content>,
@@ -29,7 +29,7 @@ pub(super) struct Contents {
 
 type Content = Result<Zeroizing<Vec<u8>>, String>;
 
-impl Contents {
+impl FileContents {
     pub(super) fn read(files: &TlsConfig) -> Self {
         let read = |file: &TlsFile| {
             std::fs::read(&file.path).map(Zeroizing::new).map_err(|error| format!("{}: {error}", file.path.display()))
@@ -37,7 +37,7 @@ impl Contents {
         Self { cert: read(&files.cert), key: read(&files.key), client_ca: files.client_ca.as_ref().map(read) }
     }
 
-    /// Differs whenever the files do, and whenever they cannot be read for another reason.
+    /// Differs when the content differs, and when the reason that a file cannot be read differs.
     pub(super) fn digest(&self) -> Digest {
         let mut context = Context::new(&SHA256);
         for content in [Some(&self.cert), Some(&self.key), self.client_ca.as_ref()].into_iter().flatten() {
@@ -52,11 +52,11 @@ impl Contents {
         context.finish().as_ref().to_vec()
     }
 
-    /// What to serve.
+    /// The configuration to serve.
     ///
     /// # Errors
-    /// Everything that is wrong with the files.
-    pub(super) fn load(&self, files: &TlsConfig, speaks: Speaks) -> Result<Served, Vec<Problem>> {
+    /// Every problem of the files.
+    pub(super) fn load(&self, files: &TlsConfig, alpn: Alpn) -> Result<ServedCertificate, Vec<Problem>> {
         let provider = Arc::new(default_provider());
         let mut problems = Vec::new();
         let mut note = |file: &TlsFile, message| problems.push(Problem { key: file.setting.clone(), message });
@@ -70,8 +70,8 @@ impl Contents {
             _ => Ok(None),
         };
         let (Ok((chain, valid)), Ok(key), Ok(clients)) = (chain, key, clients) else { return Err(problems) };
-        serve(&provider, chain, key, clients, speaks)
-            .map(|config| Served { config: Arc::new(config), not_before: valid.0, not_after: valid.1 })
+        server_config(&provider, chain, key, clients, alpn)
+            .map(|config| ServedCertificate { config: Arc::new(config), not_before: valid.0, not_after: valid.1 })
             .map_err(|message| vec![Problem { key: files.key.setting.clone(), message }])
     }
 }
@@ -93,7 +93,7 @@ fn certificates(content: &Content) -> Result<Vec<CertificateDer<'static>>, Strin
     CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|_| "is not whole PEM".to_owned())
 }
 
-/// The errors do not repeat what the library says: it quotes the file.
+/// The errors leave out the library's message, which quotes the file.
 fn private_key(content: &Content) -> Result<PrivateKeyDer<'static>, String> {
     let pem = content.as_ref().map_err(|problem| format!("cannot be read: {problem}"))?;
     PrivateKeyDer::from_pem_slice(pem)
@@ -113,12 +113,12 @@ fn client_verifier(content: &Content, provider: &Arc<CryptoProvider>) -> Result<
         .map_err(|error| format!("cannot be used: {error}"))
 }
 
-fn serve(
+fn server_config(
     provider: &Arc<CryptoProvider>,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
-    speaks: Speaks,
+    alpn: Alpn,
 ) -> Result<ServerConfig, String> {
     let builder = ServerConfig::builder_with_provider(Arc::clone(provider)).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
@@ -130,9 +130,9 @@ fn serve(
         rustls::Error::InconsistentKeys(_) => "is not the key of the certificate".to_owned(),
         error => format!("cannot be used with the certificate: {error}"),
     })?;
-    config.alpn_protocols = match speaks {
-        Speaks::Http => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-        Speaks::Http2 => vec![b"h2".to_vec()],
+    config.alpn_protocols = match alpn {
+        Alpn::Http => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        Alpn::Http2 => vec![b"h2".to_vec()],
     };
     Ok(config)
 }

@@ -1,4 +1,4 @@
-//! TLS of a door: who we are, whose clients may come, and how both change while the service runs.
+//! TLS of a listener: its certificate, the client certificates that it accepts, and the reload of both.
 
 mod load;
 
@@ -9,92 +9,92 @@ use chrono::{DateTime, Utc};
 use rustls::ServerConfig;
 use tokio_rustls::TlsAcceptor;
 
-use self::load::Contents;
+use self::load::FileContents;
 use crate::config::{Problem, TlsConfig};
 
-/// What a door speaks within TLS, the preferred first.
+/// The protocols that a listener offers by ALPN, in order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Speaks {
+pub enum Alpn {
     /// HTTP/2 and HTTP/1.1.
     Http,
-    /// HTTP/2, as gRPC needs.
+    /// HTTP/2 only, for gRPC.
     Http2,
 }
 
-/// The TLS of one door, as its files have it.
-pub struct DoorTls {
+/// The TLS of one listener, read from files.
+pub struct ListenerTls {
     files: TlsConfig,
-    speaks: Speaks,
+    alpn: Alpn,
     state: Mutex<State>,
     failed_reloads: AtomicU64,
 }
 
 struct State {
-    served: Served,
-    /// What the files held when they were last looked at, whether it could be served or not.
-    seen: load::Digest,
+    served: ServedCertificate,
+    /// The digest of the files at the last read, also of files that could not be used.
+    last_read: load::Digest,
 }
 
-/// What new connections get.
+/// The certificate and configuration of new connections.
 #[derive(Clone)]
-struct Served {
+struct ServedCertificate {
     config: Arc<ServerConfig>,
     not_before: DateTime<Utc>,
     not_after: DateTime<Utc>,
 }
 
-impl DoorTls {
-    /// Reads the files of a door.
+impl ListenerTls {
+    /// Reads the files of a listener.
     ///
     /// # Errors
-    /// Everything that is wrong with them, each at the setting that names the file.
-    pub fn open(files: TlsConfig, speaks: Speaks, now: DateTime<Utc>) -> Result<Self, Vec<Problem>> {
-        let contents = Contents::read(&files);
-        let served = contents.load(&files, speaks)?;
+    /// Every problem, with the setting that names the file.
+    pub fn open(files: TlsConfig, alpn: Alpn, now: DateTime<Utc>) -> Result<Self, Vec<Problem>> {
+        let contents = FileContents::read(&files);
+        let served = contents.load(&files, alpn)?;
         served.warn_unless_valid(&files, now);
-        let state = Mutex::new(State { served, seen: contents.digest() });
-        Ok(Self { files, speaks, state, failed_reloads: AtomicU64::new(0) })
+        let state = Mutex::new(State { served, last_read: contents.digest() });
+        Ok(Self { files, alpn, state, failed_reloads: AtomicU64::new(0) })
     }
 
-    /// Looks at the files again; what has changed is served to new connections from now on. Files that cannot be served
-    /// are told in the log, once, and the old ones stay. It reads files, so that it may block for a moment.
+    /// Reads the files again; new connections get what has changed. Files that cannot be used are logged once, and the
+    /// old certificate stays. Blocks on file I/O.
     pub fn reload(&self, now: DateTime<Utc>) {
-        let contents = Contents::read(&self.files);
+        let contents = FileContents::read(&self.files);
         let digest = contents.digest();
-        if self.lock().seen == digest {
+        if self.lock().last_read == digest {
             return;
         }
-        let loaded = contents.load(&self.files, self.speaks);
+        let loaded = contents.load(&self.files, self.alpn);
         let mut state = self.lock();
-        state.seen = digest;
+        state.last_read = digest;
         let cert = &self.files.cert.setting;
         match loaded {
             Ok(served) => {
                 served.warn_unless_valid(&self.files, now);
-                tracing::info!(cert, not_after = %served.not_after, "new connections get the changed certificate");
+                tracing::info!(cert, not_after = %served.not_after, "certificate reloaded");
                 state.served = served;
             }
             Err(problems) => {
                 self.failed_reloads.fetch_add(1, Ordering::Relaxed);
                 for problem in problems {
-                    tracing::error!(%problem, "changed TLS files cannot be used; the old ones stay");
+                    tracing::error!(%problem, "changed TLS files cannot be used; the old certificate stays");
                 }
             }
         }
     }
 
-    /// Shakes hands with a new connection.
+    /// Does the handshake of a new connection.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.lock().served.config))
     }
 
-    /// Until when the served certificate is good.
+    /// When the served certificate expires.
     #[must_use]
     pub fn not_after(&self) -> DateTime<Utc> {
         self.lock().served.not_after
     }
 
-    /// How often changed files could not be served.
+    /// How often changed files could not be used.
     #[must_use]
     pub fn failed_reloads(&self) -> u64 {
         self.failed_reloads.load(Ordering::Relaxed)
@@ -105,8 +105,8 @@ impl DoorTls {
     }
 }
 
-impl Served {
-    /// A certificate out of its time is served all the same: clients say so more clearly than a closed door does.
+impl ServedCertificate {
+    /// An expired certificate is served all the same: clients report it more clearly than a refused connection.
     fn warn_unless_valid(&self, files: &TlsConfig, now: DateTime<Utc>) {
         let cert = &files.cert.setting;
         if now > self.not_after {

@@ -1,11 +1,11 @@
-//! How watchers learn that there is something new: promptly by what this process writes and what PostgreSQL tells of the
-//! others, and surely by asking now and then.
+//! How watchers are notified of new events: promptly by this process's writes and PostgreSQL's notifications of other
+//! processes, and in any case by polling.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::store::{Engine, Store, StoreError};
+use crate::store::{Engine, Profile, Store, StoreError};
 
 /// After a prompt round the next one waits this long: so many events at once cost one transaction.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -24,17 +24,22 @@ impl Feed {
         Self { store, head: watch::Sender::new(0) }
     }
 
-    /// Told whenever there may be new events; the position of the last one comes with it.
+    /// Notified whenever there may be new events; the position of the last one comes with it.
     pub(super) fn subscribe(&self) -> watch::Receiver<i64> {
         self.head.subscribe()
     }
 
-    /// Gives positions to the events that have none, and tells the watchers of new ones, whoever wrote them.
+    /// Gives positions to the events that have none, and notifies the watchers of new ones from any process.
     ///
     /// # Errors
     /// `Unavailable` without the database.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        self.store.position_events().await?;
+        self.store.assign_positions().await?;
+        self.show().await
+    }
+
+    /// Notifies the watchers of the last position, if it is new to them.
+    async fn show(&self) -> Result<(), StoreError> {
         if self.is_watched() {
             let last = self.store.last_position().await?;
             self.head.send_if_modified(|head| {
@@ -46,34 +51,37 @@ impl Feed {
         Ok(())
     }
 
-    /// Refreshes as soon as this process has written events, while anybody may watch: on SQLite those who watch this
-    /// process, on PostgreSQL perhaps others. Ends by being dropped.
+    /// Refreshes as soon as this process has written events, while there may be watchers: on SQLite those of this
+    /// process, on PostgreSQL perhaps others. It ends when dropped.
     pub async fn follow_own(&self) {
         loop {
             self.store.events_written().await;
+            // A distributed database suffers from a row that many processes write: they do so once a second.
+            if self.store.profile() == Profile::Distributed {
+                continue;
+            }
             if self.is_watched() || self.store.engine() == Engine::Postgres {
-                self.refresh_promptly().await;
+                self.promptly(self.refresh()).await;
             }
         }
     }
 
-    /// Refreshes as soon as another process tells of events, while anybody watches this one.
+    /// Refreshes as soon as another process notifies of events, while this one has watchers.
     ///
     /// # Errors
     /// The database cannot be listened to.
     pub async fn follow_others(&self) -> Result<(), StoreError> {
         let mut listener = self.store.listen_for_events().await?;
         loop {
-            listener.heard().await?;
-            if self.is_watched() {
-                self.refresh_promptly().await;
-            }
+            listener.notified().await?;
+            // The process that notifies has assigned the positions: reading them takes no lock.
+            self.promptly(self.show()).await;
         }
     }
 
-    async fn refresh_promptly(&self) {
-        if let Err(error) = self.refresh().await {
-            tracing::warn!(%error, "new events are told of later");
+    async fn promptly(&self, step: impl Future<Output = Result<(), StoreError>>) {
+        if let Err(error) = step.await {
+            tracing::warn!(%error, "refreshing events failed; the next round retries");
         }
         tokio::time::sleep(PAUSE).await;
     }

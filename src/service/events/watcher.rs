@@ -1,5 +1,5 @@
-//! One stream of events: a page is read when the one before has been taken, so that a slow reader holds up itself alone
-//! and nothing piles up.
+//! One stream of events: a page is read when the previous one was consumed, so that a slow reader delays only itself and
+//! needs no buffer.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -12,19 +12,19 @@ use tonic::Status;
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
-use super::show;
+use super::convert;
 use crate::contract::v1;
+use crate::per_client_permits::Permit;
 use crate::service::failure::of_store;
-use crate::shares::Share;
 use crate::store::{EventFilter, EventRecord, Store};
 
 /// How many events are read at once.
 const PAGE: u64 = 100;
 
-/// The answer of a watch.
+/// The response of a watch.
 pub type EventStream = Pin<Box<dyn Stream<Item = Result<v1::WatchEventsResponse, Status>> + Send>>;
 
-/// Where a stream stands.
+/// The position of a stream.
 pub(super) struct Watcher {
     store: Store,
     client_id: Uuid,
@@ -33,7 +33,7 @@ pub(super) struct Watcher {
     position: i64,
     head: watch::Receiver<i64>,
     page: VecDeque<EventRecord>,
-    _share: Share,
+    _share: Permit,
 }
 
 impl Watcher {
@@ -43,19 +43,22 @@ impl Watcher {
         filter: EventFilter,
         position: i64,
         head: watch::Receiver<i64>,
-        share: Share,
+        share: Permit,
     ) -> Self {
         Self { store, client_id, filter, position, head, page: VecDeque::new(), _share: share }
     }
 
-    /// The events from here on. An error is the last item.
-    pub(super) fn into_stream(self) -> EventStream {
+    /// The events from here on; the first comes with `begins_at`. An error is the last item.
+    pub(super) fn into_stream(self, begins_at: Option<prost_types::Timestamp>) -> EventStream {
         let span = Span::current();
-        Box::pin(unfold(Some(self), move |watcher| {
+        Box::pin(unfold(Some((self, begins_at)), move |watcher| {
             let next = async move {
-                let mut watcher = watcher?;
+                let (mut watcher, begins_at) = watcher?;
                 match watcher.next().await {
-                    Ok(event) => Some((Ok(v1::WatchEventsResponse { event: Some(event?) }), Some(watcher))),
+                    Ok(event) => {
+                        let response = v1::WatchEventsResponse { event: Some(event?), begins_at };
+                        Some((Ok(response), Some((watcher, None))))
+                    }
                     Err(status) => Some((Err(status), None)),
                 }
             };
@@ -68,7 +71,7 @@ impl Watcher {
         loop {
             if let Some(record) = self.page.pop_front() {
                 self.position = record.position;
-                return show::event(record).map(Some);
+                return convert::event(record).map(Some);
             }
             let head = *self.head.borrow_and_update();
             let page = self.store.list_events(self.client_id, &self.filter, self.position, PAGE);

@@ -21,9 +21,8 @@ impl Store {
         limit: u64,
     ) -> Result<Option<Vec<AttemptRecord>>, StoreError> {
         let attempts = verification_attempt::Entity::find()
-            .filter(verification_attempt::Column::UserId.eq(user_id))
             .filter(verification_attempt::Column::ClientId.eq(client_id))
-            .order_by_desc(verification_attempt::Column::CreatedAt)
+            .filter(verification_attempt::Column::UserId.eq(user_id))
             .order_by_desc(verification_attempt::Column::Id)
             .limit(limit)
             .all(&self.read())
@@ -31,19 +30,19 @@ impl Store {
         if !attempts.is_empty() {
             return Ok(Some(attempts.into_iter().map(AttemptRecord::from).collect()));
         }
-        let user = user::Entity::find_by_id(user_id).filter(user::Column::ClientId.eq(client_id));
+        let user = user::Entity::find_by_id((client_id, user_id));
         let user = user.select_only().column(user::Column::Id).into_tuple::<Uuid>().one(&self.read()).await?;
         Ok(user.map(|_| Vec::new()))
     }
 
-    /// One attempt, whoever's it is: for a provider, which knows it by its id alone.
+    /// One attempt of any client: for a provider, which knows it by its id alone.
     ///
     /// # Errors
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_any_attempt(&self, attempt_id: Uuid) -> Result<Option<AttemptRecord>, StoreError> {
-        let attempt = verification_attempt::Entity::find_by_id(attempt_id).one(&self.read()).await?;
-        Ok(attempt.map(AttemptRecord::from))
+        let attempt = verification_attempt::Entity::find().filter(verification_attempt::Column::Id.eq(attempt_id));
+        Ok(attempt.one(&self.read()).await?.map(AttemptRecord::from))
     }
 
     /// One attempt of a user of this client.
@@ -52,8 +51,7 @@ impl Store {
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn find_attempt(&self, client_id: Uuid, attempt_id: Uuid) -> Result<Option<AttemptRecord>, StoreError> {
-        let attempt = verification_attempt::Entity::find_by_id(attempt_id);
-        let attempt = attempt.filter(verification_attempt::Column::ClientId.eq(client_id));
+        let attempt = verification_attempt::Entity::find_by_id((client_id, attempt_id));
         Ok(attempt.one(&self.read()).await?.map(AttemptRecord::from))
     }
 }

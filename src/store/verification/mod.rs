@@ -1,11 +1,11 @@
 //! Verification attempts and the jobs that carry them out.
 //!
-//! A job is a row with a lease: whoever claims it stamps a token, works with no transaction open, and settles it only
-//! while the token is still there. A claimed job is due again when its lease ends (`run_at`), so that a crashed worker's
-//! job is found by the same query as a new one; a job that is done is deleted.
+//! A job is a row with a lease: a worker claims it with a token, works with no transaction open, and settles it only
+//! while the token is still there. A claimed job is due again when its lease ends (`run_at`), so that the same query finds
+//! new jobs and those of a crashed worker; a job that is done is deleted.
 //!
-//! Locks, in this order: jobs, then users by id. Whoever changes an attempt holds its user's row; what has only the user
-//! (a request, a callback, a reviewer) leaves the job alone, and the next claim finds that it has nothing left to do.
+//! Locks, in this order: jobs, then users by id. A change of an attempt holds its user's row. A request, a callback and a
+//! reviewer lock the user alone and leave the job, which the next claim removes.
 
 mod changes;
 mod claim;
@@ -15,16 +15,15 @@ mod start;
 
 use chrono::{DateTime, Utc};
 use entity::verification_attempt;
-use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
 pub use claim::ClaimedVerification;
-pub use settle::{Found, ProviderAnswer, Settlement};
+pub use settle::{JobResult, ProviderAnswer, VerificationResult};
 pub use start::Start;
 
-use super::StoreError;
-pub(super) use changes::Changes;
+use super::{StoreError, Transaction};
 use changes::Row;
+pub(super) use changes::{Changes, Subject};
 
 /// An attempt as it is stored, without the provider's raw answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,19 +36,19 @@ pub struct AttemptRecord {
     pub user_id: Uuid,
     /// What started it.
     pub trigger: String,
-    /// Where it stands.
+    /// Its state.
     pub state: String,
-    /// Who verifies; None before a worker took it up.
+    /// The provider; None before a worker claimed it.
     pub provider: Option<String>,
     /// What the outcome proves.
     pub assurance: Option<String>,
     /// A list of codes, messages and paths.
     pub reasons: serde_json::Value,
-    /// What the provider calls it.
-    pub reference: Option<String>,
+    /// What the provider calls it, sealed under the user's data key.
+    pub sealed_reference: Option<Vec<u8>>,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
-    /// When a worker first took it up.
+    /// When a worker first claimed it.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
@@ -68,7 +67,7 @@ impl From<verification_attempt::Model> for AttemptRecord {
             provider: row.provider,
             assurance: row.assurance,
             reasons: row.reasons,
-            reference: row.reference,
+            sealed_reference: row.sealed_reference,
             created_at: row.created_at,
             started_at: row.started_at,
             finished_at: row.finished_at,
@@ -81,5 +80,3 @@ impl From<verification_attempt::Model> for AttemptRecord {
 fn word<T: std::str::FromStr>(text: &str, what: &'static str) -> Result<T, StoreError> {
     text.parse().map_err(|_| StoreError::corrupt(what))
 }
-
-type Transaction = DatabaseTransaction;

@@ -1,32 +1,48 @@
-//! Taking deliveries up.
+//! Claiming deliveries.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::{event, webhook_delivery, webhook_endpoint};
-use sea_orm::sea_query::{Expr, ExprTrait, Func, LockBehavior, LockType, Query, SelectStatement, UnionType};
+use entity::{webhook_delivery, webhook_endpoint};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UnionType};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Iden, Order, QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Iden, Order, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 use tracing::instrument;
 use uuid::Uuid;
 
-use super::super::{Store, StoreError};
-use super::{EndpointRecord, PENDING};
-use crate::ambient::Ambient;
+use super::super::rows::with_keys;
+use super::super::{Store, StoreError, in_transaction};
+use super::{DeliveryState, EndpointRecord, of_endpoint};
+use crate::env::Env;
 
 /// Endpoints that one claim serves; each is a part of one statement.
 const ENDPOINTS: u64 = 64;
 
-/// How much a claim may take.
+/// Decides what a claim takes.
+pub trait Admission: Send + Sync {
+    /// The clients that nothing is claimed for.
+    fn full_clients(&self) -> Vec<Uuid>;
+
+    /// The endpoints that nothing is claimed for.
+    fn full_endpoints(&self) -> Vec<Uuid>;
+
+    /// How many deliveries to this endpoint may be claimed at most.
+    fn room(&self, endpoint: &EndpointRecord) -> usize;
+
+    /// Those to claim. The candidates of each endpoint are in their order, the longest due first.
+    fn choose(&self, candidates: Vec<Candidate>) -> Vec<Uuid>;
+}
+
+/// A delivery that is due.
 #[derive(Clone, Copy, Debug)]
-pub struct ClaimRoom {
-    /// Deliveries in all.
-    pub total: usize,
-    /// Deliveries to one endpoint, those under way in this process included.
-    pub per_endpoint: usize,
-    /// An endpoint that has failed so often in a row is tried with one delivery at a time.
-    pub probe_after: u32,
+pub struct Candidate {
+    /// The delivery.
+    pub id: Uuid,
+    /// Where it goes.
+    pub endpoint_id: Uuid,
+    /// The client that owns the endpoint.
+    pub client_id: Uuid,
 }
 
 /// A delivery under a lease, with all that sending it needs.
@@ -40,7 +56,7 @@ pub struct ClaimedDelivery {
     pub number: u32,
     /// Which step of the schedule this is, from 0.
     pub step: u32,
-    /// What the receiver tells repetitions by.
+    /// The event, by which the receiver recognizes repetitions.
     pub event_id: Uuid,
     /// What happened.
     pub kind: String,
@@ -55,67 +71,79 @@ pub struct ClaimedDelivery {
 }
 
 impl Store {
-    /// Claims deliveries that are due, fairly among the endpoints, each by one sender alone until `lease` has passed.
-    /// `under_way` says how many of this process are on their way to which endpoint. Of an ordered endpoint, an event
-    /// is passed over while an earlier one of its user is not delivered or given up.
+    /// Claims deliveries that are due and that `admission` chooses, each by one sender alone until `lease` has passed.
+    /// Of an ordered endpoint, an event is skipped while an earlier one of its user is pending.
     ///
-    /// Each endpoint's deliveries are found by an index of their own, so that neither a long backlog nor one endpoint's
-    /// stands before another's.
+    /// Each endpoint's deliveries are found by an index range of their own, so that no backlog delays another endpoint.
     ///
     /// # Errors
     /// `Unavailable` without the database; nothing is claimed then.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn claim_deliveries(
         &self,
-        ambient: &dyn Ambient,
-        under_way: &HashMap<Uuid, usize>,
-        room: ClaimRoom,
+        env: &dyn Env,
+        admission: &dyn Admission,
         lease: TimeDelta,
     ) -> Result<Vec<ClaimedDelivery>, StoreError> {
-        let now = ambient.now();
-        let full: Vec<Uuid> =
-            under_way.iter().filter(|(_, count)| **count >= room.per_endpoint).map(|(id, _)| *id).collect();
+        let now = env.now();
         let mut endpoints = HashMap::new();
         let mut parts = Vec::new();
-        for row in self.endpoints_with_work(now, full).await? {
+        for row in self.endpoints_with_work(now, admission).await? {
             let endpoint = EndpointRecord::read(row)?;
-            let at_once = if endpoint.failures >= room.probe_after { 1 } else { room.per_endpoint };
-            let share = at_once.saturating_sub(under_way.get(&endpoint.id).copied().unwrap_or_default());
-            if share > 0 {
-                parts.push(due(&endpoint, now, share.min(room.total)));
+            let room = admission.room(&endpoint);
+            if room > 0 {
+                parts.push(due(&endpoint, now, room));
                 endpoints.insert(endpoint.id, endpoint);
             }
         }
         let Some(candidates) = union(parts) else { return Ok(Vec::new()) };
-        let transaction = self.begin().await?;
-        let candidates = transaction.query_all(&candidates).await?;
-        let ids: Vec<Uuid> = candidates.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
-        let found = webhook_delivery::Entity::find()
-            .filter(webhook_delivery::Column::Id.is_in(ids))
-            // Another sender may have been faster.
-            .filter(webhook_delivery::Column::State.eq(PENDING))
-            .filter(webhook_delivery::Column::NextAt.lte(now))
-            .order_by_asc(webhook_delivery::Column::NextAt)
-            .limit(room.total as u64)
-            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-            .all(&transaction)
-            .await?;
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
-        let token = ambient.new_id();
-        let row = webhook_delivery::ActiveModel {
-            lease_token: Set(Some(token)),
-            next_at: Set(now + lease),
-            ..Default::default()
-        };
-        webhook_delivery::Entity::update_many()
-            .set(row)
-            .col_expr(webhook_delivery::Column::Attempts, Expr::col(webhook_delivery::Column::Attempts).add(1))
-            .filter(webhook_delivery::Column::Id.is_in(found.iter().map(|row| row.id)))
-            .exec(&transaction)
-            .await?;
-        transaction.commit().await?;
+        let token = env.new_id();
+        let found: Result<_, StoreError> = in_transaction!(self, |transaction| {
+            let rows = transaction.query_all(&candidates).await?;
+            let rows: Vec<(Uuid, Uuid)> = rows
+                .iter()
+                .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
+                .collect::<Result<_, DbErr>>()?;
+            let candidates = rows.into_iter().filter_map(|(id, endpoint_id)| {
+                let client_id = endpoints.get(&endpoint_id)?.client_id;
+                Some(Candidate { id, endpoint_id, client_id })
+            });
+            let candidates: Vec<_> = candidates.collect();
+            let chosen: HashSet<Uuid> = admission.choose(candidates.clone()).into_iter().collect();
+            let chosen = candidates.into_iter().filter(|candidate| chosen.contains(&candidate.id));
+            let chosen: Vec<_> = chosen.map(|candidate| (candidate.client_id, candidate.id)).collect();
+            if chosen.is_empty() {
+                return Ok::<_, StoreError>(Vec::new());
+            }
+            let free = webhook_delivery::Entity::find()
+                .filter(with_keys(webhook_delivery::Column::ClientId, webhook_delivery::Column::Id, chosen))
+                // Another sender may have claimed it meanwhile.
+                .filter(webhook_delivery::Column::State.eq(DeliveryState::Pending))
+                .filter(webhook_delivery::Column::NextAt.lte(now))
+                .order_by_asc(webhook_delivery::Column::NextAt);
+            let found = transaction.claim(free).all(transaction).await?;
+            if found.is_empty() {
+                return Ok(found);
+            }
+            let row = webhook_delivery::ActiveModel {
+                lease_token: Set(Some(token)),
+                next_at: Set(now + lease),
+                ..Default::default()
+            };
+            webhook_delivery::Entity::update_many()
+                .set(row)
+                .col_expr(webhook_delivery::Column::Attempts, Expr::col(webhook_delivery::Column::Attempts).add(1))
+                .filter(with_keys(
+                    webhook_delivery::Column::ClientId,
+                    webhook_delivery::Column::Id,
+                    found.iter().map(|row| (row.client_id, row.id)),
+                ))
+                .filter(webhook_delivery::Column::State.eq(DeliveryState::Pending))
+                .exec(transaction)
+                .await?;
+            Ok(found)
+        });
+        let found = found?;
         let claimed = found.into_iter().filter_map(|row| {
             Some(ClaimedDelivery {
                 id: row.id,
@@ -138,17 +166,14 @@ impl Store {
     async fn endpoints_with_work(
         &self,
         now: DateTime<Utc>,
-        full: Vec<Uuid>,
+        admission: &dyn Admission,
     ) -> Result<Vec<webhook_endpoint::Model>, StoreError> {
-        use webhook_delivery::Column::{EndpointId, NextAt, State};
-        use webhook_endpoint::Column::{DeletedAt, DisabledAt, Id, PausedUntil};
+        use webhook_delivery::Column::{NextAt, State};
+        use webhook_endpoint::Column::{ClientId, DeletedAt, DisabledAt, Id, PausedUntil};
         // The first due delivery of each endpoint, by the index: as an EXISTS, PostgreSQL turns it into a join that reads a
         // long backlog whole.
-        let work = Query::select()
-            .column((webhook_delivery::Entity, webhook_delivery::Column::Id))
-            .from(webhook_delivery::Entity)
-            .and_where(Expr::col((webhook_delivery::Entity, EndpointId)).equals((webhook_endpoint::Entity, Id)))
-            .and_where(State.eq(PENDING))
+        let work = of_endpoint()
+            .and_where(State.eq(DeliveryState::Pending))
             .and_where(NextAt.lte(now))
             .order_by((webhook_delivery::Entity, NextAt), Order::Asc)
             .limit(1)
@@ -158,7 +183,8 @@ impl Store {
             .filter(DeletedAt.is_null())
             .filter(DisabledAt.is_null())
             .filter(open)
-            .filter(Id.is_not_in(full))
+            .filter(Id.is_not_in(admission.full_endpoints()))
+            .filter(ClientId.is_not_in(admission.full_clients()))
             .filter(Expr::from(work).is_not_null())
             .order_by(Expr::from(Func::random()), Order::Asc)
             .limit(ENDPOINTS);
@@ -168,13 +194,14 @@ impl Store {
 
 /// The ids of up to `limit` deliveries to `endpoint` that are due, the longest due first.
 fn due(endpoint: &EndpointRecord, now: DateTime<Utc>, limit: usize) -> SelectStatement {
-    use webhook_delivery::Column::{EndpointId, Id, NextAt, Sequence, State, UserId};
+    use webhook_delivery::Column::{ClientId, EndpointId, Id, NextAt, Sequence, State, UserId};
     let this = |column: webhook_delivery::Column| Expr::col((DELIVERY, column));
     let mut due = Query::select()
-        .column((DELIVERY, Id))
+        .columns([(DELIVERY, Id), (DELIVERY, EndpointId)])
         .from_as(webhook_delivery::Entity, DELIVERY)
+        .and_where(this(ClientId).eq(endpoint.client_id))
         .and_where(this(EndpointId).eq(endpoint.id))
-        .and_where(this(State).eq(PENDING))
+        .and_where(this(State).eq(DeliveryState::Pending))
         .and_where(this(NextAt).lte(now))
         .order_by((DELIVERY, NextAt), Order::Asc)
         .order_by((DELIVERY, Sequence), Order::Asc)
@@ -182,22 +209,18 @@ fn due(endpoint: &EndpointRecord, now: DateTime<Utc>, limit: usize) -> SelectSta
         .take();
     if endpoint.ordered {
         let other = |column: webhook_delivery::Column| Expr::col((EARLIER, column));
-        let on_its_way = Query::select()
+        // Events are relayed in their order: no earlier one is still to be relayed.
+        let pending = Query::select()
             .expr(Expr::value(1))
             .from_as(webhook_delivery::Entity, EARLIER)
+            .and_where(other(ClientId).eq(endpoint.client_id))
             .and_where(other(EndpointId).eq(endpoint.id))
             .and_where(other(UserId).equals((DELIVERY, UserId)))
-            .and_where(other(State).eq(PENDING))
+            // As the index has it, which a parameter would not match.
+            .and_where(Expr::cust("\"earlier\".\"state\" = 'pending'"))
             .and_where(other(Sequence).lt(this(Sequence)))
             .take();
-        let not_relayed = Query::select()
-            .expr(Expr::value(1))
-            .from(event::Entity)
-            .and_where(Expr::col((event::Entity, event::Column::UserId)).equals((DELIVERY, UserId)))
-            .and_where(Expr::col((event::Entity, event::Column::RelayedAt)).is_null())
-            .and_where(Expr::col((event::Entity, event::Column::Sequence)).lt(this(Sequence)))
-            .take();
-        due.and_where(Expr::not_exists(on_its_way)).and_where(Expr::not_exists(not_relayed));
+        due.and_where(Expr::not_exists(pending));
     }
     due
 }
@@ -218,8 +241,8 @@ impl Iden for Alias {
 /// One statement of all parts; none of nothing. Each part is a subquery, because SQLite takes no limit within a union.
 fn union(parts: Vec<SelectStatement>) -> Option<SelectStatement> {
     let mut parts = parts.into_iter().map(|part| {
-        let id = (DELIVERY, webhook_delivery::Column::Id);
-        Query::select().column(id).from_subquery(part, DELIVERY).take()
+        use webhook_delivery::Column::{EndpointId, Id};
+        Query::select().columns([(DELIVERY, Id), (DELIVERY, EndpointId)]).from_subquery(part, DELIVERY).take()
     });
     let mut first = parts.next()?;
     for part in parts {

@@ -1,7 +1,7 @@
-//! Webhooks: the endpoints of clients, and the deliveries that the outbox makes for them.
+//! Webhooks: the endpoints of clients, and the deliveries that the relay makes of events.
 //!
 //! A delivery is a row with a lease, as a job is: claimed by a token with its `next_at` at the lease's end, sent with no
-//! transaction open, settled only while the token is still there. Locks, in this order: a client, the counter of events,
+//! transaction open, settled only while the token is still there. Locks, in this order: a client, the relay's cursor,
 //! deliveries by id, endpoints by id.
 
 mod claim;
@@ -10,44 +10,48 @@ mod endpoints;
 mod prune;
 mod relay;
 mod replay;
+mod replays;
 mod settle;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::{webhook_delivery, webhook_endpoint};
 use sea_orm::Set;
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use uuid::Uuid;
 
-pub use claim::{ClaimRoom, ClaimedDelivery};
-pub use deliveries::{AttemptReport, DeliveryPage, DeliveryRecord};
-pub use endpoints::{Alteration, EndpointChange, NewEndpoint, Registration};
+pub use claim::{Admission, Candidate, ClaimedDelivery};
+pub use deliveries::{AttemptReport, DeliveryPage, DeliveryPlace, DeliveryRecord};
+pub use endpoints::{Alteration, EndpointChange, NewEndpoint, Registration, SameUrl};
 pub use prune::Pruned;
-pub use relay::OutboxEvent;
+pub use relay::RelayedEvent;
 pub use replay::Replay;
-pub use settle::{DeliverySettlement, Health, Sent, Settled};
+pub use replays::{NewReplay, ReplayRecord};
+pub use settle::{DeliveryOutcome, DeliverySettlement, FailurePolicy, Settled};
+
+pub use entity::webhook_delivery::DeliveryState;
+pub use entity::webhook_endpoint::DisabledReason;
+pub use entity::webhook_replay::ReplayState;
 
 use super::StoreError;
 
-/// Waits for its time, or is under way.
-pub const PENDING: &str = "pending";
-/// The endpoint has taken it.
-pub const DELIVERED: &str = "delivered";
-/// Every attempt has failed; only a replay sends it again.
-pub const DEAD: &str = "dead";
+/// How far the clocks of two processes may be apart. Statements that look only at the partitions since a time look so
+/// much further back.
+const CLOCK_SKEW: TimeDelta = TimeDelta::hours(1);
 
 /// An endpoint as it is stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EndpointRecord {
     /// Identifier.
     pub id: Uuid,
-    /// The client that is told.
+    /// The client that receives.
     pub client_id: Uuid,
-    /// Where.
-    pub url: String,
-    /// What signs, sealed.
+    /// Where, sealed.
+    pub sealed_url: Vec<u8>,
+    /// The signing secret, sealed.
     pub sealed_secret: Vec<u8>,
-    /// What signed before, sealed, and until when it signs still.
+    /// The previous signing secret, sealed, and until when it signs.
     pub previous: Option<(Vec<u8>, DateTime<Utc>)>,
-    /// The kinds of events that are wanted; empty: all.
+    /// The kinds of events to send; empty: all.
     pub events: Vec<String>,
     /// Whether the events of a user arrive one after another.
     pub ordered: bool,
@@ -55,10 +59,10 @@ pub struct EndpointRecord {
     pub failures: u32,
     /// Since when every attempt has failed.
     pub failing_since: Option<DateTime<Utc>>,
-    /// Until when nothing is sent, because it failed or asked for it.
+    /// Until when nothing is sent, because it failed or asked for a pause.
     pub paused_until: Option<DateTime<Utc>>,
-    /// Since when, and why, nothing is sent until somebody enables it.
-    pub disabled: Option<(DateTime<Utc>, String)>,
+    /// When and why it was disabled: nothing is sent until it is enabled.
+    pub disabled: Option<(DateTime<Utc>, DisabledReason)>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When its owner last changed it.
@@ -72,7 +76,7 @@ impl std::fmt::Debug for EndpointRecord {
 }
 
 impl EndpointRecord {
-    /// Whether it wants to be told of events of this kind.
+    /// Whether it receives events of this kind.
     #[must_use]
     pub fn wants(&self, kind: &str) -> bool {
         self.events.is_empty() || self.events.iter().any(|wanted| wanted == kind)
@@ -83,7 +87,7 @@ impl EndpointRecord {
         Ok(Self {
             id: row.id,
             client_id: row.client_id,
-            url: row.url,
+            sealed_url: row.sealed_url,
             sealed_secret: row.sealed_secret,
             previous: row.sealed_previous_secret.zip(row.previous_until),
             events: serde_json::from_value(row.events).map_err(|_| corrupt())?,
@@ -91,11 +95,23 @@ impl EndpointRecord {
             failures: u32::try_from(row.failures).map_err(|_| corrupt())?,
             failing_since: row.failing_since,
             paused_until: row.paused_until,
-            disabled: row.disabled_at.map(|at| (at, row.disabled_reason.unwrap_or_default())),
+            disabled: row.disabled_at.zip(row.disabled_reason),
             created_at: row.created_at,
             updated_at: row.updated_at,
         })
     }
+}
+
+/// The ids of the deliveries to the endpoint of the outer statement.
+fn of_endpoint() -> SelectStatement {
+    use webhook_delivery::Column::{ClientId, EndpointId, Id};
+    let endpoint = |column| (webhook_endpoint::Entity, column);
+    Query::select()
+        .column((webhook_delivery::Entity, Id))
+        .from(webhook_delivery::Entity)
+        .and_where(Expr::col((webhook_delivery::Entity, ClientId)).equals(endpoint(webhook_endpoint::Column::ClientId)))
+        .and_where(Expr::col((webhook_delivery::Entity, EndpointId)).equals(endpoint(webhook_endpoint::Column::Id)))
+        .take()
 }
 
 /// Something to be sent to one endpoint.
@@ -103,17 +119,17 @@ impl EndpointRecord {
 pub struct NewDelivery {
     /// Identifier.
     pub id: Uuid,
-    /// What the receiver tells repetitions by.
+    /// The event, by which the receiver recognizes repetitions.
     pub event_id: Uuid,
     /// Where it goes.
     pub endpoint_id: Uuid,
-    /// The client that is told.
+    /// The client that receives.
     pub client_id: Uuid,
     /// The user it is about, if it is about one.
     pub user_id: Option<Uuid>,
     /// What happened.
     pub kind: String,
-    /// The place of the event among those of its user.
+    /// The sequence number of the event among those of its user.
     pub sequence: i64,
     /// The body, sealed.
     pub sealed_body: Vec<u8>,
@@ -132,7 +148,7 @@ impl NewDelivery {
             kind: Set(self.kind),
             sequence: Set(self.sequence),
             sealed_body: Set(self.sealed_body),
-            state: Set(PENDING.to_owned()),
+            state: Set(DeliveryState::Pending),
             attempts: Set(0),
             schedule_step: Set(0),
             next_at: Set(now),

@@ -1,64 +1,163 @@
-//! Sending again what was delivered or given up.
+//! Sending again what was delivered or is dead.
 
 use chrono::{DateTime, Utc};
 use entity::webhook_delivery;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait as _, QueryFilter, QueryOrder, QuerySelect, Set};
 use tracing::instrument;
 use uuid::Uuid;
 
-use super::super::{Store, StoreError};
-use super::{DEAD, DELIVERED, PENDING};
+use super::super::claims::{Ended, once};
+use super::super::rows::with_keys;
+use super::super::{ClientClaim, Once, Store, StoreError, in_transaction};
+use super::{CLOCK_SKEW, DeliveryState};
 
-/// What is sent again. Everything that is given narrows it down.
+/// Which deliveries are sent again: those that match everything that is given.
 #[derive(Clone, Debug, Default)]
 pub struct Replay {
-    /// Of one client alone.
+    /// Only those of this client.
     pub client_id: Option<Uuid>,
-    /// One delivery.
+    /// Only this delivery.
     pub delivery_id: Option<Uuid>,
-    /// To one endpoint.
+    /// Only those to this endpoint.
     pub endpoint_id: Option<Uuid>,
-    /// Of what was made then or later.
+    /// Only those that were created then or later.
     pub since: Option<DateTime<Utc>>,
-    /// Of what was made before then.
+    /// Only those that were created before then.
     pub until: Option<DateTime<Utc>>,
-    /// What was given up alone; else what was delivered, too.
+    /// Only dead deliveries; otherwise delivered ones too.
     pub failed_only: bool,
 }
 
+/// Deliveries that one transaction of a replay changes.
+pub(super) const BATCH: u64 = 500;
+
+/// The deliveries of a client that a replay has still to queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range {
+    pub(super) client_id: Uuid,
+    pub(super) endpoint_id: Option<Uuid>,
+    pub(super) since: Option<DateTime<Utc>>,
+    pub(super) until: Option<DateTime<Utc>>,
+    /// Only those behind this one, by the time at which it was made and its id.
+    pub(super) after: Option<Key>,
+}
+
+/// When a delivery was made, and its id.
+type Key = (DateTime<Utc>, Uuid);
+
 impl Store {
-    /// Sends deliveries again, from the beginning of the schedule, with the same bytes and the same event id. What is
-    /// still on its way stays as it is. Returns how many.
+    /// Sends deliveries again, from the start of the schedule, with the same bytes and the same event id. Pending deliveries
+    /// are left as they are. Each batch is a transaction of its own: a caller that stops waiting stops the replay, and the
+    /// same replay again goes on from there. Returns how many deliveries are sent again.
     ///
     /// # Errors
     /// `Unavailable` without the database.
     #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
     pub async fn replay_deliveries(&self, replay: &Replay, now: DateTime<Utc>) -> Result<u64, StoreError> {
-        use webhook_delivery::Column::{ClientId, CreatedAt, EndpointId, Id, State};
-        let states: &[&str] = if replay.failed_only { &[DEAD] } else { &[DEAD, DELIVERED] };
-        let row = webhook_delivery::ActiveModel {
-            state: Set(PENDING.to_owned()),
-            schedule_step: Set(0),
-            next_at: Set(now),
-            lease_token: Set(None),
-            delivered_at: Set(None),
-            ..Default::default()
+        let clients = match replay.client_id {
+            Some(client_id) => vec![client_id],
+            None => self.list_clients().await?.into_iter().map(|client| client.id).collect(),
         };
-        let mut update = webhook_delivery::Entity::update_many().set(row).filter(State.is_in(states.iter().copied()));
-        let equal = [(ClientId, replay.client_id), (Id, replay.delivery_id), (EndpointId, replay.endpoint_id)];
-        for (column, wanted) in equal {
-            if let Some(wanted) = wanted {
-                update = update.filter(column.eq(wanted));
+        let states: &[DeliveryState] =
+            if replay.failed_only { &[DeliveryState::Dead] } else { &[DeliveryState::Dead, DeliveryState::Delivered] };
+        let mut replayed = 0;
+        for client_id in clients {
+            if let Some(id) = replay.delivery_id {
+                replayed += queue_again(&self.write(), client_id, &[(DateTime::UNIX_EPOCH, id)], states, now).await?;
+                self.want_deliveries();
+                continue;
+            }
+            let Replay { endpoint_id, since, until, .. } = *replay;
+            let mut range = Range { client_id, endpoint_id, since, until, after: None };
+            loop {
+                let batch = self.batch_of(&range, states).await?;
+                replayed += queue_again(&self.write(), client_id, &batch, states, now).await?;
+                self.want_deliveries();
+                if (batch.len() as u64) < BATCH {
+                    break;
+                }
+                range.after = batch.last().copied();
             }
         }
-        if let Some(since) = replay.since {
-            update = update.filter(CreatedAt.gte(since));
+        Ok(replayed)
+    }
+
+    /// The first deliveries of a range in these states, in the order in which they were made.
+    pub(super) async fn batch_of(&self, range: &Range, states: &[DeliveryState]) -> Result<Vec<Key>, StoreError> {
+        use webhook_delivery::Column::{ClientId, CreatedAt, EndpointId, Id, NextAt, State};
+        let mut batch = Vec::new();
+        // By the index, state by state.
+        for state in states {
+            let mut part = webhook_delivery::Entity::find().filter(ClientId.eq(range.client_id));
+            part = part.filter(State.eq(*state));
+            if let Some(endpoint_id) = range.endpoint_id {
+                part = part.filter(EndpointId.eq(endpoint_id));
+            }
+            if let Some(until) = range.until {
+                part = part.filter(CreatedAt.lt(until));
+            }
+            if let Some((at, id)) = range.after {
+                part = part.filter(CreatedAt.gt(at).or(CreatedAt.eq(at).and(Id.gt(id))));
+            }
+            if let Some(since) = range.after.map(|(at, _)| at).or(range.since) {
+                // What was made since then was delivered or given up later: no partition before is looked at.
+                part = part.filter(CreatedAt.gte(since)).filter(NextAt.gte(earlier(since)));
+            }
+            let part = part.select_only().columns([CreatedAt, Id]).order_by_asc(CreatedAt).order_by_asc(Id);
+            batch.extend(part.limit(BATCH).into_tuple::<Key>().all(&self.read()).await?);
         }
-        if let Some(until) = replay.until {
-            update = update.filter(CreatedAt.lt(until));
-        }
-        let replayed = update.exec(&self.write()).await?.rows_affected;
+        batch.sort_unstable();
+        batch.truncate(usize::try_from(BATCH).unwrap_or(usize::MAX));
+        Ok(batch)
+    }
+
+    /// Sends one delivery of a client again, unless it is pending, with the claim of the request's key.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
+    pub async fn replay_delivery(
+        &self,
+        client_id: Uuid,
+        id: Uuid,
+        claim: Option<ClientClaim>,
+        now: DateTime<Utc>,
+    ) -> Result<Once<()>, StoreError> {
+        let states = [DeliveryState::Dead, DeliveryState::Delivered];
+        let replayed = once!(self, claim, now, |transaction| {
+            let queued = queue_again(transaction, client_id, &[(DateTime::UNIX_EPOCH, id)], &states, now).await;
+            queued.map(|_| Ended::Changed(()))
+        })?;
         self.want_deliveries();
         Ok(replayed)
     }
+}
+
+/// A little before `since`, which is a caller's.
+fn earlier(since: DateTime<Utc>) -> DateTime<Utc> {
+    since.checked_sub_signed(CLOCK_SKEW).unwrap_or(since)
+}
+
+/// Makes those of the deliveries that are in these states pending again; how many.
+pub(super) async fn queue_again(
+    database: &impl ConnectionTrait,
+    client_id: Uuid,
+    batch: &[Key],
+    states: &[DeliveryState],
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    use webhook_delivery::Column::{ClientId, Id, NextAt, State};
+    let Some((first, _)) = batch.first().copied() else { return Ok(0) };
+    let row = webhook_delivery::ActiveModel {
+        state: Set(DeliveryState::Pending),
+        schedule_step: Set(0),
+        next_at: Set(now),
+        lease_token: Set(None),
+        delivered_at: Set(None),
+        ..Default::default()
+    };
+    let keys = batch.iter().map(|(_, id)| (client_id, *id));
+    let update = webhook_delivery::Entity::update_many().set(row).filter(with_keys(ClientId, Id, keys));
+    let update = update.filter(State.is_in(states.iter().copied())).filter(NextAt.gte(earlier(first)));
+    Ok(update.exec(database).await?.rows_affected)
 }

@@ -1,11 +1,11 @@
-//! Exemplars: for each bucket of the latency of requests, the trace of the last sampled request that fell into it.
+//! Exemplars: for each bucket of the request duration, the trace of the last sampled request in it.
 //!
-//! The SDK records none (0.33), so that they are kept here, and shown to who asks for OpenMetrics.
+//! The SDK (0.33) does not export them, so they are kept here, for OpenMetrics.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// A request of a histogram, with its trace.
+/// A recorded request with its trace.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Exemplar {
     pub(super) trace_id: String,
@@ -15,7 +15,7 @@ pub(super) struct Exemplar {
     pub(super) at: f64,
 }
 
-/// The labels of a series, in their order, without the bucket's own.
+/// The sorted labels of a series, without `le`.
 pub(super) type Labels = Vec<(String, String)>;
 
 /// One exemplar for each bucket of each series.
@@ -23,15 +23,15 @@ pub(super) type Labels = Vec<(String, String)>;
 pub(super) struct Exemplars(Mutex<HashMap<Labels, HashMap<usize, Exemplar>>>);
 
 impl Exemplars {
-    /// Notes a sampled request. `bounds` are the upper bounds of the buckets.
-    pub(super) fn note(&self, mut labels: Labels, bounds: &[f64], exemplar: Exemplar) {
+    /// Records a sampled request. `bounds` are the upper bounds of the buckets.
+    pub(super) fn record(&self, mut labels: Labels, bounds: &[f64], exemplar: Exemplar) {
         labels.sort();
         let bucket = bucket(bounds, exemplar.value);
         let mut series = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         series.entry(labels).or_default().insert(bucket, exemplar);
     }
 
-    /// That of a bucket, where there is one.
+    /// The exemplar of a bucket.
     pub(super) fn of(&self, labels: &Labels, bucket: usize) -> Option<Exemplar> {
         let series = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         series.get(labels)?.get(&bucket).cloned()
@@ -59,7 +59,7 @@ mod tests {
         let label = |name: &str| (name.to_owned(), "x".to_owned());
         for trace in ["first", "second"] {
             let exemplar = Exemplar { trace_id: trace.to_owned(), value: 0.02, at: 0.0 };
-            exemplars.note(vec![label("b"), label("a")], &[1.0], exemplar);
+            exemplars.record(vec![label("b"), label("a")], &[1.0], exemplar);
         }
         let labels = vec![label("a"), label("b")];
         assert_eq!(exemplars.of(&labels, 0).map(|exemplar| exemplar.trace_id), Some("second".to_owned()));

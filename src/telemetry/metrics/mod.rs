@@ -1,7 +1,7 @@
-//! What is measured: one set of instruments of OpenTelemetry, shown on the admin port and sent by OTLP where asked for.
+//! The metrics: one set of OpenTelemetry instruments, served on the admin listener and sent by OTLP if configured.
 //!
-//! Names here are OpenTelemetry's; Prometheus sees `_` for `.`, and unit and `_total` behind. No label holds anything of
-//! a user or a client: their number would be without bound, and who reads metrics need not know them.
+//! Names are OpenTelemetry's; Prometheus sees `_` for `.`, and the unit or `_total` as a suffix. No label has data of a
+//! user or a client: its cardinality would be unlimited, and readers of metrics need not know it.
 
 mod exemplars;
 mod instruments;
@@ -24,10 +24,10 @@ use self::instruments::{Instruments, SECONDS};
 use super::{TelemetryError, export, panics};
 use crate::config::TelemetryConfig;
 
-/// The histogram whose buckets show traces, as Prometheus names it.
-const EXEMPLIFIED: &str = "kira_request_duration_seconds";
+/// The histogram with exemplars, by its Prometheus name.
+const WITH_EXEMPLARS: &str = "kira_request_duration_seconds";
 
-/// The instruments of one service; clones are the same ones. Those of `default()` measure nothing.
+/// The instruments of one process; clones share them. Those of `default()` record nothing.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -35,25 +35,25 @@ struct Inner {
     meter: Meter,
     instruments: Instruments,
     exemplars: Exemplars,
-    shown: Option<Shown>,
+    exported: Option<Exported>,
 }
 
-/// Where the instruments can be read.
-struct Shown {
+/// The export of the instruments.
+struct Exported {
     provider: SdkMeterProvider,
     registry: Registry,
 }
 
-/// Whose fault the answer to a request is.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestOutcome {
-    /// Nobody's.
+    /// No error.
     Success,
-    /// The caller's: what it sent or may not do.
-    Refused,
-    /// Ours: an error inside, no answer in time, the database away.
-    Failed,
-    /// Nobody knows: the caller did not wait for the answer.
+    /// An error of the client: a bad request, or one that it has no permission for.
+    ClientError,
+    /// An error of the service: an internal error, a timeout, a database that cannot be reached.
+    ServerError,
+    /// Unknown: the client disconnected before the response.
     Abandoned,
 }
 
@@ -63,40 +63,40 @@ impl RequestOutcome {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
+            Self::ClientError => "client_error",
+            Self::ServerError => "server_error",
             Self::Abandoned => "abandoned",
         }
     }
 }
 
-/// A request that has been answered.
+/// A request that is complete.
 #[derive(Clone, Debug)]
-pub struct AnsweredRequest<'a> {
+pub struct CompletedRequest<'a> {
     /// `rest` or `grpc`.
-    pub door: &'static str,
+    pub protocol: &'static str,
     /// The call, as `UsersService/CreateUser`; empty where there is none.
     pub call: &'static str,
     /// The HTTP status over REST, the name of the gRPC code over gRPC.
     pub code: String,
-    /// Whose fault it is.
+    /// The outcome.
     pub outcome: RequestOutcome,
-    /// From its headers to those of the answer.
-    pub took: Duration,
-    /// When.
+    /// From the headers of the request to those of the response.
+    pub duration: Duration,
+    /// When it completed.
     pub at: DateTime<Utc>,
     /// Its place in a trace.
     pub trace: &'a SpanContext,
 }
 
-/// What an idempotency key turned out to be.
+/// The result of an idempotency key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idempotent {
     /// New.
     Created,
-    /// That of an earlier request, which this one repeats.
+    /// The key of an earlier request, which this one replays.
     Replayed,
-    /// That of an earlier request with another body.
+    /// The key of an earlier request with another body.
     Conflict,
 }
 
@@ -110,18 +110,18 @@ impl Idempotent {
     }
 }
 
-/// A database's connections at one moment.
+/// The connections of a database pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionCounts {
     /// Open and not in use.
     pub idle: u64,
     /// In use.
     pub used: u64,
-    /// The most that there may be.
+    /// The limit.
     pub max: u64,
 }
 
-/// One page of metrics.
+/// The response of `/metrics`.
 #[derive(Debug)]
 pub struct Page {
     /// Its media type.
@@ -130,22 +130,22 @@ pub struct Page {
     pub text: String,
 }
 
-/// Counts a request as under way until it is dropped.
-#[must_use = "the request is under way for as long as this lives"]
-pub struct InFlight {
+/// Counts a request as in flight until it is dropped.
+#[must_use = "the request is in flight while this lives"]
+pub struct RequestInFlight {
     metrics: Metrics,
-    door: &'static str,
+    protocol: &'static str,
 }
 
-impl Drop for InFlight {
+impl Drop for RequestInFlight {
     fn drop(&mut self) {
-        self.metrics.0.instruments.requests_in_flight.add(-1, &[KeyValue::new("door", self.door)]);
+        self.metrics.0.instruments.requests_in_flight.add(-1, &[KeyValue::new("protocol", self.protocol)]);
     }
 }
 
 impl std::fmt::Debug for Metrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Metrics").field("shown", &self.0.shown.is_some()).finish_non_exhaustive()
+        f.debug_struct("Metrics").field("exported", &self.0.exported.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -156,10 +156,10 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// The instruments as they are configured. Where metrics are sent it needs the context of a Tokio runtime.
+    /// The configured instruments. With OTLP it needs the context of a Tokio runtime.
     ///
     /// # Errors
-    /// The endpoint that they are sent to cannot be used.
+    /// The OTLP endpoint cannot be used.
     pub fn new(config: &TelemetryConfig) -> Result<Self, TelemetryError> {
         if !config.metrics {
             return Ok(Self::default());
@@ -167,7 +167,7 @@ impl Metrics {
         let registry = Registry::new();
         let reader = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())
-            // There is one scope; its labels would be on every sample.
+            // There is only one scope; its labels would be on every sample.
             .scope_info_enabled(false)
             .build()
             .map_err(|error| TelemetryError::Metrics(error.into()))?;
@@ -179,15 +179,15 @@ impl Metrics {
             .register(Box::new(ProcessCollector::for_self()))
             .map_err(|error| TelemetryError::Metrics(error.into()))?;
         let provider = provider.build();
-        let metrics = Self::with(provider.meter(env!("CARGO_PKG_NAME")), Some(Shown { provider, registry }));
+        let metrics = Self::with(provider.meter(env!("CARGO_PKG_NAME")), Some(Exported { provider, registry }));
         metrics.describe_process();
-        metrics.begin_at_zero();
+        metrics.start_at_zero();
         Ok(metrics)
     }
 
-    fn with(meter: Meter, shown: Option<Shown>) -> Self {
+    fn with(meter: Meter, exported: Option<Exported>) -> Self {
         let instruments = Instruments::new(&meter);
-        Self(Arc::new(Inner { meter, instruments, exemplars: Exemplars::default(), shown }))
+        Self(Arc::new(Inner { meter, instruments, exemplars: Exemplars::default(), exported }))
     }
 
     fn describe_process(&self) {
@@ -204,15 +204,25 @@ impl Metrics {
             .build();
     }
 
-    /// Shows what may never happen from the beginning, since Prometheus takes no notice of the first event of a series
-    /// that begins with it.
-    fn begin_at_zero(&self) {
-        let Instruments { ready, rate_limited, shed, idempotent, webhook_attempts, webhook_endpoints_disabled, .. } =
-            &self.0.instruments;
+    /// Starts the series of rare events at zero: Prometheus does not count the event that a series starts with.
+    fn start_at_zero(&self) {
+        let Instruments {
+            ready,
+            rate_limited,
+            rate_limited_alone,
+            shed,
+            delayed,
+            idempotent,
+            webhook_attempts,
+            webhook_endpoints_disabled,
+            ..
+        } = &self.0.instruments;
         ready.record(0, &[]);
-        for door in ["rest", "grpc"] {
-            rate_limited.add(0, &[KeyValue::new("door", door)]);
-            shed.add(0, &[KeyValue::new("door", door)]);
+        rate_limited_alone.add(0, &[]);
+        for protocol in ["rest", "grpc"] {
+            rate_limited.add(0, &[KeyValue::new("protocol", protocol)]);
+            shed.add(0, &[KeyValue::new("protocol", protocol)]);
+            delayed.add(0, &[KeyValue::new("protocol", protocol)]);
         }
         for result in [Idempotent::Created, Idempotent::Replayed, Idempotent::Conflict] {
             idempotent.add(0, &[KeyValue::new("result", result.as_str())]);
@@ -223,115 +233,138 @@ impl Metrics {
         webhook_endpoints_disabled.add(0, &[]);
     }
 
-    /// All that is measured, for Prometheus: OpenMetrics, with exemplars, where `openmetrics` is accepted, else its older
-    /// text. `None` where nothing is.
+    /// All metrics for Prometheus: OpenMetrics with exemplars if `openmetrics` is accepted, else the older text format.
+    /// `None` if metrics are off.
     #[must_use]
     pub fn page(&self, openmetrics: bool) -> Option<Page> {
-        let families = self.0.shown.as_ref()?.registry.gather();
+        let families = self.0.exported.as_ref()?.registry.gather();
         Some(if openmetrics {
-            let text = openmetrics::text(&families, EXEMPLIFIED, &self.0.exemplars);
+            let text = openmetrics::text(&families, WITH_EXEMPLARS, &self.0.exemplars);
             Page { content_type: openmetrics::CONTENT_TYPE, text }
         } else {
-            // Names and labels are ours, and valid.
+            // All names and labels are valid.
             let text = TextEncoder::new().encode_to_string(&families).unwrap_or_default();
             Page { content_type: "text/plain; version=0.0.4; charset=utf-8", text }
         })
     }
 
-    /// Sends the last values, where values are sent. It blocks; not for async code.
+    /// Sends the last values by OTLP, if configured. Blocks; not for async code.
     pub fn shut_down(&self, timeout: Duration) {
-        if let Some(shown) = &self.0.shown
-            && let Err(error) = shown.provider.shutdown_with_timeout(timeout)
+        if let Some(exported) = &self.0.exported
+            && let Err(error) = exported.provider.shutdown_with_timeout(timeout)
         {
             tracing::warn!(%error, "the last metrics were not sent");
         }
     }
 
-    /// Whether the process may get traffic.
+    /// Records whether the process may get traffic.
     pub fn ready(&self, is_ready: bool) {
         self.0.instruments.ready.record(is_ready.into(), &[]);
     }
 
-    /// A request has come.
-    pub fn request_begins(&self, door: &'static str) -> InFlight {
-        self.0.instruments.requests_in_flight.add(1, &[KeyValue::new("door", door)]);
-        InFlight { metrics: self.clone(), door }
+    /// Records the start of a request.
+    pub fn request_started(&self, protocol: &'static str) -> RequestInFlight {
+        self.0.instruments.requests_in_flight.add(1, &[KeyValue::new("protocol", protocol)]);
+        RequestInFlight { metrics: self.clone(), protocol }
     }
 
-    /// A request is answered.
-    pub fn request_answered(&self, request: AnsweredRequest<'_>) {
-        let AnsweredRequest { door, call, code, outcome, took, at, trace } = request;
-        if self.0.shown.is_some() && trace.is_sampled() {
-            let labels = [("door", door), ("call", call), ("code", &code), ("outcome", outcome.as_str())];
+    /// Records a completed request.
+    pub fn request_completed(&self, request: CompletedRequest<'_>) {
+        let CompletedRequest { protocol, call, code, outcome, duration, at, trace } = request;
+        if self.0.exported.is_some() && trace.is_sampled() {
+            let labels = [("protocol", protocol), ("call", call), ("code", &code), ("outcome", outcome.as_str())];
             let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
             let at = Duration::from_micros(u64::try_from(at.timestamp_micros()).unwrap_or_default()).as_secs_f64();
-            let exemplar = Exemplar { trace_id: trace.trace_id().to_string(), value: took.as_secs_f64(), at };
-            self.0.exemplars.note(labels, &SECONDS, exemplar);
+            let exemplar = Exemplar { trace_id: trace.trace_id().to_string(), value: duration.as_secs_f64(), at };
+            self.0.exemplars.record(labels, &SECONDS, exemplar);
         }
         let labels = [
-            KeyValue::new("door", door),
+            KeyValue::new("protocol", protocol),
             KeyValue::new("call", call),
             KeyValue::new("code", code),
             KeyValue::new("outcome", outcome.as_str()),
         ];
-        self.0.instruments.request_duration.record(took.as_secs_f64(), &labels);
+        self.0.instruments.request_duration.record(duration.as_secs_f64(), &labels);
     }
 
-    /// A request was refused because its client makes too many.
-    pub fn rate_limited(&self, door: &'static str) {
-        self.0.instruments.rate_limited.add(1, &[KeyValue::new("door", door)]);
+    /// Counts a request that was rejected by the rate limit.
+    pub fn rate_limited(&self, protocol: &'static str) {
+        self.0.instruments.rate_limited.add(1, &[KeyValue::new("protocol", protocol)]);
     }
 
-    /// A request was refused because there are too many.
-    pub fn shed(&self, door: &'static str) {
-        self.0.instruments.shed.add(1, &[KeyValue::new("door", door)]);
+    /// Counts a request that this replica counted alone, because the shared rate limit did not answer.
+    pub fn rate_limited_alone(&self) {
+        self.0.instruments.rate_limited_alone.add(1, &[]);
     }
 
-    /// A request with an idempotency key is decided.
+    /// Counts a request that was shed.
+    pub fn shed(&self, protocol: &'static str) {
+        self.0.instruments.shed.add(1, &[KeyValue::new("protocol", protocol)]);
+    }
+
+    /// Counts a delayed response to a caller without valid credentials.
+    pub fn delayed(&self, protocol: &'static str) {
+        self.0.instruments.delayed.add(1, &[KeyValue::new("protocol", protocol)]);
+    }
+
+    /// Counts a request with an idempotency key.
     pub fn idempotent(&self, result: Idempotent) {
         self.0.instruments.idempotent.add(1, &[KeyValue::new("result", result.as_str())]);
     }
 
-    /// The database has answered a statement.
-    pub fn statement(&self, operation: &'static str, table: &str, took: Duration, failed: bool) {
+    /// Records a statement of the database.
+    pub fn statement(&self, operation: &'static str, table: &str, duration: Duration, failed: bool) {
         let mut labels =
             vec![KeyValue::new("db.operation.name", operation), KeyValue::new("db.collection.name", table.to_owned())];
         if failed {
             labels.push(KeyValue::new("error.type", "failed"));
         }
-        self.0.instruments.statement_duration.record(took.as_secs_f64(), &labels);
+        self.0.instruments.statement_duration.record(duration.as_secs_f64(), &labels);
     }
 
-    /// How much waits in a queue, and how long the oldest has been due.
+    /// Records the number of failing webhook endpoints, the longest failure, and the deliveries that wait for them.
+    pub fn failing_endpoints(&self, count: u64, longest: Duration, waiting: u64) {
+        let instruments = &self.0.instruments;
+        instruments.webhook_endpoints_failing.record(count, &[]);
+        instruments.webhook_endpoints_failing_age.record(longest.as_secs_f64(), &[]);
+        instruments.webhook_deliveries_behind_failing.record(waiting, &[]);
+    }
+
+    /// Records how many rows of a table are in its default partition.
+    pub fn default_partition(&self, table: &'static str, rows: u64) {
+        self.0.instruments.default_partition_rows.record(rows, &[KeyValue::new("table", table)]);
+    }
+
+    /// Records the depth of a queue, and how long its oldest item has been due.
     pub fn queue(&self, queue: &'static str, depth: u64, oldest_age: Duration) {
         let label = [KeyValue::new("queue", queue)];
         self.0.instruments.queue_depth.record(depth, &label);
         self.0.instruments.queue_oldest_age.record(oldest_age.as_secs_f64(), &label);
     }
 
-    /// A verification has come to something: `outcome` is a status, or why there is none yet. `took` is the time since
-    /// it was asked for, where this is the end of it.
-    pub fn verification(&self, provider: &'static str, outcome: &'static str, took: Option<Duration>) {
+    /// Records an attempt of the worker: `outcome` is a status, or why there is none yet. `duration` is the time since the
+    /// request for the verification, if it is complete.
+    pub fn verification(&self, provider: &'static str, outcome: &'static str, duration: Option<Duration>) {
         let provider = KeyValue::new("provider", provider);
         self.0.instruments.verifications.add(1, &[provider.clone(), KeyValue::new("outcome", outcome)]);
-        if let Some(took) = took {
-            self.0.instruments.verification_duration.record(took.as_secs_f64(), &[provider]);
+        if let Some(duration) = duration {
+            self.0.instruments.verification_duration.record(duration.as_secs_f64(), &[provider]);
         }
     }
 
-    /// A webhook was sent: `outcome` is what came of it.
-    pub fn webhook_attempt(&self, outcome: &'static str, took: Duration) {
+    /// Records an attempt to deliver a webhook.
+    pub fn webhook_attempt(&self, outcome: &'static str, duration: Duration) {
         let label = [KeyValue::new("outcome", outcome)];
         self.0.instruments.webhook_attempts.add(1, &label);
-        self.0.instruments.webhook_attempt_duration.record(took.as_secs_f64(), &label);
+        self.0.instruments.webhook_attempt_duration.record(duration.as_secs_f64(), &label);
     }
 
-    /// An endpoint of webhooks was disabled.
+    /// Counts a webhook endpoint that was disabled.
     pub fn endpoint_disabled(&self) {
         self.0.instruments.webhook_endpoints_disabled.add(1, &[]);
     }
 
-    /// Shows the connections to the database, read whenever somebody looks.
+    /// Observes the connections of the database pool at each collection.
     pub fn watch_connections(&self, counts: impl Fn() -> ConnectionCounts + Clone + Send + Sync + 'static) {
         let (of_state, of_max) = (counts.clone(), counts);
         self.0
@@ -352,7 +385,7 @@ impl Metrics {
             .build();
     }
 
-    /// Shows whether the circuit of the provider is open, read whenever somebody looks.
+    /// Observes at each collection whether the circuit of the provider is open.
     pub fn watch_circuit(&self, provider: &'static str, is_open: impl Fn() -> bool + Send + Sync + 'static) {
         self.0
             .meter
@@ -362,16 +395,20 @@ impl Metrics {
             .build();
     }
 
-    /// Shows until when the certificate of a door is good, in seconds since the epoch, read whenever somebody looks.
-    pub fn watch_certificate(&self, door: &'static str, not_after: impl Fn() -> Option<i64> + Send + Sync + 'static) {
+    /// Observes at each collection when the certificate of a listener expires, in seconds since the epoch.
+    pub fn watch_certificate(
+        &self,
+        protocol: &'static str,
+        not_after: impl Fn() -> Option<i64> + Send + Sync + 'static,
+    ) {
         self.0
             .meter
             .i64_observable_gauge("kira.tls_certificate_not_after_timestamp")
-            .with_description("When the certificate of a door expires")
+            .with_description("When the certificate of a listener expires")
             .with_unit("s")
             .with_callback(move |gauge| {
                 if let Some(not_after) = not_after() {
-                    gauge.observe(not_after, &[KeyValue::new("door", door)]);
+                    gauge.observe(not_after, &[KeyValue::new("protocol", protocol)]);
                 }
             })
             .build();

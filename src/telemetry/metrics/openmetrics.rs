@@ -1,4 +1,4 @@
-//! The text that Prometheus asks for: OpenMetrics 1.0, which unlike the older format has room for exemplars.
+//! OpenMetrics 1.0 text, which unlike Prometheus' older format has exemplars.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use super::exemplars::{Exemplar, Exemplars, Labels};
 /// The media type of the text.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// All families. `exemplars` are those of the histogram with the name `exemplified`.
+/// Formats all families. `exemplars` are those of the histogram with the name `exemplified`.
 pub(super) fn text(families: &[MetricFamily], exemplified: &str, exemplars: &Exemplars) -> String {
     let mut text = Text { text: String::with_capacity(64 * 1024) };
     for family in families {
@@ -47,7 +47,7 @@ impl Text {
                     self.sample(&format!("{base}_total"), &labels, None, metric.get_counter().get_value(), None);
                 }
                 MetricType::HISTOGRAM => self.histogram(name, &labels, metric, exemplars),
-                // No family of ours is a summary or untyped.
+                // No registered family is a summary or untyped.
                 _ => self.sample(name, &labels, None, metric.get_gauge().get_value(), None),
             }
         }
@@ -148,7 +148,7 @@ mod tests {
             registry.register(Box::new(histogram)).expect("is the first");
         });
         let exemplars = Exemplars::default();
-        exemplars.note(Labels::new(), &[0.5, 1.0], Exemplar { trace_id: "abc".to_owned(), value: 0.7, at: 1.5 });
+        exemplars.record(Labels::new(), &[0.5, 1.0], Exemplar { trace_id: "abc".to_owned(), value: 0.7, at: 1.5 });
         let text = text(&families, "took_seconds", &exemplars);
         let lines: Vec<&str> = text.lines().skip(2).collect();
         assert_eq!(lines[0], "took_seconds_bucket{le=\"0.5\"} 0.0");

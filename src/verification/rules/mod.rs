@@ -1,15 +1,15 @@
-//! The provider that asks nobody: offline checks of a stored user and its files.
+//! The offline provider: checks of a stored user and its files.
 //!
 //! What it can show is consistency, never identity. It reads the bytes of files with [`inspect()`] and leaves the rest to
 //! [`crate::domain::checks`].
 
-mod dossier;
+mod applicant;
 mod inspect;
 mod provider;
 #[cfg(test)]
 mod tests;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::contract::storage::profile::User as Profile;
@@ -28,25 +28,25 @@ pub struct RulesReport {
     pub findings: Vec<Finding>,
 }
 
-/// What the findings come to (decisions, section 6).
+/// The outcome of the rules (decisions, section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing was found. That makes nobody VERIFIED unless the operator has said so.
+pub enum RuleOutcome {
+    /// No findings. The user is VERIFIED only if the operator has enabled that.
     Clean,
-    /// A human should look: REVIEW.
+    /// A person should look: REVIEW.
     Review,
     /// Something cannot be true: REJECTED.
     Reject,
 }
 
 impl RulesReport {
-    /// What the findings come to.
+    /// The outcome of the findings.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub fn outcome(&self) -> RuleOutcome {
         match self.findings.iter().map(|finding| finding.severity).max() {
-            None => Verdict::Clean,
-            Some(Severity::Soft) => Verdict::Review,
-            Some(Severity::Hard) => Verdict::Reject,
+            None => RuleOutcome::Clean,
+            Some(Severity::Soft) => RuleOutcome::Review,
+            Some(Severity::Hard) => RuleOutcome::Reject,
         }
     }
 
@@ -58,10 +58,10 @@ impl RulesReport {
 }
 
 /// Checks a stored user. `files` has what [`inspect()`] found, by the identifier of the document: a file of the profile
-/// that is not among them counts as one that nobody could examine. `today` is the day of the attempt in UTC.
+/// that is not among them counts as one that could not be examined. `now` is the moment of the attempt.
 #[must_use]
-pub fn check(profile: &Profile, files: &[(Uuid, Inspection)], today: NaiveDate) -> RulesReport {
+pub fn check(profile: &Profile, files: &[(Uuid, Inspection)], now: DateTime<Utc>) -> RulesReport {
     let inspections = files.iter().map(|(id, inspection)| (*id, inspection)).collect();
-    let Evaluation { outcomes, findings } = checks::evaluate(&dossier::build(profile, &inspections), today);
+    let Evaluation { outcomes, findings } = checks::evaluate(&applicant::build(profile, &inspections), now);
     RulesReport { outcomes, findings }
 }

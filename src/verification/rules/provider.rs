@@ -8,17 +8,17 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::{Finding, RulesReport, Verdict as Found, check, inspect};
+use super::{Finding, RuleOutcome, RulesReport, check, inspect};
 use crate::contract::v1;
 use crate::domain::checks::{Inspection, Severity};
 use crate::domain::verification::{Assurance, Decision, Outcome, Reason};
 use crate::profile;
-use crate::verification::{Answer, Case, Provider, ProviderError, Verdict};
+use crate::verification::{Case, Progress, Provider, ProviderError, ProviderResponse};
 
 /// The name that is kept with attempts.
 const NAME: &str = "rules";
 
-/// How much of a case is looked into. What goes beyond is left to a person: nobody else may have to wait for it.
+/// How much of a case is inspected. A person decides about the rest: other cases must not wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// The most documents.
@@ -45,7 +45,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// With `auto_approve` a user of whom nothing speaks against is VERIFIED, although nobody has looked at its
+    /// With `auto_approve` a user without findings is VERIFIED, although no one has checked its
     /// identity; else a person has to confirm it.
     #[must_use]
     pub fn new(auto_approve: bool, budget: Budget) -> Self {
@@ -56,14 +56,14 @@ impl Rules {
     fn outcome(&self, report: &RulesReport) -> Outcome {
         let assurance = Assurance::DataConsistency;
         let reasons = || report.findings.iter().map(reason).collect::<Vec<_>>();
-        match report.verdict() {
-            Found::Clean if self.auto_approve => Outcome::verified(assurance),
-            Found::Clean => Outcome::review(
+        match report.outcome() {
+            RuleOutcome::Clean if self.auto_approve => Outcome::verified(assurance),
+            RuleOutcome::Clean => Outcome::review(
                 assurance,
                 Reason::new("identity_not_checked", "The data is consistent; a person has to confirm the identity"),
             ),
-            Found::Review => Outcome { decision: Decision::Review, assurance, reasons: reasons() },
-            Found::Reject => Outcome { decision: Decision::Rejected, assurance, reasons: reasons() },
+            RuleOutcome::Review => Outcome { decision: Decision::Review, assurance, reasons: reasons() },
+            RuleOutcome::Reject => Outcome { decision: Decision::Rejected, assurance, reasons: reasons() },
         }
     }
 }
@@ -74,7 +74,7 @@ impl Provider for Rules {
         NAME
     }
 
-    async fn verify(&self, case: &Case) -> Result<Answer, ProviderError> {
+    async fn verify(&self, case: &Case) -> Result<ProviderResponse, ProviderError> {
         let mut files = Vec::new();
         let mut spent = Duration::ZERO;
         let documents = profile::documents(&case.profile);
@@ -86,18 +86,18 @@ impl Provider for Rules {
             }
             let Ok(id) = Uuid::try_parse(&document.id) else { continue };
             let content = case.content(document).await?;
-            // Nobody closes it.
+            // The semaphore is never closed.
             let _turn = self.inspections.acquire().await;
             let (inspection, took) = examine(document.media_type(), content).await;
             spent += took;
             files.extend(inspection.map(|inspection| (id, inspection)));
         }
-        let mut report = check(&case.profile, &files, case.now.date_naive());
+        let mut report = check(&case.profile, &files, case.now);
         if is_many || spent >= self.budget.time {
             report.add(TOO_COMPLEX);
         }
         let raw = Some(evidence(&report).to_string().into_bytes());
-        Ok(Answer { verdict: Verdict::Decided(self.outcome(&report)), reference: None, raw })
+        Ok(ProviderResponse { progress: Progress::Decided(self.outcome(&report)), reference: None, raw })
     }
 
     /// Far above its own, which leaves out the reading of files and the turns of others: a case must not fail because
@@ -143,7 +143,7 @@ fn evidence(report: &RulesReport) -> serde_json::Value {
         Severity::Hard => "hard",
     };
     json!({
-        "checks": report.outcomes.iter().map(|(name, outcome)| json!({"check": name, "outcome": outcome.as_str()}))
+        "checks": report.outcomes.iter().map(|(name, outcome)| json!({"check": name, "outcome": <&str>::from(outcome)}))
             .collect::<Vec<_>>(),
         "findings": report.findings.iter().map(|finding| json!({
             "check": finding.check,

@@ -1,11 +1,11 @@
-use chrono::NaiveDate;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::*;
 use crate::contract::v1;
 
-fn today() -> NaiveDate {
-    NaiveDate::from_ymd_opt(2026, 11, 23).expect("a date")
+fn now() -> DateTime<Utc> {
+    "2026-11-23T12:00:00Z".parse().expect("a moment")
 }
 
 fn some(text: &str) -> Option<String> {
@@ -103,18 +103,18 @@ fn found(report: &RulesReport) -> Vec<(&'static str, &'static str, &str)> {
 }
 
 fn check_individual(individual: v1::Individual) -> RulesReport {
-    check(&Profile::Individual(individual), &good_files(3), today())
+    check(&Profile::Individual(individual), &good_files(3), now())
 }
 
 fn check_business(business: v1::Business) -> RulesReport {
-    check(&Profile::Business(business), &good_files(4), today())
+    check(&Profile::Business(business), &good_files(4), now())
 }
 
 #[test]
 fn users_whom_nothing_contradicts_are_clean() {
     for report in [check_individual(individual()), check_business(business())] {
         assert_eq!(found(&report), []);
-        assert_eq!(report.verdict(), Verdict::Clean);
+        assert_eq!(report.outcome(), RuleOutcome::Clean);
     }
 }
 
@@ -135,7 +135,7 @@ fn every_fact_of_an_individual_reaches_its_check() {
         ("phone_country", "other_country", "phone"),
     ];
     assert_eq!(found(&report), expected);
-    assert_eq!(report.verdict(), Verdict::Review);
+    assert_eq!(report.outcome(), RuleOutcome::Review);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn what_cannot_be_true_is_rejected_however_much_else_is_only_odd() {
             ("expiry", "no_valid_id", "identifying_information.1.expiration")
         ]
     );
-    assert_eq!(report.verdict(), Verdict::Reject);
+    assert_eq!(report.outcome(), RuleOutcome::Reject);
 }
 
 #[test]
@@ -209,17 +209,17 @@ fn nobody_in_control_is_a_finding() {
 fn a_defect_is_found_at_the_file_that_has_it() {
     let mut files = good_files(4);
     files[2].1 = inspect(v1::MediaType::Png, b"\x89PNG\r\n\x1a\n");
-    let report = check(&Profile::Business(business()), &files, today());
+    let report = check(&Profile::Business(business()), &files, now());
     let path = "associated_persons.1.identifying_information.0.documents.0.file";
     assert_eq!(found(&report), [("files", "truncated", path)]);
-    assert_eq!(report.verdict(), Verdict::Reject);
+    assert_eq!(report.outcome(), RuleOutcome::Reject);
 }
 
 #[test]
 fn a_file_that_nobody_could_examine_keeps_a_result_from_being_clean() {
-    let report = check(&Profile::Individual(individual()), &good_files(2), today());
+    let report = check(&Profile::Individual(individual()), &good_files(2), now());
     assert_eq!(found(&report), [("files", "not_inspected", "documents.0.file")]);
-    assert_eq!(report.verdict(), Verdict::Review);
+    assert_eq!(report.outcome(), RuleOutcome::Review);
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_report_shows_no_personal_value() {
     odd.identifying_information[0].number = some("SABC560626MDFLRN09");
     odd.identifying_information.push(number(v1::IdentificationType::Ssn, "CAN", "987-65-4321"));
     let report = check_individual(odd);
-    assert_eq!(report.verdict(), Verdict::Reject);
+    assert_eq!(report.outcome(), RuleOutcome::Reject);
     let shown = format!("{report:?}");
     for value in ["Zacarías", "2020-02-02", "SABC", "987-65-4321", "CAN", "+5255"] {
         assert!(!shown.contains(value), "{value}");
@@ -248,6 +248,6 @@ fn a_report_shows_no_personal_value() {
 
 #[test]
 fn a_user_who_brought_nothing_is_judged_by_nothing() {
-    let report = check(&Profile::Individual(v1::Individual::default()), &[], today());
+    let report = check(&Profile::Individual(v1::Individual::default()), &[], now());
     assert!(report.outcomes.iter().all(|(_, outcome)| *outcome == Outcome::NotApplicable));
 }

@@ -58,9 +58,9 @@ impl BodyWriter {
     }
 }
 
-/// How a verification stands, as the provider says it: the answer to a request or a poll, or the payload of a callback.
+/// The provider's report of a verification: the response to a request or a poll, or the payload of a callback.
 #[derive(Debug, Deserialize)]
-pub(super) struct Report {
+pub(super) struct VendorReport {
     /// Of a callback; an answer that has it must be about the attempt that was asked about.
     pub(super) attempt_id: Option<Uuid>,
     pub(super) status: ReportedStatus,
@@ -86,7 +86,7 @@ struct ReportedReason {
     path: Option<String>,
 }
 
-impl Report {
+impl VendorReport {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
@@ -96,7 +96,7 @@ impl Report {
         self.reference.clone().filter(|name| !name.is_empty() && name.chars().count() <= MAX_REFERENCE)
     }
 
-    /// The outcome in our words; none while the provider is at it.
+    /// The outcome; none while the provider is processing the case.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         let decision = match self.status {
             ReportedStatus::Approved => Decision::Verified,
@@ -118,8 +118,8 @@ impl Report {
 mod tests {
     use super::*;
 
-    fn report(text: &str) -> Report {
-        Report::read(text.as_bytes()).expect("a report")
+    fn report(text: &str) -> VendorReport {
+        VendorReport::read(text.as_bytes()).expect("a report")
     }
 
     #[test]
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn what_is_no_report_is_not_read() {
         for text in ["", "[]", "{}", r#"{"status":"done"}"#, r#"{"status":"approved","attempt_id":"x"}"#] {
-            assert!(Report::read(text.as_bytes()).is_none(), "{text}");
+            assert!(VendorReport::read(text.as_bytes()).is_none(), "{text}");
         }
     }
 }

@@ -17,10 +17,10 @@ use serde_json::value::RawValue;
 use tracing::{Instrument as _, field};
 use uuid::Uuid;
 
-use self::message::{BodyWriter, Report, VerifyRequest};
+use self::message::{BodyWriter, VendorReport, VerifyRequest};
 use super::case::Case;
 use super::memory::MIB;
-use super::provider::{Answer, Provider, ProviderError, Verdict};
+use super::provider::{Progress, Provider, ProviderError, ProviderResponse};
 use crate::contract::v1;
 use crate::domain::verification::Outcome;
 use crate::profile::{self, Profile};
@@ -67,7 +67,7 @@ pub struct Vendor {
 pub struct Callback {
     /// The attempt that it is about.
     pub attempt_id: Uuid,
-    /// What was found; none while the provider is at it.
+    /// The outcome; none while the provider is processing the case.
     pub outcome: Option<Outcome>,
     /// What the provider calls the attempt.
     pub reference: Option<String>,
@@ -77,18 +77,18 @@ impl Callback {
     /// Reads the payload of a callback; none where it is not one.
     #[must_use]
     pub fn read(payload: &[u8]) -> Option<Self> {
-        let report = Report::read(payload)?;
+        let report = VendorReport::read(payload)?;
         Some(Self { attempt_id: report.attempt_id?, outcome: report.outcome(), reference: report.reference() })
     }
 }
 
 impl Vendor {
-    /// Reaches nobody yet: a provider that is down must not keep the service from starting.
+    /// Makes no connection yet: a provider that is down must not keep the service from starting.
     ///
     /// # Errors
     /// The means to make requests cannot be had: commonly, the machine has no certificate authorities.
     pub fn new(options: VendorOptions) -> Result<Self, reqwest::Error> {
-        // Whoever comes first in the process installs the cryptography; it is the same for all.
+        // Every caller in the process installs the same crypto provider; the first one succeeds.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -99,7 +99,13 @@ impl Vendor {
     }
 
     /// None: the provider is asked by GET, and does not know the case.
-    async fn ask(&self, case: &Case, method: Method, url: Url, body: Vec<u8>) -> Result<Option<Answer>, ProviderError> {
+    async fn ask(
+        &self,
+        case: &Case,
+        method: Method,
+        url: Url,
+        body: Vec<u8>,
+    ) -> Result<Option<ProviderResponse>, ProviderError> {
         let id = case.attempt_id.to_string();
         let asked_again = method == Method::GET;
         let span = tracing::info_span!(
@@ -133,7 +139,7 @@ impl Vendor {
             tracing::warn!(%status, attempt = %case.attempt_id, "the provider refuses a request");
             return Err(refusal(status));
         }
-        let Some(report) = Report::read(&answer) else {
+        let Some(report) = VendorReport::read(&answer) else {
             tracing::warn!(attempt = %case.attempt_id, "the provider's answer is not understood");
             return Err(ProviderError::NotUnderstood);
         };
@@ -141,20 +147,20 @@ impl Vendor {
             tracing::error!(attempt = %case.attempt_id, "the provider's answer is about another attempt");
             return Err(ProviderError::NotUnderstood);
         }
-        let verdict = match report.outcome() {
-            Some(outcome) => Verdict::Decided(outcome),
+        let progress = match report.outcome() {
+            Some(outcome) => Progress::Decided(outcome),
             None => {
                 let asked = report.poll_after.map_or(POLL_AFTER, |seconds| Duration::from_secs(seconds.into()));
-                Verdict::Pending { poll_after: asked.clamp(POLL_BOUNDS.0, POLL_BOUNDS.1) }
+                Progress::Pending { poll_after: asked.clamp(POLL_BOUNDS.0, POLL_BOUNDS.1) }
             }
         };
         // The attempt's own id is name enough where the provider gives none; a case with a name is polled.
         let reference = report.reference().unwrap_or(id);
-        Ok(Some(Answer { verdict, reference: Some(reference), raw: Some(answer.to_vec()) }))
+        Ok(Some(ProviderResponse { progress, reference: Some(reference), raw: Some(answer.to_vec()) }))
     }
 
-    /// Asks how a case stands. None: the provider does not know it.
-    async fn poll(&self, case: &Case, reference: &str) -> Result<Option<Answer>, ProviderError> {
+    /// Polls the progress of a case. None: the provider does not know it.
+    async fn poll(&self, case: &Case, reference: &str) -> Result<Option<ProviderResponse>, ProviderError> {
         let mut url = self.options.url.clone();
         // Only a URL without a host cannot have segments, and the configuration takes none of those.
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -170,12 +176,12 @@ impl Provider for Vendor {
         NAME
     }
 
-    async fn verify(&self, case: &Case) -> Result<Answer, ProviderError> {
+    async fn verify(&self, case: &Case) -> Result<ProviderResponse, ProviderError> {
         if let Some(reference) = &case.reference {
             if let Some(answer) = self.poll(case, reference).await? {
                 return Ok(answer);
             }
-            tracing::warn!(attempt = %case.attempt_id, "the provider does not know the case any more and is asked anew");
+            tracing::warn!(attempt = %case.attempt_id, "the provider does not know the case any more; it is submitted again");
         }
         if case.file_bytes() > self.options.max_file_bytes {
             return Err(ProviderError::TooLarge);

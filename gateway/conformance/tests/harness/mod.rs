@@ -1,4 +1,4 @@
-//! Both doors of one library, in process.
+//! Both protocols of one library, in process.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub type Grpc = v1::library_service_client::LibraryServiceClient<
     v1::library_service_server::LibraryServiceServer<Checked<Library>>,
 >;
 
-pub struct Doors {
+pub struct TestServer {
     gateway: Gateway,
     service: Arc<Checked<Library>>,
 }
@@ -45,7 +45,7 @@ impl Answer {
     }
 }
 
-impl Doors {
+impl TestServer {
     pub fn new() -> Self {
         let clock: Clock = Arc::new(Default::default);
         let service = Arc::new(Checked::new(Library::default(), clock));
@@ -85,6 +85,11 @@ impl Doors {
     pub async fn request(&self, method: &str, path: &str, body: &str) -> Answer {
         let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
         self.send(request.body(body.to_owned()).expect("a request")).await
+    }
+
+    /// A request with nothing but a method and a path.
+    pub async fn bare(&self, method: &str, path: &str) -> Answer {
+        self.send(Request::builder().method(method).uri(path).body(String::new()).expect("a request")).await
     }
 
     /// Puts a book on the shelf `s`; answers with it.

@@ -4,7 +4,8 @@
 
 use chrono::NaiveDate;
 
-use super::{Flaw, compact};
+use super::Flaw;
+use crate::domain::writing::compact;
 
 /// The characters that the check digit counts, each worth its place.
 const ALPHABET: &str = "0123456789ABCDEFGHIJKLMNÑOPQRSTUVWXYZ";
@@ -31,7 +32,7 @@ pub enum Sex {
 pub struct Curp {
     /// The initial and first inner vowel of the first surname, the initials of the second surname and the given name.
     pub letters: [char; 4],
-    /// The date of birth; the century is told by the seventeenth character.
+    /// The date of birth; the seventeenth character determines the century.
     pub birth_date: NaiveDate,
     /// The sex.
     pub sex: Sex,
@@ -44,15 +45,17 @@ impl Curp {
     /// [`Flaw::Form`], [`Flaw::Date`] or [`Flaw::CheckDigit`], the first that applies.
     pub fn parse(number: &str) -> Result<Self, Flaw> {
         let characters: [char; 18] = compact(number).try_into().map_err(|_| Flaw::Form)?;
+        // The register writes X for Ñ; bearers do not always.
+        let characters = characters.map(|c| if c == 'Ñ' { 'X' } else { c });
         let text: String = characters[4..].iter().collect();
         let letters = [characters[0], characters[1], characters[2], characters[3]];
         let consonants = &characters[13..16];
-        // All but the letters are ASCII from here on, so that places in the text are places in the number.
+        // All but the letters are ASCII from here on, so that places in the text are places in the number. Which of the
+        // letters are vowels is not asked: registrars read foreign names in their own ways.
         let in_form = letters.iter().all(|c| c.is_ascii_uppercase())
-            && matches!(letters[1], 'A' | 'E' | 'I' | 'O' | 'U' | 'X')
             && text.is_ascii()
             && STATES.contains(&&text[7..9])
-            && consonants.iter().all(|c| c.is_ascii_uppercase() && !matches!(c, 'A' | 'E' | 'I' | 'O' | 'U'))
+            && consonants.iter().all(|c| c.is_ascii_uppercase())
             && (characters[16].is_ascii_digit() || characters[16].is_ascii_uppercase())
             && characters[17].is_ascii_digit();
         if !in_form {

@@ -12,6 +12,7 @@ pub mod rfc;
 mod tests;
 pub mod us_tax;
 
+use crate::domain::writing::compact;
 pub use mexican_name::NameLetters;
 
 /// Why a text is not a number of its kind.
@@ -25,25 +26,30 @@ pub enum Flaw {
     CheckDigit,
     /// The authority never issues such a number, or has published it as an example.
     NeverIssued,
-    /// The number stands for "anybody" by the authority's own rules.
+    /// The authority uses the number for unidentified bearers.
     Generic,
     /// The authority has not announced the range that the number is in.
     UnknownRange,
-}
-
-/// The characters that matter, in upper case: people write numbers with blanks, dots, dashes and slashes.
-pub(super) fn compact(number: &str) -> Vec<char> {
-    number
-        .chars()
-        .filter(|c| !matches!(c, '-' | '.' | '/') && !c.is_whitespace())
-        .flat_map(char::to_uppercase)
-        .collect()
+    /// The number is right once the zeros are put before it that spreadsheets drop.
+    LeadingZeros,
+    /// The part that distinguishes bearers with the same letters and date is missing.
+    Incomplete,
 }
 
 /// The digits of a number that must consist of exactly `N`.
 fn digits<const N: usize>(number: &str) -> Option<[u32; N]> {
     let digits: Option<Vec<u32>> = compact(number).into_iter().map(|c| c.to_digit(10)).collect();
     digits?.try_into().ok()
+}
+
+/// The digits of a number that must consist of exactly `N`, with the zeros put before it that a spreadsheet drops from
+/// a number; none where fewer than `fewest` digits of it are left or none is missing.
+fn with_leading_zeros<const N: usize>(number: &str, fewest: usize) -> Option<[u32; N]> {
+    let digits: Option<Vec<u32>> = compact(number).into_iter().map(|c| c.to_digit(10)).collect();
+    let digits = digits.filter(|digits| (fewest..N).contains(&digits.len()))?;
+    let mut padded = [0; N];
+    padded[N - digits.len()..].copy_from_slice(&digits);
+    Some(padded)
 }
 
 /// The remainder that Brazil's and Colombia's modulus 11 turn into a digit.

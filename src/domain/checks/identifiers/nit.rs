@@ -1,12 +1,13 @@
 //! Colombia's tax number, the NIT (Número de Identificación Tributaria), whose check digit the DIAN computes by modulus
 //! 11 over prime weights (Orden Administrativa 4 of 1989).
 
-use super::{Flaw, compact, weighted};
+use super::{Flaw, weighted};
+use crate::domain::writing::{compact, is_dash};
 
 /// The weight of each digit, counted from the right.
 const WEIGHTS: [u32; 15] = [3, 7, 13, 17, 19, 23, 29, 37, 41, 43, 47, 53, 59, 67, 71];
 
-/// Checks the check digit, where one can be told from the number itself.
+/// Verifies the check digit, if the number itself shows that it has one.
 ///
 /// People write a NIT with or without it. It is there where a dash precedes the last digit, and where a company's nine
 /// digits (they begin with 8 or 9) are followed by a tenth; elsewhere there is nothing to check.
@@ -19,7 +20,7 @@ pub fn check(number: &str) -> Result<(), Flaw> {
     if !(5..=WEIGHTS.len() + 1).contains(&values.len()) {
         return Err(Flaw::Form);
     }
-    let dashed = number.trim().rsplit_once('-').is_some_and(|(_, last)| last.trim().len() == 1);
+    let dashed = number.rsplit_once(is_dash).is_some_and(|(_, last)| compact(last).len() == 1);
     let company = values.len() == 10 && values[0] >= 8;
     if !dashed && !company {
         return Ok(());

@@ -5,7 +5,8 @@
 
 use chrono::NaiveDate;
 
-use super::{Flaw, compact};
+use super::Flaw;
+use crate::domain::writing::compact;
 
 /// The characters that the check digit counts, each worth its place.
 const ALPHABET: &str = "0123456789ABCDEFGHIJKLMN&OPQRSTUVWXYZ Ñ";
@@ -30,12 +31,13 @@ impl Rfc {
     /// Reads an RFC with its homonym key.
     ///
     /// # Errors
-    /// [`Flaw::Form`], [`Flaw::Date`], or [`Flaw::Generic`] where the number stands for anybody.
+    /// [`Flaw::Form`], [`Flaw::Date`], [`Flaw::Generic`] where the number is a generic one, or [`Flaw::Incomplete`]
+    /// where it is one without its homonym key and check digit, as many papers print it.
     pub fn parse(number: &str) -> Result<Self, Flaw> {
         let characters = compact(number);
         let letters = match characters.len() {
-            12 => 3,
-            13 => 4,
+            9 | 12 => 3,
+            10 | 13 => 4,
             _ => return Err(Flaw::Form),
         };
         let (name, rest) = characters.split_at(letters);
@@ -52,6 +54,9 @@ impl Rfc {
         let exists = |century: i32| NaiveDate::from_ymd_opt(century + year as i32, month, day).is_some();
         if !exists(1900) && !exists(2000) {
             return Err(Flaw::Date);
+        }
+        if key.is_empty() {
+            return Err(Flaw::Incomplete);
         }
         let checked = characters.last() == check_character(&characters).as_ref();
         Ok(Self { letters: name.to_vec(), date: (year, month, day), checked })

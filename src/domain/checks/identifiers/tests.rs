@@ -83,9 +83,11 @@ fn an_rfc_in_use_may_fail_its_check_digit() {
 }
 
 #[test]
-fn an_rfc_with_a_wrong_form_or_date_or_of_nobody_is_told_apart() {
+fn an_rfc_with_a_wrong_form_or_date_or_of_no_person_is_recognised() {
     let flaw = |number| Rfc::parse(number).err();
-    assert_eq!(flaw("GODE561231"), Some(Flaw::Form));
+    assert_eq!(flaw("GODE56123"), Some(Flaw::Form));
+    assert_eq!(flaw("GODE561231"), Some(Flaw::Incomplete), "without homonym key");
+    assert_eq!(flaw("MAB-930714"), Some(Flaw::Incomplete));
     assert_eq!(flaw("GOD1561231GR8"), Some(Flaw::Form));
     assert_eq!(flaw("GODE561331GR8"), Some(Flaw::Date));
     assert_eq!(flaw("XEXX010101000"), Some(Flaw::Generic));
@@ -143,7 +145,9 @@ fn ssns_that_were_never_issued_or_printed_in_public_are_refused() {
     for printed in ["078-05-1120", "219-09-9999", "457-55-5462"] {
         assert_eq!(us_tax::check_ssn(printed), Err(Flaw::NeverIssued), "{printed}");
     }
-    assert_eq!(us_tax::check_ssn("123-45-678"), Err(Flaw::Form));
+    assert_eq!(us_tax::check_ssn("123-45-678"), Err(Flaw::LeadingZeros));
+    assert_eq!(us_tax::check_ssn("123-45-67891"), Err(Flaw::Form));
+    assert_eq!(us_tax::check_ssn("123456"), Err(Flaw::Form));
 }
 
 #[test]

@@ -27,9 +27,9 @@ const MAX_PIXELS: u64 = 64_000_000;
 /// The shorter side under which no document can be read, in pixels.
 const MIN_SIDE: u32 = 200;
 
-/// Looks into a file. Takes up to seconds for the worst of files and about 100 MiB: run it away from async threads.
+/// Inspects a file. It takes up to seconds for the worst of files and about 100 MiB: run it away from async threads.
 ///
-/// Never panics: a decoder that does has met a file that it cannot decode.
+/// Never panics: a decoder that does has met a file of a kind that it does not know.
 #[must_use]
 pub fn inspect(media_type: MediaType, bytes: &[u8]) -> Inspection {
     let look = match media_type {
@@ -38,14 +38,15 @@ pub fn inspect(media_type: MediaType, bytes: &[u8]) -> Inspection {
         MediaType::Pdf => pdf::inspect,
         MediaType::Unspecified => undecodable,
     };
-    catch_unwind(AssertUnwindSafe(|| look(bytes))).unwrap_or_else(|_| undecodable(bytes))
+    let unknown = || Inspection { defects: vec![Defect::UnknownKind] };
+    catch_unwind(AssertUnwindSafe(|| look(bytes))).unwrap_or_else(|_| unknown())
 }
 
 fn undecodable(_: &[u8]) -> Inspection {
     Inspection { defects: vec![Defect::Undecodable] }
 }
 
-/// Notes what the size of a picture says, and tells whether it is worth decoding.
+/// Records the size of a picture, and returns whether it is worth decoding.
 fn fits(width: u32, height: u32, most: u64, inspection: &mut Inspection) -> bool {
     if width.min(height) < MIN_SIDE {
         inspection.add(Defect::TooSmall);

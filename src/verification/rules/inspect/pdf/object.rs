@@ -25,7 +25,10 @@ pub(super) enum Object {
     Reference(u32),
     Array(Vec<Object>),
     Dictionary(Vec<(Vec<u8>, Object)>),
-    /// A text, a fraction, a truth value, null.
+    /// A text, its escapes undone.
+    Text(Vec<u8>),
+    Boolean(bool),
+    /// A fraction, null.
     Other,
 }
 
@@ -36,9 +39,26 @@ impl Object {
         pairs.iter().find(|(known, _)| known == key.as_bytes()).map(|(_, value)| value)
     }
 
+    /// Takes the value of a key out of a dictionary.
+    pub(super) fn take(&mut self, key: &str) -> Option<Self> {
+        let Self::Dictionary(pairs) = self else { return None };
+        let at = pairs.iter().position(|(known, _)| known == key.as_bytes())?;
+        Some(pairs.swap_remove(at).1)
+    }
+
+    /// A whole number.
+    pub(super) const fn integer(&self) -> Option<i64> {
+        if let Self::Integer(value) = self { Some(*value) } else { None }
+    }
+
     /// A whole number that is not negative.
     pub(super) fn size(&self) -> Option<usize> {
         if let Self::Integer(value) = self { usize::try_from(*value).ok() } else { None }
+    }
+
+    /// The bytes of a text.
+    pub(super) fn text(&self) -> Option<&[u8]> {
+        if let Self::Text(text) = self { Some(text) } else { None }
     }
 
     /// The number of the object referred to.
@@ -58,12 +78,12 @@ impl Object {
             Self::Name(name) => listed(name),
             Self::Array(values) => values.iter().any(|value| value.mentions(names)),
             Self::Dictionary(pairs) => pairs.iter().any(|(key, value)| listed(key) || value.mentions(names)),
-            Self::Integer(_) | Self::Reference(_) | Self::Other => false,
+            Self::Integer(_) | Self::Reference(_) | Self::Text(_) | Self::Boolean(_) | Self::Other => false,
         }
     }
 }
 
-/// What may still be spent on a file, in bytes looked at. It stands for a clock.
+/// The remaining work budget of a file, in bytes read. It replaces a clock.
 pub(super) struct Work(usize);
 
 impl Work {
@@ -77,21 +97,41 @@ impl Work {
     }
 }
 
+/// Which object it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Id {
+    pub(super) number: u32,
+    pub(super) generation: u16,
+}
+
 /// Reads bytes from one place on.
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     values: usize,
+    /// The blanks and comments skipped, including those of lookaheads.
+    passed: usize,
 }
 
 impl<'a> Reader<'a> {
+    /// Behind the bytes there is nothing to read.
     pub(super) const fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at, values: 0 }
+        Self { bytes, at: if at < bytes.len() { at } else { bytes.len() }, values: 0, passed: 0 }
     }
 
-    /// Where it stands.
+    /// Its position.
     pub(super) const fn at(&self) -> usize {
         self.at
+    }
+
+    /// How many blanks were passed since the last time: they are work, even where nothing follows.
+    pub(super) const fn take_passed(&mut self) -> usize {
+        std::mem::replace(&mut self.passed, 0)
+    }
+
+    /// Goes to a place within the bytes.
+    pub(super) fn go_to(&mut self, at: usize) {
+        self.at = at.min(self.bytes.len());
     }
 
     fn peek(&self) -> Option<u8> {
@@ -100,6 +140,7 @@ impl<'a> Reader<'a> {
 
     /// Passes blanks and comments.
     fn skip_blanks(&mut self) {
+        let start = self.at;
         while let Some(byte) = self.peek() {
             if byte == b'%' {
                 while self.peek().is_some_and(|byte| byte != b'\n' && byte != b'\r') {
@@ -108,9 +149,10 @@ impl<'a> Reader<'a> {
             } else if is_blank(byte) {
                 self.at += 1;
             } else {
-                return;
+                break;
             }
         }
+        self.passed += self.at - start;
     }
 
     /// Passes a word, if it is next.
@@ -139,23 +181,20 @@ impl<'a> Reader<'a> {
         word.parse().map_err(|_| Fault::Damaged)
     }
 
-    /// Reads the head `12 0 obj` and tells the number.
-    pub(super) fn head(&mut self) -> Result<u32, Fault> {
-        let number = self.integer()?;
-        self.integer()?;
-        if !self.accept("obj") {
-            return Err(Fault::Damaged);
-        }
-        u32::try_from(number).map_err(|_| Fault::Damaged)
+    /// Reads the head `12 0 obj`.
+    pub(super) fn head(&mut self) -> Result<Id, Fault> {
+        let number = u32::try_from(self.integer()?).map_err(|_| Fault::Damaged)?;
+        let generation = u16::try_from(self.integer()?).map_err(|_| Fault::Damaged)?;
+        if self.accept("obj") { Ok(Id { number, generation }) } else { Err(Fault::Damaged) }
     }
 
-    /// Reads one object. The blanks and comments in it are work too.
+    /// Reads one object. The blanks and comments in it are work too, and so is what turns out to be no object.
     pub(super) fn object(&mut self, work: &mut Work) -> Result<Object, Fault> {
         let start = self.at;
         self.values = 0;
-        let object = self.value(0)?;
-        work.spend(self.at - start)?;
-        Ok(object)
+        let object = self.value(0);
+        work.spend(self.at - start + self.take_passed())?;
+        object
     }
 
     fn value(&mut self, depth: usize) -> Result<Object, Fault> {
@@ -196,7 +235,7 @@ impl<'a> Reader<'a> {
         Ok(Object::Dictionary(pairs))
     }
 
-    /// A name, in which `#4A` stands for J: scripts hide behind it.
+    /// A name, in which `#4A` encodes J: scripts are hidden that way.
     fn name(&mut self) -> Vec<u8> {
         self.at += 1;
         let word = self.word();
@@ -212,25 +251,67 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self) -> Result<Object, Fault> {
+        let mut text = Vec::new();
         let mut open = 0_usize;
         loop {
-            match self.peek().ok_or(Fault::Damaged)? {
-                b'\\' => self.at += 1,
+            let byte = self.peek().ok_or(Fault::Damaged)?;
+            self.at += 1;
+            match byte {
+                b'\\' => text.extend(self.escape()),
                 b'(' => open += 1,
                 b')' => open -= 1,
                 _ => {}
             }
-            self.at += 1;
             if open == 0 {
-                return Ok(Object::Other);
+                return Ok(Object::Text(text));
+            }
+            // The first parenthesis is no part of the text.
+            if byte != b'\\' && (byte != b'(' || open > 1) {
+                text.push(byte);
             }
         }
     }
 
+    /// The character that the escape after a backslash encodes; nothing where it continues the line.
+    fn escape(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.at += 1;
+        match byte {
+            b'n' => Some(b'\n'),
+            b'r' => Some(b'\r'),
+            b't' => Some(b'\t'),
+            b'b' => Some(0x08),
+            b'f' => Some(0x0C),
+            b'\r' | b'\n' => {
+                self.at += usize::from(byte == b'\r' && self.peek() == Some(b'\n'));
+                None
+            }
+            b'0'..=b'7' => {
+                let mut code = byte - b'0';
+                for _ in 0..2 {
+                    let Some(digit @ b'0'..=b'7') = self.peek() else { break };
+                    self.at += 1;
+                    code = code.wrapping_mul(8).wrapping_add(digit - b'0');
+                }
+                Some(code)
+            }
+            _ => Some(byte),
+        }
+    }
+
     fn hexadecimal(&mut self) -> Result<Object, Fault> {
-        let length = self.bytes[self.at..].iter().position(|byte| *byte == b'>').ok_or(Fault::Damaged)?;
-        self.at += length + 1;
-        Ok(Object::Other)
+        let rest = &self.bytes[self.at + 1..];
+        // What was passed over is work, whether or not the end is there.
+        let length = memchr::memchr(b'>', rest).unwrap_or(rest.len());
+        self.at += 1 + length;
+        if length == rest.len() {
+            return Err(Fault::Damaged);
+        }
+        self.at += 1;
+        let digits: Vec<u8> =
+            rest[..length].iter().filter_map(|byte| (*byte as char).to_digit(16)).map(|d| d as u8).collect();
+        let pairs = digits.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).copied().unwrap_or(0));
+        Ok(Object::Text(pairs.collect()))
     }
 
     /// A number, a reference such as `12 0 R`, or a keyword.
@@ -240,8 +321,12 @@ impl<'a> Reader<'a> {
             return Err(Fault::Damaged);
         }
         let Some(value) = std::str::from_utf8(word).ok().and_then(|word| word.parse::<i64>().ok()) else {
-            let keyword = word[0].is_ascii_alphabetic() && !matches!(word, b"true" | b"false" | b"null");
-            return if keyword { Err(Fault::Damaged) } else { Ok(Object::Other) };
+            return match word {
+                b"true" | b"false" => Ok(Object::Boolean(word == b"true")),
+                b"null" => Ok(Object::Other),
+                _ if word[0].is_ascii_alphabetic() => Err(Fault::Damaged),
+                _ => Ok(Object::Other),
+            };
         };
         let behind = self.at;
         let reference = u32::try_from(value).ok().filter(|_| self.integer().is_ok() && self.accept("R"));

@@ -1,4 +1,4 @@
-//! Where a PDF's objects stand: its cross-reference tables and streams (ISO 32000-2, 7.5.4 to 7.5.8).
+//! The positions of a PDF's objects: its cross-reference tables and streams (ISO 32000-2, 7.5.4 to 7.5.8).
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,12 +6,12 @@ use super::object::{Fault, Object, Reader, Work};
 use super::stream;
 
 /// The most objects of a file. A scan has a few, a long report some ten thousand.
-const MAX_OBJECTS: usize = 200_000;
+pub(super) const MAX_OBJECTS: usize = 200_000;
 
 /// The most sections: one for every time that the file was saved.
 const MAX_SECTIONS: usize = 512;
 
-/// Where an object stands.
+/// The position of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// At this byte of the file.
@@ -26,9 +26,34 @@ pub(super) enum Place {
 #[derive(Default)]
 pub(super) struct Table {
     pub(super) places: HashMap<u32, Place>,
+    /// What the trailers say, the newest first.
+    pub(super) trailer: Trailer,
+}
+
+/// What a trailer says.
+#[derive(Default)]
+pub(super) struct Trailer {
     /// The number of the catalog.
     pub(super) root: Option<u32>,
-    pub(super) encrypted: bool,
+    /// The encryption dictionary, or a reference to it.
+    pub(super) encrypt: Option<Object>,
+    /// The first half of the file's identifier.
+    pub(super) id: Vec<u8>,
+}
+
+impl Trailer {
+    /// Takes over what is not known yet.
+    pub(super) fn add(&mut self, dictionary: &mut Object) {
+        self.root = self.root.or_else(|| dictionary.get("Root").and_then(Object::reference));
+        if let Some(Object::Array(halves)) = dictionary.get("ID")
+            && let Some(id) = halves.first().and_then(Object::text).filter(|_| self.id.is_empty())
+        {
+            self.id = id.to_vec();
+        }
+        if self.encrypt.is_none() {
+            self.encrypt = dictionary.take("Encrypt");
+        }
+    }
 }
 
 impl Table {
@@ -44,13 +69,10 @@ impl Table {
             if seen.len() > MAX_SECTIONS {
                 return Err(Fault::TooComplex);
             }
-            let trailer = table.section(bytes, offset, work)?;
-            if table.root.is_none() {
-                table.root = trailer.get("Root").and_then(Object::reference);
-            }
-            table.encrypted |= trailer.get("Encrypt").is_some();
-            // A hybrid file's stream comes before the older sections.
-            ahead.extend(trailer.get("Prev").and_then(Object::size));
+            let mut trailer = table.section(bytes, offset, work)?;
+            table.trailer.add(&mut trailer);
+            // A hybrid file's stream comes before the older sections. Some programs write 0 where there are none.
+            ahead.extend(trailer.get("Prev").and_then(Object::size).filter(|previous| *previous > 0));
             ahead.extend(trailer.get("XRefStm").and_then(Object::size));
         }
         Ok(table)
@@ -69,7 +91,7 @@ impl Table {
         if !dictionary.get("Type").is_some_and(|kind| kind.is_name("XRef")) {
             return Err(Fault::Damaged);
         }
-        let content = stream::content(bytes, &mut reader, &dictionary, work)?;
+        let content = stream::content(bytes, &mut reader, &dictionary, None, work)?.whole()?;
         self.compressed(&dictionary, &content)?;
         Ok(dictionary)
     }
@@ -83,6 +105,8 @@ impl Table {
                 let offset = usize::try_from(reader.integer()?).map_err(|_| Fault::Damaged)?;
                 reader.integer()?;
                 let place = match (reader.accept("n"), offset) {
+                    // The header is there: programs that list an object they did not write say so.
+                    (true, 0) => Place::Free,
                     (true, offset) => Place::Offset(offset),
                     (false, _) if reader.accept("f") => Place::Free,
                     (false, _) => return Err(Fault::Damaged),
@@ -93,7 +117,7 @@ impl Table {
         Ok(())
     }
 
-    /// Entries of three big-endian numbers whose widths `W` tells.
+    /// Entries of three big-endian numbers of the widths in `W`.
     fn compressed(&mut self, dictionary: &Object, content: &[u8]) -> Result<(), Fault> {
         let sizes = |key| match dictionary.get(key) {
             Some(Object::Array(values)) => values.iter().map(Object::size).collect::<Option<Vec<usize>>>(),

@@ -91,9 +91,11 @@ fn blanks_behind_the_end_are_no_defect() {
 }
 
 #[test]
-fn a_document_without_its_end_is_truncated() {
+fn a_document_without_its_end_is_impossible_only_without_a_page() {
     let whole = classic(&ONE_PAGE);
-    assert_eq!(defects(MediaType::Pdf, &whole[..whole.len() / 2]), [Defect::Truncated]);
+    assert_eq!(defects(MediaType::Pdf, &whole[..whole.len() / 2]), [Defect::CutOff], "a part of the page");
+    let page = whole.windows(7).position(|window| window == b"3 0 obj").expect("a page");
+    assert_eq!(defects(MediaType::Pdf, &whole[..page]), [Defect::Truncated]);
 }
 
 #[test]
@@ -103,8 +105,22 @@ fn a_table_that_leads_nowhere_is_damage() {
 }
 
 #[test]
+fn a_table_that_leads_past_the_end_of_the_file_is_damage() {
+    let text = String::from_utf8_lossy(&classic(&ONE_PAGE)).replace("0000000015", "9999999999");
+    assert_eq!(defects(MediaType::Pdf, text.as_bytes()), [Defect::Damaged]);
+    let start = b"%PDF-1.7\n1 0 obj\n<< /Type /Page >>\nendobj\nstartxref\n99999\n%%EOF";
+    assert_eq!(defects(MediaType::Pdf, start), [Defect::Damaged]);
+}
+
+#[test]
+fn comments_that_are_looked_at_from_every_object_run_out_of_work() {
+    let text = format!("%PDF-1.7\n{}", "1 0 obj 5 %".repeat(100_000));
+    assert_eq!(defects(MediaType::Pdf, text.as_bytes()), [Defect::TooComplex]);
+}
+
+#[test]
 fn a_page_tree_in_a_circle_is_a_loop() {
-    assert_eq!(found(&[ONE_PAGE[0], "<< /Type /Pages /Kids [2 0 R] >>"]), [Defect::Loop]);
+    assert_eq!(found(&[ONE_PAGE[0], "<< /Type /Pages /Kids [2 0 R] /Count 1 >>"]), [Defect::Loop]);
 }
 
 #[test]
@@ -116,12 +132,12 @@ fn tables_in_a_circle_are_a_loop() {
 
 #[test]
 fn a_document_without_pages_shows_nothing() {
-    assert_eq!(found(&[ONE_PAGE[0], "<< /Type /Pages /Kids [] >>"]), [Defect::NoPages]);
+    assert_eq!(found(&[ONE_PAGE[0], "<< /Type /Pages /Kids [] /Count 1 >>"]), [Defect::NoPages]);
 }
 
 #[test]
 fn children_may_stand_in_an_object_of_their_own() {
-    assert_eq!(found(&[ONE_PAGE[0], "<< /Type /Pages /Kids 4 0 R >>", ONE_PAGE[2], "[3 0 R]"]), []);
+    assert_eq!(found(&[ONE_PAGE[0], "<< /Type /Pages /Kids 4 0 R /Count 1 >>", ONE_PAGE[2], "[3 0 R]"]), []);
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn pictures_in_color_are_decoded() {
 
 #[test]
 fn a_picture_that_the_decoder_is_known_to_fail_on_is_not_held_against_it() {
-    assert_eq!(defects(MediaType::Jpeg, &colored(JpegColor::Cmyk, 4, true)), [Defect::TooComplex]);
+    assert_eq!(defects(MediaType::Jpeg, &colored(JpegColor::Cmyk, 4, true)), [Defect::UnknownKind]);
 }
 
 #[test]
@@ -100,19 +100,22 @@ fn a_stamp_is_too_small() {
 }
 
 #[test]
-fn a_picture_without_its_end_is_truncated() {
+fn a_picture_without_its_end_is_cut_off_and_one_without_anything_to_show_truncated() {
     let whole = jpeg(240, 200, false);
-    assert_eq!(defects(MediaType::Jpeg, &whole[..whole.len() - 40]), [Defect::Truncated]);
+    assert_eq!(defects(MediaType::Jpeg, &whole[..whole.len() - 40]), [Defect::CutOff]);
+    let scan = whole.windows(2).position(|pair| pair == [0xFF, 0xDA]).expect("a scan");
+    assert_eq!(defects(MediaType::Jpeg, &whole[..scan]), [Defect::Truncated]);
     let whole = png(240, 200);
-    assert_eq!(defects(MediaType::Png, &whole[..whole.len() - 40]), [Defect::Truncated]);
+    assert_eq!(defects(MediaType::Png, &whole[..whole.len() - 12]), [Defect::CutOff]);
+    assert_eq!(defects(MediaType::Png, &whole[..40]), [Defect::Truncated]);
 }
 
 #[test]
-fn a_png_whose_checksum_is_wrong_is_undecodable() {
+fn a_png_whose_data_were_changed_is_damaged() {
     let mut bytes = png(240, 200);
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0xFF;
-    assert_eq!(defects(MediaType::Png, &bytes), [Defect::Undecodable]);
+    assert_eq!(defects(MediaType::Png, &bytes), [Defect::Damaged]);
 }
 
 #[test]

@@ -1,0 +1,191 @@
+//! The same request in several languages.
+
+use super::json::{Json, object};
+
+/// A request to write samples of.
+pub(super) struct Sample<'a> {
+    pub(super) verb: &'a str,
+    /// Path and query, with values.
+    pub(super) target: String,
+    /// Beyond those of the credentials and of the body.
+    pub(super) headers: Vec<(String, String)>,
+    /// Whether it needs the token, and the API key.
+    pub(super) credentials: (bool, bool),
+    pub(super) body: Option<&'a Json>,
+    pub(super) streams: bool,
+}
+
+impl Sample<'_> {
+    /// For `x-codeSamples`.
+    pub(super) fn all(&self) -> Json {
+        let sample = |lang: &str, label: &str, source: String| {
+            object([("lang", lang.into()), ("label", label.into()), ("source", source.into())])
+        };
+        Json::Array(vec![
+            sample("Shell", "curl", self.curl()),
+            sample("Python", "Python", self.python()),
+            sample("TypeScript", "TypeScript", self.typescript()),
+            sample("Go", "Go", self.go()),
+        ])
+    }
+
+    fn body_text(&self) -> Option<String> {
+        self.body.map(|body| body.pretty().trim_end().to_owned())
+    }
+
+    /// Headers whose values are the names of variables with a mark around them, or texts.
+    fn header_list(&self, token: &str, api_key: &str) -> Vec<(String, String)> {
+        let mut headers = Vec::new();
+        if self.credentials.0 {
+            headers.push(("Authorization".to_owned(), token.to_owned()));
+        }
+        if self.credentials.1 {
+            headers.push(("x-api-key".to_owned(), api_key.to_owned()));
+        }
+        headers
+    }
+
+    fn curl(&self) -> String {
+        let mut text =
+            format!("curl {}-X {} \"$KIRA_URL{}\"", if self.streams { "-N " } else { "" }, self.verb, self.target);
+        let mut header = |name: &str, value: &str| text.push_str(&format!(" \\\n  -H \"{name}: {value}\""));
+        for (name, value) in self.header_list("Bearer $KIRA_TOKEN", "$KIRA_API_KEY") {
+            header(&name, &value);
+        }
+        for (name, value) in &self.headers {
+            header(name, &value.replace('\\', "\\\\").replace('"', "\\\""));
+        }
+        if let Some(body) = self.body_text() {
+            header("Content-Type", "application/json");
+            text.push_str(&format!(" \\\n  -d '{}'", body.replace('\'', "'\\''")));
+        }
+        text
+    }
+
+    fn python(&self) -> String {
+        let mut text = "import os, requests\n\n".to_owned();
+        if let Some(body) = self.body {
+            text.push_str("body = ");
+            python_literal(body, 0, &mut text);
+            text.push('\n');
+        }
+        text.push_str(&format!(
+            "response = requests.request(\n    {}, os.environ[\"KIRA_URL\"] + {},\n",
+            quoted(self.verb),
+            quoted(&self.target)
+        ));
+        text.push_str("    headers={\n");
+        for (name, value) in self.header_list("f\"Bearer {os.environ['KIRA_TOKEN']}\"", "os.environ[\"KIRA_API_KEY\"]")
+        {
+            text.push_str(&format!("        {}: {value},\n", quoted(&name)));
+        }
+        for (name, value) in &self.headers {
+            text.push_str(&format!("        {}: {},\n", quoted(name), quoted(value)));
+        }
+        text.push_str("    },\n");
+        if self.body.is_some() {
+            text.push_str("    json=body,\n");
+        }
+        if self.streams {
+            text.push_str(
+                "    stream=True,\n)\nresponse.raise_for_status()\nfor line in response.iter_lines():\n    print(line)",
+            );
+        } else {
+            text.push_str("    timeout=40,\n)\nresponse.raise_for_status()\nprint(response.json())");
+        }
+        text
+    }
+
+    fn typescript(&self) -> String {
+        let mut text = format!(
+            "const response = await fetch(process.env.KIRA_URL + {}, {{\n  method: {},\n  headers: {{\n",
+            quoted(&self.target),
+            quoted(self.verb)
+        );
+        for (name, value) in self.header_list("`Bearer ${process.env.KIRA_TOKEN}`", "process.env.KIRA_API_KEY!") {
+            text.push_str(&format!("    {}: {value},\n", quoted(&name)));
+        }
+        for (name, value) in &self.headers {
+            text.push_str(&format!("    {}: {},\n", quoted(name), quoted(value)));
+        }
+        if self.body.is_some() {
+            text.push_str("    \"Content-Type\": \"application/json\",\n");
+        }
+        text.push_str("  },\n");
+        if let Some(body) = self.body_text() {
+            text.push_str(&format!("  body: JSON.stringify({}),\n", body.replace('\n', "\n  ")));
+        }
+        text.push_str("});\nif (!response.ok) throw new Error(await response.text());\n");
+        text.push_str(match self.streams {
+            true => {
+                "for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) console.log(chunk);"
+            }
+            false => "console.log(await response.json());",
+        });
+        text
+    }
+
+    fn go(&self) -> String {
+        let body = self.body_text().map_or_else(
+            || "nil".to_owned(),
+            |body| format!("strings.NewReader(`{}`)", body.replace('`', "` + \"`\" + `")),
+        );
+        let mut text = format!(
+            "request, err := http.NewRequest({}, os.Getenv(\"KIRA_URL\")+{}, {body})\nif err != nil {{\n\tlog.Fatal(err)\n}}\n",
+            quoted(self.verb),
+            quoted(&self.target)
+        );
+        for (name, value) in self.header_list("\"Bearer \"+os.Getenv(\"KIRA_TOKEN\")", "os.Getenv(\"KIRA_API_KEY\")") {
+            text.push_str(&format!("request.Header.Set({}, {value})\n", quoted(&name)));
+        }
+        for (name, value) in &self.headers {
+            text.push_str(&format!("request.Header.Set({}, {})\n", quoted(name), quoted(value)));
+        }
+        if self.body.is_some() {
+            text.push_str("request.Header.Set(\"Content-Type\", \"application/json\")\n");
+        }
+        text.push_str("response, err := http.DefaultClient.Do(request)\nif err != nil {\n\tlog.Fatal(err)\n}\ndefer response.Body.Close()\nio.Copy(os.Stdout, response.Body)");
+        text
+    }
+}
+
+/// A string literal of Python, TypeScript and Go.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// JSON as Python writes it.
+fn python_literal(value: &Json, depth: usize, out: &mut String) {
+    let indent = |out: &mut String, depth: usize| out.extend(std::iter::repeat_n("    ", depth));
+    match value {
+        Json::Null => out.push_str("None"),
+        Json::Bool(true) => out.push_str("True"),
+        Json::Bool(false) => out.push_str("False"),
+        Json::Number(number) => out.push_str(&number.to_string()),
+        Json::String(text) => out.push_str(&quoted(text)),
+        Json::Array(items) if items.is_empty() => out.push_str("[]"),
+        Json::Array(items) => {
+            out.push_str("[\n");
+            for item in items {
+                indent(out, depth + 1);
+                python_literal(item, depth + 1, out);
+                out.push_str(",\n");
+            }
+            indent(out, depth);
+            out.push(']');
+        }
+        Json::Object(members) if members.0.is_empty() => out.push_str("{}"),
+        Json::Object(members) => {
+            out.push_str("{\n");
+            for (key, value) in &members.0 {
+                indent(out, depth + 1);
+                out.push_str(&quoted(key));
+                out.push_str(": ");
+                python_literal(value, depth + 1, out);
+                out.push_str(",\n");
+            }
+            indent(out, depth);
+            out.push('}');
+        }
+    }
+}

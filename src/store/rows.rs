@@ -1,0 +1,49 @@
+//! Parts that statements share.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Query, SelectStatement, SimpleExpr};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait};
+use uuid::Uuid;
+
+use super::StoreError;
+
+/// How many rows of a list are counted at most; a list that is longer counts one more.
+pub const MOST_COUNTED: u64 = 10_000;
+
+/// The rows with these keys, each of a client and an id: one range of the primary key for each client.
+pub(super) fn with_keys<C: ColumnTrait>(client: C, id: C, keys: impl IntoIterator<Item = (Uuid, Uuid)>) -> Condition {
+    let mut clients: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
+    for (client_id, id) in keys {
+        clients.entry(client_id).or_default().push(id);
+    }
+    if clients.is_empty() {
+        return Condition::all().add(id.is_in([] as [Uuid; 0]));
+    }
+    let of_client = |(client_id, ids): (Uuid, Vec<Uuid>)| client.eq(client_id).and(id.is_in(ids));
+    clients.into_iter().map(of_client).fold(Condition::any(), Condition::add)
+}
+
+/// The rows before a time, and at that time before an id: one range of an index of both.
+pub(super) fn before<C: ColumnTrait>(time: C, id: C, place: (DateTime<Utc>, Uuid)) -> SimpleExpr {
+    let columns = Expr::tuple([time.into_expr(), id.into_expr()]);
+    columns.lt(Expr::tuple([Expr::val(place.0), Expr::val(place.1)]))
+}
+
+/// How many of these rows there are, counted up to one more than [`MOST_COUNTED`].
+pub(super) async fn count(connection: &impl ConnectionTrait, rows: SelectStatement) -> Result<u64, StoreError> {
+    count_up_to(connection, rows, MOST_COUNTED + 1).await
+}
+
+/// How many of these rows there are, counted up to `most`.
+pub(super) async fn count_up_to(
+    connection: &impl ConnectionTrait,
+    mut rows: SelectStatement,
+    most: u64,
+) -> Result<u64, StoreError> {
+    let rows = rows.clear_selects().expr(Expr::val(1)).clear_order_by().limit(most).take();
+    let count = Query::select().expr(Expr::col(Asterisk).count()).from_subquery(rows, "counted").take();
+    let row = connection.query_one(&count).await?.ok_or_else(|| StoreError::corrupt("a count"))?;
+    Ok(row.try_get_by_index::<i64>(0)?.unsigned_abs())
+}

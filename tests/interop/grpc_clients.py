@@ -1,0 +1,74 @@
+"""gRPC clients that are not ours, against the real program: `python grpc_clients.py PATH_OF_KIRA_USERS BUF NODE_MODULES`.
+
+grpcio reads the reflection services of both versions and watches the health of a service; `buf curl` calls by reflection;
+grpc-js loads every proto and creates a user.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import grpc
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from webhooks import DEADLINE, Client, program
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SERVICES = {"kira.users.v1.UsersService", "kira.users.v1.WebhooksService", "grpc.health.v1.Health"}
+
+
+def reflection(channel):
+    database = ProtoReflectionDescriptorDatabase(channel)
+    assert SERVICES <= set(database.get_services()), database.get_services()
+    service = DescriptorPool(database).FindServiceByName("kira.users.v1.UsersService")
+    assert "CreateUser" in service.methods_by_name
+    # The same messages under the path of the other version.
+    call = channel.stream_stream(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        reflection_pb2.ServerReflectionRequest.SerializeToString,
+        reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    answer = next(call(iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=DEADLINE))
+    assert SERVICES <= {service.name for service in answer.list_services_response.service}
+
+
+def health(channel):
+    stub = health_pb2_grpc.HealthStub(channel)
+    for name, expected in [("kira.users.v1.UsersService", "SERVING"), ("unknown", "SERVICE_UNKNOWN")]:
+        watch = stub.Watch(health_pb2.HealthCheckRequest(service=name), timeout=DEADLINE)
+        status = health_pb2.HealthCheckResponse.ServingStatus.Name(next(watch).status)
+        assert status == expected, f"{name}: {status}"
+        watch.cancel()
+
+
+def main(path, buf, node_modules):
+    node = ["node", str(ROOT / "tests/interop/grpc/node_client.js"), str(ROOT / "proto")]
+    environment = os.environ | {"NODE_PATH": node_modules}
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        with program(path, folder) as (_, credentials, base):
+            lines = [line for line in (folder / "log").read_text().splitlines() if line.startswith("{")]
+            address = next(entry["grpc"] for entry in map(json.loads, lines) if entry.get("message") == "ready")
+            with grpc.insecure_channel(address) as channel:
+                reflection(channel)
+                health(channel)
+            method = f"http://{address}/grpc.health.v1.Health/Check"
+            options = ["--protocol", "grpc", "--http2-prior-knowledge", "--reflect", "--data", "{}"]
+            called = subprocess.run(
+                [buf, "curl", *options, method], check=True, capture_output=True, timeout=DEADLINE, cwd=folder
+            )
+            assert json.loads(called.stdout) == {"status": "SERVING"}, called.stdout
+            client = Client(base, credentials)
+            token = client.headers["authorization"].removeprefix("Bearer ")
+            subprocess.run([*node, address, credentials["api_key"], token], check=True, env=environment, timeout=DEADLINE)
+    print("grpcio, buf and grpc-js find the services and call them")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,9 @@
+//! What happens around a call: paths, methods, media types, sizes, deadlines, credentials, identifiers of requests.
+
+mod conditional;
+mod credentials;
+mod grpc;
+mod gzip;
+mod limits;
+mod requests;
+mod shapes;

@@ -1,0 +1,7 @@
+//! Associated persons and identifications, one at a time.
+
+mod identifications;
+mod lists;
+mod persons;
+mod promises;
+mod support;

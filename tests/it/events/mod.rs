@@ -1,0 +1,9 @@
+//! Events over both protocols: a SQLite file, or PostgreSQL with `KIRA_TEST_DATABASE_URL`.
+
+mod archive;
+mod list;
+mod order;
+mod servers;
+mod stream;
+mod support;
+mod watch;
