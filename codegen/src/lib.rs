@@ -236,10 +236,8 @@ impl Generator {
         // Binary content is a slice of the request's buffer, not a copy. Maps are ordered, so that encoding is
         // deterministic: the idempotency fingerprint is a hash of it.
         config.bytes(["."]).btree_map(["."]).skip_debug(["."]);
-        if self.messages_only {
-            // Other people's comments: rustdoc would take their indented examples for Rust.
-            config.disable_comments(["."]);
-        }
+        // Comments that are not ours: rustdoc would take their indented examples for Rust.
+        config.disable_comments([if self.messages_only { "." } else { ".google" }]);
         for (proto, rust) in &self.extern_paths {
             config.extern_path(proto, rust);
         }
