@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use entity::{event, event_cursor, outbox};
 use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait as _, QueryFilter, QueryOrder, QuerySelect, Set, Statement,
+};
 use tracing::instrument;
 use uuid::Uuid;
 
@@ -174,8 +176,14 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<EventRecord>, StoreError> {
         use event::Column::{ClientId, Kind, Position, UserId};
-        let reads = self.read_list().await?;
-        let mut events = event::Entity::find().filter(ClientId.eq(client_id)).filter(Position.gt(after));
+        let (reads, last) = self.read_list_up_to_last().await?;
+        if after >= last {
+            return Ok(Vec::new());
+        }
+        // With both ends PostgreSQL sees which blocks of the history it needs, and reads them one after the other until the
+        // page is full. Without an end it looks into each, and into that of the rows which no block takes.
+        let positions = Position.gte(after.saturating_add(1)).and(Position.lte(last));
+        let mut events = event::Entity::find().filter(ClientId.eq(client_id)).filter(positions);
         if let Some(user_id) = filter.user_id {
             events = events.filter(UserId.eq(user_id));
         }

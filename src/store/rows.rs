@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Query, SelectStatement, SimpleExpr};
+use sea_orm::sea_query::{
+    Alias, Asterisk, Expr, ExprTrait as _, Func, FunctionCall, Query, SelectStatement, SimpleExpr,
+};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait};
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{Engine, StoreError};
 
 /// How many rows of a list are counted at most; a list that is longer counts one more.
 pub const MOST_COUNTED: u64 = 10_000;
@@ -23,6 +25,23 @@ pub(super) fn with_keys<C: ColumnTrait>(client: C, id: C, keys: impl IntoIterato
     }
     let of_client = |(client_id, ids): (Uuid, Vec<Uuid>)| client.eq(client_id).and(id.is_in(ids));
     clients.into_iter().map(of_client).fold(Condition::any(), Condition::add)
+}
+
+/// A source of rows `name`, one for each of these ids, and the id of a row. The list is one parameter, so that the statement
+/// is the same for any number of ids: the engines keep few prepared statements.
+pub(super) fn each_id(engine: Engine, ids: &[Uuid], name: &'static str) -> (FunctionCall, SimpleExpr) {
+    match engine {
+        Engine::Postgres => {
+            let ids: Vec<_> = ids.iter().map(|id| id.simple().to_string()).collect();
+            let list = Expr::cust_with_values("CAST($1 AS uuid[])", [format!("{{{}}}", ids.join(","))]);
+            (Func::cust("unnest").arg(list), Expr::col(Alias::new(name)))
+        }
+        Engine::Sqlite => {
+            let ids: Vec<_> = ids.iter().map(|id| format!("\"{}\"", id.simple())).collect();
+            let id = Func::cust("unhex").arg(Expr::col((Alias::new(name), Alias::new("value"))));
+            (Func::cust("json_each").arg(format!("[{}]", ids.join(","))), id.into())
+        }
+    }
 }
 
 /// The rows before a time, and at that time before an id: one range of an index of both.
