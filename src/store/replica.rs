@@ -122,20 +122,10 @@ fn of(state: u8) -> ReplicaState {
 impl Store {
     /// For a list: reads that may be those of the replica, which then has every event that the primary has.
     pub(super) async fn read_list(&self) -> Result<Statements, StoreError> {
-        match self.connections.replica {
-            Some(_) => Ok(self.read_list_up_to_last().await?.0),
-            None => Ok(self.read()),
-        }
-    }
-
-    /// The same, and the position of the last event that it must have.
-    pub(super) async fn read_list_up_to_last(&self) -> Result<(Statements, i64), StoreError> {
-        let last = self.event_cursor(ASSIGNED).await?;
-        let reads = match &self.connections.replica {
-            Some(replica) if replica.has(last).await => self.read().first_at(Arc::clone(replica)),
-            _ => self.read(),
-        };
-        Ok((reads, last))
+        let Some(replica) = &self.connections.replica else { return Ok(self.read()) };
+        let head = self.event_cursor(ASSIGNED).await?;
+        let is_current = replica.has(head).await;
+        Ok(if is_current { self.read().first_at(Arc::clone(replica)) } else { self.read() })
     }
 
     /// What the replica is good for; None: there is none.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{
-    Alias, Asterisk, Expr, ExprTrait as _, Func, FunctionCall, Query, SelectStatement, SimpleExpr,
+    Alias, Asterisk, Expr, ExprTrait as _, Func, FunctionCall, Query, SelectStatement, SimpleExpr, Values,
 };
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, Statement};
 use uuid::Uuid;
 
 use super::{Engine, StoreError};
@@ -48,6 +48,21 @@ pub(super) fn each_id(engine: Engine, ids: &[Uuid], name: &'static str) -> (Func
 pub(super) fn before<C: ColumnTrait>(time: C, id: C, place: (DateTime<Utc>, Uuid)) -> SimpleExpr {
     let columns = Expr::tuple([time.into_expr(), id.into_expr()]);
     columns.lt(Expr::tuple([Expr::val(place.0), Expr::val(place.1)]))
+}
+
+/// The first `limit` of these rows, which are ordered as an index is. PostgreSQL does not see the limit when it plans: where
+/// it takes the rows for fewer, as it does before the first ANALYZE of what came, it would read and sort all of them.
+pub(super) fn first_of(engine: Engine, mut rows: SelectStatement, limit: u64) -> Statement {
+    match engine {
+        Engine::Sqlite => DbBackend::Sqlite.build(rows.limit(limit)),
+        Engine::Postgres => {
+            let mut statement = DbBackend::Postgres.build(&rows);
+            let values = &mut statement.values.get_or_insert(Values(Vec::new())).0;
+            values.push(limit.into());
+            statement.sql.push_str(&format!(" LIMIT (SELECT CAST(${} AS bigint))", values.len()));
+            statement
+        }
+    }
 }
 
 /// How many of these rows there are, counted up to one more than [`MOST_COUNTED`].
