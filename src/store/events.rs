@@ -251,7 +251,7 @@ impl Store {
 /// kinds alone: another one would be read from its beginning on where PostgreSQL takes the kind for a common one.
 fn of_kind(events: Select<event::Entity>, kind: &str, after: i64) -> SelectStatement {
     use event::Column::{Kind, Position};
-    let place = Expr::tuple([Kind.into_expr().into(), Position.into_expr().into()]);
+    let place = Expr::tuple([Kind.into_expr(), Position.into_expr()]);
     let events = events.filter(place.gt(Expr::tuple([Expr::val(kind), Expr::val(after)]))).filter(Kind.lte(kind));
     events.order_by_asc(Kind).order_by_asc(Position).into_query()
 }
