@@ -10,12 +10,17 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use entity::{event, event_cursor, outbox};
+use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement};
 use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _, Select, Set,
+    Statement,
+};
 use tracing::instrument;
 use uuid::Uuid;
 
 use super::error::classify;
+use super::rows::first_of;
 use super::{Engine, Listen, Pooler, Profile, Store, StoreError, Transaction, in_transaction};
 
 /// The cursor of the last position that was assigned.
@@ -179,19 +184,19 @@ impl Store {
         if let Some(user_id) = filter.user_id {
             events = events.filter(UserId.eq(user_id));
         }
-        let events = events.order_by_asc(Position).limit(limit);
         if filter.kinds.is_empty() || filter.user_id.is_some() {
             let events = match &*filter.kinds {
                 [] => events,
                 kinds => events.filter(Kind.is_in(kinds.iter().copied())),
             };
-            let rows = events.all(&reads).await?;
+            let rows = events.order_by_asc(Position).limit(limit).all(&reads).await?;
             return Ok(rows.into_iter().map(EventRecord::from).collect());
         }
-        // By the index, kind by kind: for several at once the planner may read all events of the client.
         let mut records = Vec::new();
+        // Kind by kind: for several at once the planner may read all events of the client.
         for kind in BTreeSet::from_iter(&filter.kinds) {
-            let rows = events.clone().filter(Kind.eq(*kind)).all(&reads).await?;
+            let rows = first_of(self.engine(), of_kind(events.clone(), kind, after), limit);
+            let rows = event::Entity::find().from_raw_sql(rows).all(&reads).await?;
             records.extend(rows.into_iter().map(EventRecord::from));
         }
         records.sort_unstable_by_key(|record| record.position);
@@ -240,6 +245,15 @@ impl Store {
             }
         }
     }
+}
+
+/// Those of a kind, in their order. The kind is a range and not equal to a value, so that the order is that of the index of
+/// kinds alone: another one would be read from its beginning on where PostgreSQL takes the kind for a common one.
+fn of_kind(events: Select<event::Entity>, kind: &str, after: i64) -> SelectStatement {
+    use event::Column::{Kind, Position};
+    let place = Expr::tuple([Kind.into_expr(), Position.into_expr()]);
+    let events = events.filter(place.gt(Expr::tuple([Expr::val(kind), Expr::val(after)]))).filter(Kind.lte(kind));
+    events.order_by_asc(Kind).order_by_asc(Position).into_query()
 }
 
 /// Receives a notification when any process has assigned positions. Notifications are lost behind a pooler and while the

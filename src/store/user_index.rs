@@ -4,14 +4,14 @@
 //! row says where to look, not what is there.
 
 use entity::{external_id, user, user_index};
-use sea_orm::sea_query::{Alias, Expr, Func, InsertStatement, OnConflict, Query, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait as _, InsertStatement, OnConflict, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
 };
 use tracing::instrument;
 use uuid::Uuid;
 
-use super::rows::count_up_to;
+use super::rows::{count_up_to, each_id};
 use super::{Engine, Store, StoreError, Transaction, UserRecord};
 
 /// What is indexed in which form. A program reads and writes rows of its own version alone; a change of what is indexed,
@@ -71,21 +71,10 @@ pub(super) fn insert_entries(
     if digests.is_empty() {
         return None;
     }
+    let (each, digest) = each_id(engine, digests, "entries");
     let mut rows = Query::select();
-    rows.expr(Expr::val(client_id)).expr(Expr::val(INDEX_VERSION));
-    match engine {
-        Engine::Postgres => {
-            let list: Vec<_> = digests.iter().map(|digest| digest.simple().to_string()).collect();
-            let list = format!("{{{}}}", list.join(","));
-            rows.expr(Expr::cust_with_values("unnest(CAST($1 AS uuid[]))", [list])).expr(Expr::val(user_id));
-        }
-        Engine::Sqlite => {
-            let list: Vec<_> = digests.iter().map(|digest| format!("\"{}\"", digest.simple())).collect();
-            let list = Func::cust("json_each").arg(format!("[{}]", list.join(",")));
-            let digest = Func::cust("unhex").arg(Expr::col(Alias::new("value")));
-            rows.expr(SimpleExpr::from(digest)).expr(Expr::val(user_id)).from_function(list, "entries");
-        }
-    }
+    rows.expr(Expr::val(client_id)).expr(Expr::val(INDEX_VERSION)).expr(digest).expr(Expr::val(user_id));
+    rows.from_function(each, "entries");
     // SQLite takes `ON CONFLICT` after a select without a condition for a join.
     rows.and_where(Expr::cust("TRUE"));
     let mut insert = Query::insert();
@@ -223,13 +212,21 @@ impl Store {
     /// Those of the users that have an entry with this digest.
     async fn those_indexed(&self, client_id: Uuid, digest: Uuid, ids: Vec<Uuid>) -> Result<Vec<Uuid>, StoreError> {
         use user_index::Column::{Digest, UserId};
-        let found = user_index::Entity::find()
-            .select_only()
-            .column(UserId)
-            .filter(of_version(client_id))
-            .filter(Digest.eq(digest))
-            .filter(UserId.is_in(ids));
-        Ok(found.into_tuple::<Uuid>().all(&self.read()).await?)
+        let (each, id) = each_id(self.engine(), &ids, "candidate");
+        let entry = Query::select()
+            .expr(Expr::val(1))
+            .from(user_index::Entity)
+            .cond_where(of_version(client_id))
+            .and_where(Digest.eq(digest))
+            .and_where(Expr::col(UserId).eq(id.clone()))
+            .take();
+        // A value, which is looked up for each user: a condition `IN` or `EXISTS` PostgreSQL may turn into one that reads
+        // all entries of a common digest.
+        let found =
+            Query::select().expr(id).from_function(each, "candidate").and_where(Expr::from(entry).is_not_null()).take();
+        let rows = self.read().query_all(&found).await?;
+        let ids: Result<_, DbErr> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
+        Ok(ids?)
     }
 
     /// The user that has taken an external id for itself, where the installation keeps them unique.

@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use entity::webhook_delivery;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait as _, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait as _, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, Set,
+};
 use tracing::instrument;
 use uuid::Uuid;
 
@@ -39,11 +42,24 @@ pub(super) struct Range {
     pub(super) since: Option<DateTime<Utc>>,
     pub(super) until: Option<DateTime<Utc>>,
     /// Only those behind this one, by the time at which it was made and its id.
-    pub(super) after: Option<Key>,
+    pub(super) after: Option<(DateTime<Utc>, Uuid)>,
 }
 
-/// When a delivery was made, and its id.
-type Key = (DateTime<Utc>, Uuid);
+/// A delivery that is delivered or dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, FromQueryResult)]
+pub(super) struct Finished {
+    created_at: DateTime<Utc>,
+    id: Uuid,
+    /// When it was delivered or given up.
+    next_at: DateTime<Utc>,
+}
+
+impl Finished {
+    /// Where it stands among those of a range.
+    pub(super) fn place(self) -> (DateTime<Utc>, Uuid) {
+        (self.created_at, self.id)
+    }
+}
 
 impl Store {
     /// Sends deliveries again, from the start of the schedule, with the same bytes and the same event id. Pending deliveries
@@ -63,7 +79,7 @@ impl Store {
         let mut replayed = 0;
         for client_id in clients {
             if let Some(id) = replay.delivery_id {
-                replayed += queue_again(&self.write(), client_id, &[(DateTime::UNIX_EPOCH, id)], states, now).await?;
+                replayed += queue_one(&self.write(), client_id, id, states, now).await?;
                 self.want_deliveries();
                 continue;
             }
@@ -76,14 +92,14 @@ impl Store {
                 if (batch.len() as u64) < BATCH {
                     break;
                 }
-                range.after = batch.last().copied();
+                range.after = batch.last().map(|last| last.place());
             }
         }
         Ok(replayed)
     }
 
     /// The first deliveries of a range in these states, in the order in which they were made.
-    pub(super) async fn batch_of(&self, range: &Range, states: &[DeliveryState]) -> Result<Vec<Key>, StoreError> {
+    pub(super) async fn batch_of(&self, range: &Range, states: &[DeliveryState]) -> Result<Vec<Finished>, StoreError> {
         use webhook_delivery::Column::{ClientId, CreatedAt, EndpointId, Id, NextAt, State};
         let mut batch = Vec::new();
         // By the index, state by state.
@@ -103,8 +119,8 @@ impl Store {
                 // What was made since then was delivered or given up later: no partition before is looked at.
                 part = part.filter(CreatedAt.gte(since)).filter(NextAt.gte(earlier(since)));
             }
-            let part = part.select_only().columns([CreatedAt, Id]).order_by_asc(CreatedAt).order_by_asc(Id);
-            batch.extend(part.limit(BATCH).into_tuple::<Key>().all(&self.read()).await?);
+            let part = part.select_only().columns([CreatedAt, Id, NextAt]).order_by_asc(CreatedAt).order_by_asc(Id);
+            batch.extend(part.limit(BATCH).into_model::<Finished>().all(&self.read()).await?);
         }
         batch.sort_unstable();
         batch.truncate(usize::try_from(BATCH).unwrap_or(usize::MAX));
@@ -125,7 +141,7 @@ impl Store {
     ) -> Result<Once<()>, StoreError> {
         let states = [DeliveryState::Dead, DeliveryState::Delivered];
         let replayed = once!(self, claim, now, |transaction| {
-            let queued = queue_again(transaction, client_id, &[(DateTime::UNIX_EPOCH, id)], &states, now).await;
+            let queued = queue_one(transaction, client_id, id, &states, now).await;
             queued.map(|_| Ended::Changed(()))
         })?;
         self.want_deliveries();
@@ -138,16 +154,47 @@ fn earlier(since: DateTime<Utc>) -> DateTime<Utc> {
     since.checked_sub_signed(CLOCK_SKEW).unwrap_or(since)
 }
 
-/// Makes those of the deliveries that are in these states pending again; how many.
+/// Makes those of the deliveries that are still as they were read, in these states, pending again; how many. One that was
+/// sent again meanwhile is not.
 pub(super) async fn queue_again(
     database: &impl ConnectionTrait,
     client_id: Uuid,
-    batch: &[Key],
+    batch: &[Finished],
     states: &[DeliveryState],
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
-    use webhook_delivery::Column::{ClientId, Id, NextAt, State};
-    let Some((first, _)) = batch.first().copied() else { return Ok(0) };
+    use webhook_delivery::Column::{ClientId, CreatedAt, Id, NextAt};
+    let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return Ok(0) };
+    let finished = || batch.iter().map(|delivery| delivery.next_at);
+    let (earliest, latest) = (finished().min().unwrap_or_default(), finished().max().unwrap_or_default());
+    let keys = batch.iter().map(|delivery| (client_id, delivery.id));
+    let these = Condition::all()
+        .add(with_keys(ClientId, Id, keys))
+        // Only the partitions of the days on which they were finished.
+        .add(NextAt.between(earliest, latest))
+        // A range of an index, beside the keys: the planner takes what is less.
+        .add(CreatedAt.between(first.created_at, last.created_at));
+    queue(database, these, states, now).await
+}
+
+/// The same for one delivery.
+async fn queue_one(
+    database: &impl ConnectionTrait,
+    client_id: Uuid,
+    id: Uuid,
+    states: &[DeliveryState],
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    use webhook_delivery::Column::{ClientId, Id};
+    queue(database, with_keys(ClientId, Id, [(client_id, id)]), states, now).await
+}
+
+async fn queue(
+    database: &impl ConnectionTrait,
+    these: Condition,
+    states: &[DeliveryState],
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
     let row = webhook_delivery::ActiveModel {
         state: Set(DeliveryState::Pending),
         schedule_step: Set(0),
@@ -156,8 +203,7 @@ pub(super) async fn queue_again(
         delivered_at: Set(None),
         ..Default::default()
     };
-    let keys = batch.iter().map(|(_, id)| (client_id, *id));
-    let update = webhook_delivery::Entity::update_many().set(row).filter(with_keys(ClientId, Id, keys));
-    let update = update.filter(State.is_in(states.iter().copied())).filter(NextAt.gte(earlier(first)));
+    let in_states = webhook_delivery::Column::State.is_in(states.iter().copied());
+    let update = webhook_delivery::Entity::update_many().set(row).filter(these).filter(in_states);
     Ok(update.exec(database).await?.rows_affected)
 }

@@ -168,7 +168,7 @@ impl Store {
             }
             let queued = queue_again(transaction, replay.client_id, &batch, states, now).await?;
             let is_done = (batch.len() as u64) < BATCH;
-            let last = batch.last().copied().or(range.after);
+            let last = batch.last().map(|last| last.place()).or(range.after);
             let row = webhook_replay::ActiveModel {
                 state: Set(if is_done { ReplayState::Done } else { ReplayState::Running }),
                 reached_at: Set(last.map(|(at, _)| at)),
