@@ -130,6 +130,7 @@ pub async fn start(config: &Config, env: SharedEnv) -> Result<Running, AppError>
         authenticator: Arc::clone(&authenticator),
         rate_limits: rates::limits(&config.server, &resources),
         cors: server::cors(&config.server.cors_origins),
+        grpc_web: config.server.grpc_web,
         concurrency: Arc::new(ConcurrencyLimits::new(
             config.server.max_concurrent_requests,
             config.server.max_body_bytes_in_flight,
