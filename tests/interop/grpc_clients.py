@@ -1,7 +1,7 @@
 """gRPC clients that are not ours, against the real program: `python grpc_clients.py PATH_OF_KIRA_USERS BUF NODE_MODULES`.
 
 grpcio reads the reflection services of both versions and watches the health of a service; `buf curl` calls by reflection;
-grpc-js loads every proto and creates a user.
+grpc-js loads every proto and creates a user; connect-es and grpc-web do it over gRPC-Web, by the published descriptors.
 """
 
 import json
@@ -48,11 +48,12 @@ def health(channel):
 
 
 def main(path, buf, node_modules):
-    node = ["node", str(ROOT / "tests/interop/grpc/node_client.js"), str(ROOT / "proto")]
+    scripts = ROOT / "tests/interop/grpc"
+    origin = "https://app.example.com"
     environment = os.environ | {"NODE_PATH": node_modules}
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        with program(path, folder) as (_, credentials, base):
+        with program(path, folder, KIRA_CORS_ORIGINS=origin) as (_, credentials, base):
             lines = [line for line in (folder / "log").read_text().splitlines() if line.startswith("{")]
             address = next(entry["grpc"] for entry in map(json.loads, lines) if entry.get("message") == "ready")
             with grpc.insecure_channel(address) as channel:
@@ -66,7 +67,12 @@ def main(path, buf, node_modules):
             assert json.loads(called.stdout) == {"status": "SERVING"}, called.stdout
             client = Client(base, credentials)
             token = client.headers["authorization"].removeprefix("Bearer ")
-            subprocess.run([*node, address, credentials["api_key"], token], check=True, env=environment, timeout=DEADLINE)
+            identity = [credentials["api_key"], token]
+            for node in (
+                [str(scripts / "node_client.js"), str(ROOT / "proto"), address],
+                [str(scripts / "web_client.js"), address, base, origin],
+            ):
+                subprocess.run(["node", *node, *identity], check=True, env=environment, timeout=DEADLINE)
     print("grpcio, buf and grpc-js find the services and call them")
 
 

@@ -1,8 +1,8 @@
 //! gRPC-Web: the form of gRPC that browsers can speak, over HTTP/1.1 too, with the trailers in the body. It is translated to
 //! gRPC before anything else sees the request, so that every limit and every check is the same.
 
-use http::header::{self, HeaderValue};
 use http::Method;
+use http::header::{self, HeaderValue};
 use http_body_util::BodyExt as _;
 use kira_gateway::error;
 use tonic::body::Body;
