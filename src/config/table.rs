@@ -312,7 +312,7 @@ pub const SETTINGS: &[Setting] = &[
         "KIRA_TRACE_TRUST_REST",
         "telemetry.trace_trust_rest",
         "true",
-        "Whether traces of REST callers are continued, with their sampling decision; if false, they are only linked",
+        "Whether traces of callers over REST and gRPC-Web are continued, with their sampling decision; if false, they are only linked",
     ),
     setting("KIRA_METRICS", "telemetry.metrics", "true", "Whether metrics are recorded and served at /metrics"),
 ];

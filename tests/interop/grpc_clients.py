@@ -1,6 +1,7 @@
 """gRPC clients that are not ours, against the real program: `python grpc_clients.py PATH_OF_KIRA_USERS BUF NODE_MODULES`.
 
-grpcio reads the reflection services of both versions and watches the health of a service; `buf curl` calls by reflection;
+grpcio reads the reflection services of both versions and watches the health of a service; `buf curl` calls by reflection and by
+the published descriptors, which grpcio and proto-loader read too;
 grpc-js loads every proto and creates a user; connect-es and grpc-web do it over gRPC-Web, by the published descriptors.
 """
 
@@ -10,8 +11,10 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
 import grpc
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -47,6 +50,22 @@ def health(channel):
         watch.cancel()
 
 
+def descriptors(folder, base, address, credentials, buf):
+    """The published descriptors are enough for grpcio, and for buf to call."""
+    with urllib.request.urlopen(f"{base}/descriptors.binpb", timeout=DEADLINE) as answer:
+        published = answer.read()
+    pool = DescriptorPool()
+    for file in FileDescriptorSet.FromString(published).file:
+        pool.Add(file)
+    assert "CreateUser" in pool.FindServiceByName("kira.users.v1.UsersService").methods_by_name
+    (folder / "kira.binpb").write_bytes(published)
+    data = json.dumps({name: credentials[name] for name in ("api_key", "client_id", "password")})
+    options = ["--schema", "kira.binpb", "--protocol", "grpc", "--http2-prior-knowledge", "--data", data]
+    method = f"http://{address}/kira.users.v1.AuthService/CreateToken"
+    called = subprocess.run([buf, "curl", *options, method], check=True, capture_output=True, timeout=DEADLINE, cwd=folder)
+    assert json.loads(called.stdout)["data"]["accessToken"], "a token"
+
+
 def main(path, buf, node_modules):
     scripts = ROOT / "tests/interop/grpc"
     origin = "https://app.example.com"
@@ -65,6 +84,7 @@ def main(path, buf, node_modules):
                 [buf, "curl", *options, method], check=True, capture_output=True, timeout=DEADLINE, cwd=folder
             )
             assert json.loads(called.stdout) == {"status": "SERVING"}, called.stdout
+            descriptors(folder, base, address, credentials, buf)
             client = Client(base, credentials)
             token = client.headers["authorization"].removeprefix("Bearer ")
             identity = [credentials["api_key"], token]
