@@ -170,7 +170,7 @@ class Service(unittest.TestCase):
         class Receiver(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
-                arrived.put(({name.lower(): value for name, value in self.headers.items()}, body))
+                arrived.put((self.headers, body))
                 self.send_response(204)
                 self.end_headers()
 
