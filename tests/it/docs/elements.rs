@@ -82,10 +82,11 @@ async fn person_identifications(r: &mut Recorder, client: &Client, user_id: &str
 pub(crate) async fn batch(r: &mut Recorder, client: &Client) {
     let mut users: Vec<Value> = vec![serde_json::from_str(MINIMAL).expect("JSON"); 2];
     for (number, user) in users.iter_mut().enumerate() {
-        user["idempotency_key"] = json!(key(30 + number));
-        user["email"] = json!(["grace@example.com", "no address"][number]);
+        // The key of the first create that was recorded, of another user.
+        user["idempotency_key"] = json!(key([30, 0][number]));
+        user["email"] = json!(["grace@example.com", "joan@example.com"][number]);
     }
-    let call = ["BatchCreateUsers", "two", "One user is created, the other is refused"];
+    let call = ["BatchCreateUsers", "two", "One user is created, the other has the key of an earlier request"];
     let body = json!({"users": users}).to_string();
     r.call(client, call, "POST /v1/users:batchCreate", &[], Some(&body)).await;
 }
