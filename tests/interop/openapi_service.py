@@ -37,12 +37,13 @@ def stored(client):
             for document in identification["documents"]:
                 document["file"] = "data:application/pdf;base64,JVBERi0xLjQK"
     ids = {name: [] for name in ("user_id", "person_id", "identification_id", "endpoint_id", "delivery_id", "replay_id")}
-    for _ in range(3):
+    for number in range(3):
         user = client.call("POST", "/v1/users", business, **{"idempotency-key": str(uuid.uuid4())})
         ids["user_id"].append(user["id"])
         ids["person_id"] += [person["id"] for person in user["associated_persons"]]
         ids["identification_id"] += [entry["id"] for entry in user["identifying_information"]]
-        endpoint = client.call("POST", "/v1/webhooks/endpoints", {"url": "http://127.0.0.1:40009/"})["endpoint"]["id"]
+        url = f"http://127.0.0.1:40009/{number}"
+        endpoint = client.call("POST", "/v1/webhooks/endpoints", {"url": url})["endpoint"]["id"]
         ids["endpoint_id"].append(endpoint)
         ids["delivery_id"].append(client.call("POST", f"/v1/webhooks/endpoints/{endpoint}:test")["delivery_id"])
         ids["replay_id"].append(client.call("POST", f"/v1/webhooks/endpoints/{endpoint}:replay", EVERYTHING)["id"])
