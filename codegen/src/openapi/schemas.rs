@@ -107,7 +107,8 @@ impl<'a> Schemas<'a> {
             warnings.set("items", reference("schemas", "Warning"));
             warnings.set(
                 "description",
-                "The keys of the request's body that the service does not know. Absent if there are none.",
+                "Keys of the request's body that the service does not know, and what else the caller should know. \
+                 Absent if there is nothing.",
             );
             properties.set("warnings", warnings);
         }

@@ -65,6 +65,9 @@ async fn the_examples_of_the_document_are_what_the_service_answers() {
         business =
             r.call(&client, ["CreateUser", name, summary], create, &[("idempotency-key", &key)], Some(&body)).await;
     }
+    let call = ["CreateUser", "same_external_id", "Another user has the same external id: a warning"];
+    let body = MINIMAL.replace("ada@", "eva@").replace('}', r#","external_id":"mex-business-001"}"#);
+    r.call(&client, call, create, &[("idempotency-key", &*key(12))], Some(&body)).await;
     let call = ["CreateUser", "replay", "The same request again"];
     r.call(&client, call, create, &first, Some(MINIMAL)).await;
 
