@@ -108,7 +108,7 @@ async fn a_user_is_created_and_read_in_binary_and_in_base64() {
         assert_eq!(answer.headers.get("content-type").expect("a type"), media_type);
         assert!(answer.headers.contains_key("x-request-id") && answer.headers.contains_key("etag"));
         let created = answer.message::<v1::CreateUserResponse>().user.expect("a user");
-        let get = v1::GetUserRequest { user_id: Some(created.id.clone()), ..Default::default() };
+        let get = v1::GetUserRequest { user_id: Some(created.id.clone()) };
         let answer = send(&service, Some(&client), GET, media_type, encoded(framed(&get))).await;
         assert_eq!(answer.message::<v1::GetUserResponse>().user.map(|user| user.id), Some(created.id));
     }
@@ -118,7 +118,7 @@ async fn a_user_is_created_and_read_in_binary_and_in_base64() {
 async fn errors_and_limits_are_those_of_grpc() {
     let service = Service::start_with(&[("KIRA_MAX_BODY_BYTES", "64KiB")]).await;
     let client = service.client().await;
-    let malformed = framed(&v1::GetUserRequest { user_id: Some("1".to_owned()), ..Default::default() });
+    let malformed = framed(&v1::GetUserRequest { user_id: Some("1".to_owned()) });
     for media_type in [BINARY, TEXT] {
         let encoded =
             |bytes: Vec<u8>| if media_type == TEXT { STANDARD.encode_to_string(&bytes).into_bytes() } else { bytes };
