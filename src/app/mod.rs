@@ -31,7 +31,7 @@ use crate::auth::{Authenticator, StoreDirectory};
 use crate::config::Config;
 use crate::env::{SharedEnv, SystemEnv};
 use crate::health::{GrpcHealth, Readiness};
-use crate::jobs::{self, JobDeps, QueueDeps, ServerDeps, TaskGroup};
+use crate::jobs::{self, QueueDeps, ServerDeps, TaskGroup};
 use crate::server::listener::Listener;
 use crate::server::{self, ConcurrencyLimits, Shared, listener};
 use crate::service::lookup::rebuild::Rebuild;
@@ -130,6 +130,7 @@ pub async fn start(config: &Config, env: SharedEnv) -> Result<Running, AppError>
         authenticator: Arc::clone(&authenticator),
         rate_limits: rates::limits(&config.server, &resources),
         cors: server::cors(&config.server.cors_origins),
+        grpc_web: config.server.grpc_web,
         concurrency: Arc::new(ConcurrencyLimits::new(
             config.server.max_concurrent_requests,
             config.server.max_body_bytes_in_flight,
@@ -161,15 +162,7 @@ pub async fn start(config: &Config, env: SharedEnv) -> Result<Running, AppError>
     webhooks::add_detail(&sender, &readiness);
     readiness.set_ready(resources.store.clone());
     let background = TaskGroup::default();
-    let deps = JobDeps {
-        store: resources.store.background(),
-        vault: resources.vault.clone(),
-        documents,
-        env: Arc::clone(&resources.env),
-        metrics: resources.metrics.clone(),
-        readiness: readiness.clone(),
-        feed,
-    };
+    let deps = resources.job_deps(documents, &readiness, feed);
     let server = ServerDeps {
         authenticator,
         grpc_health: grpc_health.clone(),

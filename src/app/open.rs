@@ -13,9 +13,12 @@ use super::{CONNECT_LIMIT, WAIT_INTERVAL};
 use crate::config::{Config, ConfigError, DatabaseProfile, Secret};
 use crate::env::{SharedEnv, SystemEnv};
 use crate::health::Readiness;
+use crate::jobs::JobDeps;
+use crate::service::events::Feed;
 use crate::service::master_keys::registered;
 use crate::store::{Listen, Profile, Store, StoreError, StoreOptions};
 use crate::telemetry::Metrics;
+use crate::vault::documents::DocumentStore;
 use crate::vault::{KeyRing, KeyRingError, Vault};
 
 /// What the service and its commands need.
@@ -29,6 +32,21 @@ pub struct Resources {
     pub env: SharedEnv,
     /// The metrics; of a command they record nothing.
     pub metrics: Metrics,
+}
+
+impl Resources {
+    /// What the background jobs of a process need.
+    pub(super) fn job_deps(&self, documents: DocumentStore, readiness: &Readiness, feed: Arc<Feed>) -> JobDeps {
+        JobDeps {
+            store: self.store.background(),
+            vault: self.vault.clone(),
+            documents,
+            env: Arc::clone(&self.env),
+            metrics: self.metrics.clone(),
+            readiness: readiness.clone(),
+            feed,
+        }
+    }
 }
 
 /// Why the service, or a command, cannot start.

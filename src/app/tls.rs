@@ -26,7 +26,8 @@ impl Tls {
             let opened = ListenerTls::open(files.clone()?, alpn, env.now());
             opened.map(Arc::new).map_err(|found| problems.extend(found)).ok()
         };
-        let tls = Self { rest: open(&config.http_tls, Alpn::Http), grpc: open(&config.grpc_tls, Alpn::Http2) };
+        let grpc_alpn = if config.grpc_web { Alpn::Http } else { Alpn::Http2 };
+        let tls = Self { rest: open(&config.http_tls, Alpn::Http), grpc: open(&config.grpc_tls, grpc_alpn) };
         if problems.is_empty() { Ok(tls) } else { Err(AppError::Config(ConfigError { problems })) }
     }
 

@@ -10,7 +10,7 @@ use super::{CLOSE_TIMEOUT, Signals, admin, database, flush_metrics, keys, servic
 use crate::config::{Config, ProviderKind, VendorConfig};
 use crate::env::{SharedEnv, SystemEnv};
 use crate::health::Readiness;
-use crate::jobs::{self, JobDeps, QueueDeps, TaskGroup};
+use crate::jobs::{self, QueueDeps, TaskGroup};
 use crate::service::events::Feed;
 use crate::signing::SigningSecret;
 use crate::telemetry::Metrics;
@@ -45,15 +45,7 @@ pub async fn work(config: Config) -> Result<(), AppError> {
     webhooks::add_detail(&sender, &readiness);
     readiness.set_ready(resources.store.clone());
     let background = TaskGroup::default();
-    let deps = JobDeps {
-        store: resources.store.background(),
-        vault: resources.vault.clone(),
-        documents,
-        env: Arc::clone(&resources.env),
-        metrics: resources.metrics.clone(),
-        readiness: readiness.clone(),
-        feed: Arc::new(Feed::new(resources.store.clone())),
-    };
+    let deps = resources.job_deps(documents, &readiness, Arc::new(Feed::new(resources.store.clone())));
     jobs::start(&deps, None, Some(&QueueDeps { worker, sender }), &background);
     tracing::info!(provider, "working");
     signals.stop_requested().await;

@@ -1,10 +1,10 @@
-//! `KIRA_CORS_ORIGINS`: the origins that may call the REST API from a browser.
+//! `KIRA_CORS_ORIGINS`: the origins that may call the APIs from a browser.
 
 use url::{Origin, Url};
 
 use super::value::Value;
 
-/// The origins that may call the REST API from a browser.
+/// The origins that may call the REST API, and the gRPC API by gRPC-Web, from a browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CorsOrigins {
     /// None: no response has CORS headers.

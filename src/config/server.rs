@@ -27,7 +27,9 @@ pub struct ServerConfig {
     pub grpc_tls: Option<TlsConfig>,
     /// Whether the REST API shows its documents.
     pub docs: bool,
-    /// Origins that may call the REST API from a browser.
+    /// Whether the gRPC API speaks gRPC-Web too.
+    pub grpc_web: bool,
+    /// Origins that may call the APIs from a browser.
     pub cors_origins: CorsOrigins,
     /// Open connections of each listener; those beyond wait until one closes.
     pub max_connections: u32,
@@ -66,6 +68,7 @@ impl ServerConfig {
             http_tls: TlsConfig::read(reader, &HTTP_TLS),
             grpc_tls: TlsConfig::read(reader, &GRPC_TLS),
             docs: reader.required("server.docs"),
+            grpc_web: reader.required("server.grpc_web"),
             cors_origins: reader.required("server.cors_origins"),
             max_connections: reader.bounded("server.max_connections", 1, 1_000_000),
             max_concurrent_requests: reader.bounded("server.max_concurrent_requests", 1, 1_000_000),

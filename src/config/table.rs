@@ -70,10 +70,16 @@ pub const SETTINGS: &[Setting] = &[
         "Whether the REST API shows its documents, to callers without credentials too, such as /docs and /openapi.json",
     ),
     setting(
+        "KIRA_GRPC_WEB",
+        "server.grpc_web",
+        "true",
+        "Whether the gRPC API speaks gRPC-Web too, over HTTP/1.1 and HTTP/2; pages need KIRA_CORS_ORIGINS as well",
+    ),
+    setting(
         "KIRA_CORS_ORIGINS",
         "server.cors_origins",
         "off",
-        "Origins that may call the REST API from a browser, such as https://app.example.com,http://localhost:3000, or *",
+        "Origins that may call the REST API, and the gRPC API by gRPC-Web, from a browser, such as https://app.example.com,http://localhost:3000, or *",
     ),
     setting(
         "KIRA_MAX_CONNECTIONS",
@@ -306,7 +312,7 @@ pub const SETTINGS: &[Setting] = &[
         "KIRA_TRACE_TRUST_REST",
         "telemetry.trace_trust_rest",
         "true",
-        "Whether traces of REST callers are continued, with their sampling decision; if false, they are only linked",
+        "Whether traces of callers over REST and gRPC-Web are continued, with their sampling decision; if false, they are only linked",
     ),
     setting("KIRA_METRICS", "telemetry.metrics", "true", "Whether metrics are recorded and served at /metrics"),
 ];

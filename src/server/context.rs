@@ -1,7 +1,8 @@
 //! What the layers of one request pass to each other, besides the request and the response themselves.
 //!
 //! Inwards, as extensions of the request: [`Peer`](crate::server::connection::Peer),
-//! [`RequestPermits`](crate::server::admission::RequestPermits), [`Call`] and [`Caller`](crate::auth::Caller).
+//! [`RequestPermits`](crate::server::admission::RequestPermits), [`OverGrpcWeb`], [`Call`] and
+//! [`Caller`](crate::auth::Caller).
 //! Outwards, through [`RequestContext`], and as the markers of a response [`Shed`] and [`Streaming`].
 
 use std::sync::{Arc, OnceLock};
@@ -49,3 +50,7 @@ pub(in crate::server) struct Shed;
 /// Marks a response whose body is a stream of events, which a client may read at any rate.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::server) struct Streaming;
+
+/// Marks a request over gRPC-Web: it may come from outside of the cluster.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::server) struct OverGrpcWeb;

@@ -1,8 +1,8 @@
 //! Both protocols: the middleware stack that they share, and the listeners.
 //!
 //! A request over either protocol passes, in this order:
-//! 1. [`cors`](middleware::cors): REST preflights.
-//! 2. [`inflated`]: REST bodies that are compressed. All limits count what they inflate to.
+//! 1. [`cors`](middleware::cors): preflights, and the headers for browsers.
+//! 2. [`inflated`]: REST bodies that are compressed. [`GrpcWeb`]: gRPC-Web becomes gRPC. All limits count the result.
 //! 3. [`LoadShed`]: sheds requests beyond the concurrency limit.
 //! 4. [`RequestTelemetry`]: request id, span, metrics, access log, panics.
 //! 5. [`RateLimitHeaders`]: the `RateLimit` headers of the response.
@@ -41,6 +41,7 @@ use crate::telemetry::Metrics;
 
 use self::middleware::MiddlewareLayer;
 use self::middleware::authenticate::Authenticate;
+use self::middleware::grpc_web::GrpcWeb;
 use self::middleware::limits::Limits;
 use self::middleware::load_shed::LoadShed;
 use self::middleware::rate_limit::{RateLimit, RateLimitHeaders};
@@ -71,8 +72,10 @@ pub struct Shared {
     pub authenticator: Arc<Authenticator>,
     /// The rate limit of each client, over both protocols.
     pub rate_limits: Option<Arc<RateLimits>>,
-    /// Which web pages may call the REST API.
+    /// Which web pages may call the APIs.
     pub cors: Option<CorsLayer>,
+    /// Whether the gRPC API speaks gRPC-Web too.
+    pub grpc_web: bool,
     /// The concurrency limits, over both protocols.
     pub concurrency: Arc<ConcurrencyLimits>,
     /// The largest request body, in bytes.
@@ -85,11 +88,14 @@ pub struct Shared {
 
 /// A protocol behind its middleware, the outermost first.
 pub fn service<P: Protocol>(protocol: P, shared: &Shared) -> impl HttpService {
-    let cors = shared.cors.clone().filter(|_| !P::IS_INTERNAL);
+    let grpc_web = (P::IS_INTERNAL && shared.grpc_web).then_some(MiddlewareLayer(GrpcWeb));
+    // No page speaks gRPC as it is.
+    let cors = shared.cors.clone().filter(|_| !P::IS_INTERNAL || grpc_web.is_some());
     let (metrics, concurrency) = (&shared.metrics, &shared.concurrency);
     ServiceBuilder::new()
         .layer(tower::util::option_layer(cors))
         .layer(MapRequestLayer::new(|request| if P::IS_INTERNAL { request } else { inflated(request) }))
+        .layer(tower::util::option_layer(grpc_web))
         .layer(LoadShed::new(&protocol, shared))
         .layer(MiddlewareLayer(RequestTelemetry::new(protocol.clone(), shared)))
         .layer(MiddlewareLayer(RateLimitHeaders { limits: shared.rate_limits.clone() }))

@@ -44,7 +44,7 @@ pub struct Call {
 pub trait Protocol: Clone + Send + Sync + 'static {
     /// The value of the `protocol` label and log field.
     const NAME: &'static str;
-    /// Whether only services within the cluster use it. Their traces are continued, and CORS does not apply.
+    /// Whether only services within the cluster use it, but for gRPC-Web. Their traces are continued.
     const IS_INTERNAL: bool;
     /// The gRPC code of a request whose client disconnected; `None` where responses have no gRPC code.
     const DISCONNECTED_CODE: Option<Code>;

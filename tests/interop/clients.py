@@ -19,6 +19,13 @@ def run(*command, **options):
     subprocess.run([str(word) for word in command], check=True, timeout=4 * DEADLINE, **options)
 
 
+def onboards(*command, **options):
+    """Runs an example, which creates a business and verifies a webhook about it."""
+    words = [str(word) for word in command]
+    shown = subprocess.run(words, check=True, timeout=DEADLINE, capture_output=True, text=True, **options).stdout
+    assert "created " in shown and "it needs" in shown and "verified user.created" in shown, shown
+
+
 def typescript(folder, node_modules, environment):
     client = folder / "typescript"
     made = shutil.ignore_patterns("node_modules", "dist", "schema.ts", "*.js")
@@ -29,6 +36,8 @@ def typescript(folder, node_modules, environment):
     run(tools / "tsc", cwd=client)
     run(tools / "tsc", "-p", "test", cwd=client)
     run("node", "--test", "test/service.test.js", cwd=client, env=environment)
+    run(tools / "tsc", "-p", "examples", cwd=client)
+    onboards("node", "examples/onboard.js", cwd=client, env=environment)
 
 
 def python(folder, environment):
@@ -39,6 +48,7 @@ def python(folder, environment):
     paths = f"{generated}:{CLIENTS / 'python'}"
     options = {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
     run(sys.executable, "-m", "unittest", "discover", "-s", CLIENTS / "python/tests", env=environment | options)
+    onboards(sys.executable, CLIENTS / "python/examples/onboard.py", env=environment | options)
 
 
 def rust(path, environment):

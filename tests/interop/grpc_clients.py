@@ -1,7 +1,8 @@
 """gRPC clients that are not ours, against the real program: `python grpc_clients.py PATH_OF_KIRA_USERS BUF NODE_MODULES`.
 
-grpcio reads the reflection services of both versions and watches the health of a service; `buf curl` calls by reflection;
-grpc-js loads every proto and creates a user.
+grpcio reads the reflection services of both versions and watches the health of a service; `buf curl` calls by reflection and by
+the published descriptors, which grpcio and proto-loader read too;
+grpc-js loads every proto and creates a user; connect-es and grpc-web do it over gRPC-Web, by the published descriptors.
 """
 
 import json
@@ -10,8 +11,10 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
 import grpc
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -47,12 +50,29 @@ def health(channel):
         watch.cancel()
 
 
+def descriptors(folder, base, address, credentials, buf):
+    """The published descriptors are enough for grpcio, and for buf to call."""
+    with urllib.request.urlopen(f"{base}/descriptors.binpb", timeout=DEADLINE) as answer:
+        published = answer.read()
+    pool = DescriptorPool()
+    for file in FileDescriptorSet.FromString(published).file:
+        pool.Add(file)
+    assert "CreateUser" in pool.FindServiceByName("kira.users.v1.UsersService").methods_by_name
+    (folder / "kira.binpb").write_bytes(published)
+    data = json.dumps({name: credentials[name] for name in ("api_key", "client_id", "password")})
+    options = ["--schema", "kira.binpb", "--protocol", "grpc", "--http2-prior-knowledge", "--data", data]
+    method = f"http://{address}/kira.users.v1.AuthService/CreateToken"
+    called = subprocess.run([buf, "curl", *options, method], check=True, capture_output=True, timeout=DEADLINE, cwd=folder)
+    assert json.loads(called.stdout)["data"]["accessToken"], "a token"
+
+
 def main(path, buf, node_modules):
-    node = ["node", str(ROOT / "tests/interop/grpc/node_client.js"), str(ROOT / "proto")]
+    scripts = ROOT / "tests/interop/grpc"
+    origin = "https://app.example.com"
     environment = os.environ | {"NODE_PATH": node_modules}
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        with program(path, folder) as (_, credentials, base):
+        with program(path, folder, KIRA_CORS_ORIGINS=origin) as (_, credentials, base):
             lines = [line for line in (folder / "log").read_text().splitlines() if line.startswith("{")]
             address = next(entry["grpc"] for entry in map(json.loads, lines) if entry.get("message") == "ready")
             with grpc.insecure_channel(address) as channel:
@@ -64,9 +84,15 @@ def main(path, buf, node_modules):
                 [buf, "curl", *options, method], check=True, capture_output=True, timeout=DEADLINE, cwd=folder
             )
             assert json.loads(called.stdout) == {"status": "SERVING"}, called.stdout
+            descriptors(folder, base, address, credentials, buf)
             client = Client(base, credentials)
             token = client.headers["authorization"].removeprefix("Bearer ")
-            subprocess.run([*node, address, credentials["api_key"], token], check=True, env=environment, timeout=DEADLINE)
+            identity = [credentials["api_key"], token]
+            for node in (
+                [str(scripts / "node_client.js"), str(ROOT / "proto"), address],
+                [str(scripts / "web_client.js"), address, base, origin],
+            ):
+                subprocess.run(["node", *node, *identity], check=True, env=environment, timeout=DEADLINE)
     print("grpcio, buf and grpc-js find the services and call them")
 
 

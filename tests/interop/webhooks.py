@@ -56,8 +56,8 @@ def receiver():
 
 
 @contextlib.contextmanager
-def program(path, folder):
-    """The running program and a client of it: its credentials, and where the REST API is."""
+def program(path, folder, **more):
+    """The running program and a client of it: its credentials, and where the REST API is. `more` are settings."""
     settings = {
         "KIRA_DATA_DIR": str(folder / "data"),
         "KIRA_HTTP_ADDR": "127.0.0.1:0",
@@ -67,7 +67,7 @@ def program(path, folder):
         "KIRA_SANDBOX_DELAY": "0s",
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("KIRA_")}
-    environment = inherited | settings
+    environment = inherited | settings | more
 
     def run(*arguments):
         done = subprocess.run([path, *arguments], env=environment, check=True, capture_output=True, timeout=DEADLINE)

@@ -23,6 +23,7 @@ __all__ = ["KiraError", "WebhookError", "connect", "events", "unwrap", "verify_w
 
 RETRIED = {429, 503, 504}
 MAX_DELAY = 60.0
+STREAMS = ("application/x-ndjson", "text/event-stream")
 
 
 class KiraError(Exception):
@@ -38,11 +39,13 @@ class KiraError(Exception):
 class Transport(httpx.BaseTransport):
     """Adds the credentials, repeats what can be repeated, and gives every POST, PUT and PATCH an idempotency key."""
 
-    def __init__(self, base_url, client_id, password, api_key, *, retries=4, inner=None, sleep=time.sleep, now=time.monotonic):
+    def __init__(
+        self, base_url, client_id, password, api_key, *, timeout=40.0, retries=4, inner=None, sleep=time.sleep, now=time.monotonic
+    ):
         self._base_url = base_url.rstrip("/")
         self._credentials = {"client_id": str(client_id), "password": password}
         self._api_key = api_key
-        self._retries, self._sleep, self._now = retries, sleep, now
+        self._timeout, self._retries, self._sleep, self._now = timeout, retries, sleep, now
         self._inner = inner or httpx.HTTPTransport()
         self._token, self._until = None, 0.0
 
@@ -64,7 +67,18 @@ class Transport(httpx.BaseTransport):
 
     def _send(self, request):
         request.headers["authorization"] = f"Bearer {self._current_token()}"
-        return self._inner.handle_request(request)
+        return self._whole(request)
+
+    def _whole(self, request):
+        """One try. Its answer is read to the end, so that one that breaks off counts as lost; a stream is not."""
+        response = self._inner.handle_request(request)
+        kind = response.headers.get("content-type", "")
+        if not kind.startswith(STREAMS):
+            content = response.read()
+            # A page of something between the client and the service, such as a login.
+            if response.is_success and content and not kind.startswith("application/json"):
+                raise _error(response.status_code, content, response.headers)
+        return response
 
     def _repeat(self, send):
         for tries in range(self._retries + 1):
@@ -86,8 +100,11 @@ class Transport(httpx.BaseTransport):
             body = json.dumps(self._credentials).encode()
             headers = {"content-type": "application/json", "x-api-key": self._api_key}
 
+            extensions = {"timeout": httpx.Timeout(self._timeout).as_dict()}
+
             def send():
-                return self._inner.handle_request(httpx.Request("POST", f"{self._base_url}/auth", headers=headers, content=body))
+                url = f"{self._base_url}/auth"
+                return self._whole(httpx.Request("POST", url, headers=headers, content=body, extensions=extensions))
 
             response = self._repeat(send)
             content = response.read()
@@ -106,8 +123,9 @@ def _delay(after, tries):
 
 
 def connect(base_url, client_id, password, api_key, *, timeout=40.0, **options):
-    """A client for the calls of `kira_users_client.api`. It gets a token when it needs one."""
-    transport = Transport(base_url, client_id, password, api_key, **options)
+    """A client for the calls of `kira_users_client.api`. It gets a token when it needs one. `timeout`: seconds until the service
+    accepts a connection, and between two parts of an answer; a try that takes longer is repeated."""
+    transport = Transport(base_url, client_id, password, api_key, timeout=timeout, **options)
     return Client(base_url=base_url, timeout=httpx.Timeout(timeout), httpx_args={"transport": transport})
 
 

@@ -13,9 +13,10 @@ class WebhookError(Exception):
 
 
 def verify_webhook(secrets, headers, body, *, tolerance=300, now=None):
-    """The webhook in a request, as a dict, if one of the secrets has signed it. `headers` is a mapping by names in lower case, `body`
+    """The webhook in a request, as a dict, if one of the secrets has signed it. `headers` is a mapping, its names in any case; `body`
     the bytes as they came. The same webhook may arrive twice: drop one whose `data["sequence"]` is not above the highest of its
     user."""
+    headers = {name.lower(): value for name, value in headers.items()}
     identifier, timestamp, signatures = (headers.get(f"webhook-{name}") for name in ("id", "timestamp", "signature"))
     if not identifier or not timestamp or not signatures:
         raise WebhookError("a header of the signature is missing")

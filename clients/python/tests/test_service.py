@@ -46,7 +46,44 @@ class Unsteady(httpx.BaseTransport):
         return response
 
 
+class Behind(http.server.BaseHTTPRequestHandler):
+    """Passes requests on to the service, and puts something else in the place of its first answers."""
+
+    def pass_on(self):
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        names = ("authorization", "content-type", "idempotency-key", "x-api-key")
+        headers = {name: self.headers[name] for name in names if name in self.headers}
+        answer = httpx.request(self.command, CREDENTIALS[0] + self.path, content=body, headers=headers, timeout=60)
+        self.server.paths.append(self.path)
+        if self.path != "/auth" and self.server.instead:
+            self.server.instead.pop(0)(self)
+            return
+        kept = {name: answer.headers[name] for name in ("content-type", "idempotent-replayed") if name in answer.headers}
+        self.answer(answer.status_code, answer.content, kept)
+
+    do_GET = do_POST = pass_on
+
+    def answer(self, status, content, headers, length=None):
+        self.send_response(status)
+        for name, value in (headers | {"content-length": str(length or len(content))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
 class Service(unittest.TestCase):
+    def behind(self, *instead, **options):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Behind)
+        server.instead, server.paths = list(instead), []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        url = f"http://127.0.0.1:{server.server_port}"
+        return server, connect(url, *CREDENTIALS[1:], sleep=lambda _: None, **options)
+
     def setUp(self):
         self.client = connect(*CREDENTIALS)
 
@@ -87,6 +124,40 @@ class Service(unittest.TestCase):
         self.assertEqual((answer.status_code, answer.headers["idempotent-replayed"]), (200, "true"))
         self.assertEqual((len(unsteady.keys), len(set(unsteady.keys)), len(waits), waits[1]), (3, 1, 2, 7.0))
 
+    def test_a_server_that_dies_in_the_middle_of_its_answer_is_asked_again_and_makes_one_user(self):
+        json = {"content-type": "application/json"}
+        _, client = self.behind(lambda handler: handler.answer(201, b'{"id":', json, length=1000))
+        answer = create_user.sync_detailed(client=client, body=individual(), idempotency_key=str(uuid4()))
+        self.assertEqual((answer.status_code, answer.headers["idempotent-replayed"]), (200, "true"))
+        self.assertEqual(unwrap(answer).email, "ada@example.com")
+
+    def test_a_server_that_does_not_answer_in_time_is_asked_again_and_given_up_in_the_end(self):
+        released = threading.Event()
+        self.addCleanup(released.set)
+
+        def silent(_):
+            released.wait(60)
+
+        _, client = self.behind(silent, timeout=5.0)
+        answer = create_user.sync_detailed(client=client, body=individual(), idempotency_key=str(uuid4()))
+        self.assertEqual(answer.headers["idempotent-replayed"], "true")
+        _, client = self.behind(silent, silent, timeout=1.0, retries=1)
+        with self.assertRaises(httpx.ReadTimeout):
+            list_events.sync_detailed(client=client)
+
+    def test_a_page_in_the_place_of_an_answer_is_an_error_with_its_status(self):
+        _, client = self.behind(lambda handler: handler.answer(200, b"<html>Log in</html>", {"content-type": "text/html"}))
+        with self.assertRaises(KiraError) as odd:
+            list_events.sync_detailed(client=client)
+        self.assertEqual((odd.exception.status, odd.exception.code), (200, "unknown"))
+
+    def test_a_token_that_the_service_no_longer_takes_since_its_key_was_replaced_is_renewed(self):
+        refusal = b'{"code":"unauthorized","message":"Invalid token"}'
+        server, client = self.behind(lambda handler: handler.answer(401, refusal, {"content-type": "application/json"}))
+        self.assertEqual(list_events.sync_detailed(client=client).status_code, 200)
+        paths = [path.partition("?")[0] for path in server.paths]
+        self.assertEqual(paths, ["/auth", "/v1/events", "/auth", "/v1/events"])
+
     def test_an_answer_that_is_not_the_services_is_an_error(self):
         inner = httpx.MockTransport(lambda _: httpx.Response(502, text="<html>busy</html>"))
         with self.assertRaises(KiraError) as odd:
@@ -99,7 +170,7 @@ class Service(unittest.TestCase):
         class Receiver(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
-                arrived.put(({name.lower(): value for name, value in self.headers.items()}, body))
+                arrived.put((self.headers, body))
                 self.send_response(204)
                 self.end_headers()
 

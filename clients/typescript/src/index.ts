@@ -18,6 +18,8 @@ export interface Options {
   apiKey: string;
   /** How often a request is repeated whose answer was lost or says to try again; 4 by default. */
   maxRetries?: number;
+  /** Milliseconds until the answer of each try; 40,000 by default, more than the service takes. A stream may go on. */
+  timeout?: number;
   fetch?: typeof fetch;
   sleep?: (milliseconds: number) => Promise<void>;
 }
@@ -39,6 +41,10 @@ export class KiraError extends Error {
 
 const RETRIED = new Set([429, 503, 504]);
 const MAX_DELAY = 60_000;
+const TIMEOUT = 40_000;
+const STREAMS = ["application/x-ndjson", "text/event-stream"];
+/** The answers that a `Response` refuses a body of. */
+const WITHOUT_BODY = new Set([204, 205, 304]);
 
 /**
  * A client with typed paths, bodies and answers. It gets a token when it needs one. A POST, PUT or PATCH gets an idempotency key
@@ -63,7 +69,7 @@ class Caller {
     const send = async () => {
       headers.set("authorization", `Bearer ${await this.token()}`);
       const init: RequestInit = { method: request.method, headers, signal: request.signal };
-      return this.#fetch(request.url, body === undefined ? init : { ...init, body });
+      return this.#send(request.url, body === undefined ? init : { ...init, body });
     };
     let answer = await this.repeat(send);
     if (answer.status === 401) {
@@ -74,8 +80,25 @@ class Caller {
     return answer;
   };
 
-  get #fetch(): typeof fetch {
-    return this.options.fetch ?? fetch;
+  /** One try. Its answer is read to the end, so that one that breaks off counts as lost; a stream is not. */
+  async #send(url: string, init: RequestInit): Promise<Response> {
+    const timer = new AbortController();
+    const late = () => timer.abort(new TypeError("the service has not answered in time"));
+    const timeout = setTimeout(late, this.options.timeout ?? TIMEOUT);
+    const signal = init.signal ? AbortSignal.any([init.signal, timer.signal]) : timer.signal;
+    try {
+      const answer = await (this.options.fetch ?? fetch)(url, { ...init, signal });
+      const { ok, status, statusText, headers } = answer;
+      const type = headers.get("content-type") ?? "";
+      if (STREAMS.some((stream) => type.startsWith(stream))) return answer;
+      const body = await answer.arrayBuffer();
+      const whole = new Response(WITHOUT_BODY.has(status) ? null : body, { status, statusText, headers });
+      // A page of something between the client and the service, such as a login.
+      if (ok && body.byteLength > 0 && !type.startsWith("application/json")) throw await errorOf(whole);
+      return whole;
+    } finally {
+      clearTimeout(timeout);
+    }
   }
 
   private async repeat(send: () => Promise<Response>): Promise<Response> {
@@ -86,7 +109,6 @@ class Caller {
         const answer = await send();
         if (!RETRIED.has(answer.status) || tries >= most) return answer;
         after = answer.headers.get("retry-after");
-        await answer.body?.cancel();
       } catch (error) {
         const lost = error instanceof TypeError;
         if (!lost || tries >= most) throw error;
@@ -107,7 +129,7 @@ class Caller {
     if (this.#token !== undefined && Date.now() < this.#token.until) return this.#token.text;
     const { baseUrl, clientId, password, apiKey } = this.options;
     const answer = await this.repeat(() =>
-      this.#fetch(`${baseUrl.replace(/\/$/, "")}/auth`, {
+      this.#send(`${baseUrl.replace(/\/$/, "")}/auth`, {
         method: "POST",
         headers: { "content-type": "application/json", "x-api-key": apiKey },
         body: JSON.stringify({ client_id: clientId, password }),

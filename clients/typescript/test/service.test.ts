@@ -1,8 +1,8 @@
 // Against the service at KIRA_URL.
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
+import { type ServerResponse, createServer } from "node:http";
 import { test } from "node:test";
-import { KiraError, type UserEvent, createClient, listEvents, unwrap, verifyWebhook } from "../dist/index.js";
+import { KiraError, type Options, type UserEvent, createClient, listEvents, unwrap, verifyWebhook } from "../dist/index.js";
 
 function env(name: string): string {
   const value = process.env[name];
@@ -67,6 +67,74 @@ test("a request whose answer is lost, late or HTML is repeated with the same key
   assert.equal(response.status, 200);
   assert.equal(response.headers.get("idempotent-replayed"), "true");
   assert.deepEqual([keys.size, waits.length, waits[1]], [1, 2, 7000]);
+});
+
+/** A client by way of a server that puts something else in the place of the first answers of the service. */
+async function behind(instead: ((response: ServerResponse) => void)[], more: Partial<Options> = {}) {
+  const paths: string[] = [];
+  const server = createServer(async (request, response) => {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    const path = request.url ?? "/";
+    paths.push(path);
+    const names = ["authorization", "content-type", "idempotency-key", "x-api-key"];
+    const headers = names.flatMap((name) => (request.headers[name] === undefined ? [] : [[name, String(request.headers[name])] as [string, string]]));
+    const init = { method: request.method ?? "GET", headers };
+    const answer = await fetch(`${options.baseUrl}${path}`, parts.length === 0 ? init : { ...init, body: Buffer.concat(parts) });
+    const body = Buffer.from(await answer.arrayBuffer());
+    const other = path === "/auth" ? undefined : instead.shift();
+    if (other !== undefined) return other(response);
+    const kept = ["content-type", "idempotent-replayed"].flatMap((name) => (answer.headers.has(name) ? [[name, String(answer.headers.get(name))]] : []));
+    response.writeHead(answer.status, Object.fromEntries(kept)).end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  assert(typeof address === "object" && address !== null);
+  const baseUrl = `http://127.0.0.1:${address.port}`;
+  const client = createClient({ ...options, baseUrl, sleep: () => Promise.resolve(), ...more });
+  const end = () => { server.closeAllConnections(); server.close(); };
+  return { client, paths, end };
+}
+
+const body = { type: "individual", email: "eve@example.com", first_name: "Eve", last_name: "Day" } as const;
+
+test("a server that dies in the middle of its answer is asked again, and makes one user", async () => {
+  const die = (response: ServerResponse) => {
+    response.writeHead(201, { "content-type": "application/json", "content-length": "1000" });
+    response.write('{"id":', () => response.destroy());
+  };
+  const { client, end } = await behind([die]);
+  const { data, response } = await client.POST("/v1/users", { params: key(), body });
+  end();
+  assert.deepEqual([response.status, response.headers.get("idempotent-replayed"), data?.email], [200, "true", body.email]);
+});
+
+test("a server that does not answer in time is asked again, and given up in the end", async () => {
+  const silent = () => {};
+  const slow = await behind([silent], { timeout: 5_000 });
+  const { response } = await slow.client.POST("/v1/users", { params: key(), body });
+  slow.end();
+  assert.equal(response.headers.get("idempotent-replayed"), "true");
+  const gone = await behind([silent, silent], { timeout: 1_000, maxRetries: 1 });
+  await assert.rejects(gone.client.GET("/v1/events"), /in time/);
+  gone.end();
+});
+
+test("a page in the place of an answer is an error with its status", async () => {
+  const page = (response: ServerResponse) => { response.writeHead(200, { "content-type": "text/html" }).end("<html>Log in</html>"); };
+  const { client, end } = await behind([page]);
+  await assert.rejects(unwrap(client.GET("/v1/events")), (error: KiraError) => error.code === "unknown" && error.status === 200);
+  end();
+});
+
+test("a token that the service no longer takes, since its key was replaced, is renewed", async () => {
+  const replaced = (response: ServerResponse) => {
+    response.writeHead(401, { "content-type": "application/json" }).end('{"code":"unauthorized","message":"Invalid token"}');
+  };
+  const { client, paths, end } = await behind([replaced]);
+  const { response } = await client.GET("/v1/events");
+  end();
+  assert.deepEqual([response.status, paths], [200, ["/auth", "/v1/events", "/auth", "/v1/events"]]);
 });
 
 test("an answer that is not the service's is an error and not a crash", async () => {

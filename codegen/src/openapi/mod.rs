@@ -136,7 +136,13 @@ fn document(schema: &Schema, base: &Base, packages: &[String]) -> Result<Json> {
         paths: Object::default(),
         all: Vec::new(),
     };
-    let services: Vec<_> = packages.iter().flat_map(|package| schema.services(package)).collect();
+    let mut services: Vec<_> = packages.iter().flat_map(|package| schema.services(package)).collect();
+    // What a reader needs first comes first.
+    let first = base.part("first_tags")?.items();
+    services.sort_by_key(|service| {
+        let tag = tag(service);
+        first.iter().position(|name| name.as_str() == Some(&tag)).unwrap_or(first.len())
+    });
     services.iter().try_for_each(|service| operations.note(service))?;
     let mut tags = Vec::new();
     for service in &services {

@@ -243,7 +243,7 @@ impl<'a> Operations<'a> {
             Body::Field(field) => (self.schemas.field(field, Side::Request, false)?, self.schema.is_required(field)),
             Body::Whole if self.schemas.is_empty(&input, in_path)? => (object([("type", "object".into())]), false),
             Body::Whole => {
-                let schema = self.schemas.body(&input, Side::Request, in_path)?;
+                let schema = self.schemas.body(&input, Side::Request, in_path, &operation_id(binding, true))?;
                 (schema, !self.schemas.all_optional(&input, in_path)?)
             }
         };
@@ -274,7 +274,7 @@ impl<'a> Operations<'a> {
         let method = &binding.method;
         let schema = match &binding.response {
             Some(field) => self.schemas.field(field, Side::Response, false)?,
-            None => self.schemas.body(&method.output(), Side::Response, &[])?,
+            None => self.schemas.body(&method.output(), Side::Response, &[], &operation_id(binding, true))?,
         };
         if has_body && !method.is_server_streaming() {
             self.schemas.with_warnings(&schema);

@@ -59,10 +59,24 @@ impl<'a> Schemas<'a> {
 
     /// The schema of a message whose own name is its component's: the body of a call.
     ///
-    /// `but` are the keys that are not in the body, because they are in the path.
-    pub(super) fn body(&mut self, message: &MessageDescriptor, side: Side, but: &[String]) -> Result<Json> {
+    /// `but` are the keys that are not in the body, because they are in the path; `operation` is the id of the call.
+    pub(super) fn body(
+        &mut self,
+        message: &MessageDescriptor,
+        side: Side,
+        but: &[String],
+        operation: &str,
+    ) -> Result<Json> {
         let name = message.name().to_owned();
-        self.named(&name, message, side, but)
+        let schema = self.named(&name, message, side, but)?;
+        // Such a message says nothing that its call does not.
+        if let Some(Json::Object(component)) = self.components.get_mut(&name)
+            && component.get("description").is_none()
+        {
+            let verb = if side == Side::Request { "takes" } else { "answers" };
+            component.set("description", format!("What `{operation}` {verb}."));
+        }
+        Ok(schema)
     }
 
     /// Whether a body with this message can have members at all.
@@ -93,7 +107,8 @@ impl<'a> Schemas<'a> {
             warnings.set("items", reference("schemas", "Warning"));
             warnings.set(
                 "description",
-                "The keys of the request's body that the service does not know. Absent if there are none.",
+                "Keys of the request's body that the service does not know, and what else the caller should know. \
+                 Absent if there is nothing.",
             );
             properties.set("warnings", warnings);
         }

@@ -209,6 +209,10 @@ function operation(path, verb, call, isWebhook) {
   return content;
 }
 
+function renew(parameter, input) {
+  input.value = crypto.randomUUID ? crypto.randomUUID() : parameter.example || "";
+}
+
 function attempt(path, verb, call, parameters, needs) {
   const result = el("div", { "aria-live": "polite" });
   const streams = Object.keys(resolve(call.responses[200] || {}).content || {}).includes("text/event-stream");
@@ -218,14 +222,21 @@ function attempt(path, verb, call, parameters, needs) {
     const input = list
       ? el("select", {}, ["", ...list].map((value) => el("option", {}, value)))
       : el("input", { spellcheck: "false", autocomplete: "off" });
-    if (parameter.name === "idempotency-key") input.value = crypto.randomUUID ? crypto.randomUUID() : parameter.example || "";
+    if (parameter.name === "idempotency-key") renew(parameter, input);
     else if (parameter.required && parameter.example !== undefined) input.value = parameter.example;
     return { parameter, input };
   });
   const json = call.requestBody && call.requestBody.content["application/json"];
-  const first = json && Object.values(json.examples || {})[0];
+  const examples = Object.values((json && json.examples) || {});
+  const first = examples[0];
   const body = json && el("textarea", { "aria-label": "Request body", spellcheck: "false" });
   if (body) body.value = pretty(first ? first.value : {});
+  // Another request needs another key.
+  const choose = () => {
+    body.value = pretty(examples[choice.selectedIndex].value);
+    fields.filter(({ parameter }) => parameter.name === "idempotency-key").forEach(({ parameter, input }) => renew(parameter, input));
+  };
+  const choice = examples.length > 1 && el("select", { onchange: choose }, examples.map(({ summary }) => el("option", {}, summary)));
   const send = el("button", { type: "submit" }, "Send");
   let stop;
   const form = el("form", {
@@ -246,7 +257,7 @@ function attempt(path, verb, call, parameters, needs) {
   },
   el("div", { class: "fields" }, fields.map(({ parameter, input }) =>
     el("label", {}, parameter.name, parameter.required && el("span", { class: "needed" }, "required"), input))),
-  body, send, result);
+  choice && el("label", {}, "Example", choice), body, send, result);
 
   async function run(signal) {
     const headers = new Headers();
@@ -299,8 +310,9 @@ function render() {
   byId("title").textContent = `${spec.info.title} ${spec.info.version}`;
   const main = byId("content");
   const nav = byId("nav");
-  main.replaceChildren(el("section", { id: "top" }, prose(spec.info.description), el("p", {}, "The document: ",
-    el("a", { href: "openapi.json" }, "openapi.json"), ", ", el("a", { href: "openapi.yaml" }, "openapi.yaml"), ".")));
+  const documents = ["openapi.json", "openapi.yaml", "openapi-3.2.json", "llms.txt", "descriptors.binpb"];
+  main.replaceChildren(el("section", { id: "top" }, prose(spec.info.description), el("p", {}, "The document, also for OpenAPI 3.2, for ",
+    "language models and for gRPC: ", ...documents.flatMap((name, at) => [at ? ", " : "", el("a", { href: name }, name)]), ".")));
   nav.replaceChildren();
   const section = (title, description, entries) => {
     main.append(el("section", { "aria-label": title }, el("h2", {}, title), prose(description), entries.map(({ node }) => node)));

@@ -1,4 +1,4 @@
-//! CORS: which web pages may call the REST API from a browser. Preflights carry no credentials, so they are answered
+//! CORS: which web pages may call the REST API, and the gRPC API by gRPC-Web, from a browser. Preflights carry no credentials, so they are answered
 //! before authentication.
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::config::CorsOrigins;
 const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// The request headers that the API reads.
-const REQUEST_HEADERS: [HeaderName; 12] = [
+const REQUEST_HEADERS: [HeaderName; 15] = [
     AUTHORIZATION,
     CONTENT_ENCODING,
     CONTENT_TYPE,
@@ -28,10 +28,14 @@ const REQUEST_HEADERS: [HeaderName; 12] = [
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("traceparent"),
     HeaderName::from_static("tracestate"),
+    // gRPC-Web: the deadline, and what its clients always send.
+    HeaderName::from_static("grpc-timeout"),
+    HeaderName::from_static("x-grpc-web"),
+    HeaderName::from_static("x-user-agent"),
 ];
 
 /// The response headers that pages may read.
-const RESPONSE_HEADERS: [HeaderName; 9] = [
+const RESPONSE_HEADERS: [HeaderName; 12] = [
     LOCATION,
     LINK,
     ETAG,
@@ -41,6 +45,10 @@ const RESPONSE_HEADERS: [HeaderName; 9] = [
     HeaderName::from_static("idempotent-replayed"),
     HeaderName::from_static("ratelimit"),
     HeaderName::from_static("ratelimit-policy"),
+    // gRPC-Web: the error of a call that sends nothing.
+    HeaderName::from_static("grpc-status"),
+    HeaderName::from_static("grpc-message"),
+    HeaderName::from_static("grpc-status-details-bin"),
 ];
 
 /// How long a browser may cache a preflight. Most browsers cap it at this or less.

@@ -4,6 +4,7 @@ mod access_log;
 pub(in crate::server) mod authenticate;
 pub(in crate::server) mod connection_close;
 pub(in crate::server) mod cors;
+pub(in crate::server) mod grpc_web;
 pub(in crate::server) mod limits;
 pub(in crate::server) mod load_shed;
 pub(in crate::server) mod rate_limit;

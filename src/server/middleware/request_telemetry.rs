@@ -19,7 +19,7 @@ use crate::env::SharedEnv;
 use crate::server::Shared;
 use crate::server::admission::RequestPermits;
 use crate::server::body::log_on_end::log_on_end;
-use crate::server::context::{RequestContext, Shed};
+use crate::server::context::{OverGrpcWeb, RequestContext, Shed};
 use crate::server::message::{HttpRequest, HttpResponse};
 use crate::server::protocol::{Call, Protocol};
 use crate::telemetry::metrics::RequestOutcome;
@@ -31,6 +31,7 @@ pub(in crate::server) struct RequestTelemetry<P> {
     env: SharedEnv,
     metrics: Metrics,
     trusts_traces: bool,
+    trusts_traces_of_browsers: bool,
     access_log: Arc<AccessLog>,
 }
 
@@ -41,6 +42,7 @@ impl<P: Protocol> RequestTelemetry<P> {
             env: Arc::clone(&shared.env),
             metrics: shared.metrics.clone(),
             trusts_traces: P::IS_INTERNAL || shared.trust_rest_traces,
+            trusts_traces_of_browsers: shared.trust_rest_traces,
             access_log: Arc::new(AccessLog::new(P::NAME)),
         }
     }
@@ -52,7 +54,11 @@ impl<P: Protocol> Middleware for RequestTelemetry<P> {
         let id = request_id(request.headers(), &self.env);
         request.headers_mut().insert(REQUEST_ID, id.clone());
         let span = request_span::new(P::NAME, id.to_str().unwrap_or_default());
-        let trace = telemetry::join(&span, request.headers(), self.trusts_traces);
+        let trusted = match request.extensions().get::<OverGrpcWeb>() {
+            Some(OverGrpcWeb) => self.trusts_traces_of_browsers,
+            None => self.trusts_traces,
+        };
+        let trace = telemetry::join(&span, request.headers(), trusted);
         if trace.is_valid() {
             span.record("trace_id", field::display(trace.trace_id()));
         }
@@ -154,6 +160,7 @@ mod tests {
             env: Arc::new(SystemEnv::default()),
             metrics: metrics.clone(),
             trusts_traces: true,
+            trusts_traces_of_browsers: true,
             access_log: Arc::new(AccessLog::new("rest")),
         };
         let request = HttpRequest::new(tonic::body::Body::empty());

@@ -58,6 +58,10 @@ async function main() {
     await page.click("#op-createUser form.try button[type=submit]");
     await page.waitForSelector("#op-createUser [data-status]");
     check((await page.getAttribute("#op-createUser [data-status]", "data-status")) === "201", "a user is created from the page");
+    await page.selectOption("#op-createUser form.try select", { label: "A business of Mexico: verification starts" });
+    await page.click("#op-createUser form.try button[type=submit]");
+    await page.waitForFunction(() => document.querySelector("#op-createUser form.try").textContent.includes('"associated_persons"'));
+    check((await page.getAttribute("#op-createUser [data-status]", "data-status")) === "201", "a business with persons and files too");
     await page.locator("#op-createUser [data-status]").scrollIntoViewIfNeeded();
     await shot("tried");
 

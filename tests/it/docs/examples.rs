@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use crate::docs::elements::{batch, elements};
 use crate::docs::recorder::Recorder;
 use crate::harness::requests::{EXAMPLES, example_text};
 use crate::harness::service::{Client, Service};
@@ -18,13 +19,14 @@ const NAMES: [[&str; 2]; 4] = [
     ["business_mexico", "A business of Mexico: verification starts"],
 ];
 
-const MINIMAL: &str = r#"{"type":"individual","email":"ada@example.com","first_name":"Ada","last_name":"Lovelace"}"#;
+pub(crate) const MINIMAL: &str =
+    r#"{"type":"individual","email":"ada@example.com","first_name":"Ada","last_name":"Lovelace"}"#;
 
-fn key(number: usize) -> String {
+pub(crate) fn key(number: usize) -> String {
     format!("550e8400-e29b-41d4-a716-44665544{number:04}")
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no text at {pointer} of {value}"))
 }
 
@@ -56,11 +58,16 @@ async fn the_examples_of_the_document_are_what_the_service_answers() {
     let first = [("idempotency-key", &*key(0))];
     let call = ["CreateUser", "minimal", "As little as makes a user"];
     let minimal = r.call(&client, call, create, &first, Some(MINIMAL)).await;
+    let mut business = Value::Null;
     for (number, ([name, summary], request)) in NAMES.into_iter().zip(EXAMPLES).enumerate() {
         let key = key(number + 1);
         let body = example_text(request);
-        r.call(&client, ["CreateUser", name, summary], create, &[("idempotency-key", &key)], Some(&body)).await;
+        business =
+            r.call(&client, ["CreateUser", name, summary], create, &[("idempotency-key", &key)], Some(&body)).await;
     }
+    let call = ["CreateUser", "same_external_id", "Another user has the same external id: a warning"];
+    let body = MINIMAL.replace("ada@", "eva@").replace('}', r#","external_id":"mex-business-001"}"#);
+    r.call(&client, call, create, &[("idempotency-key", &*key(12))], Some(&body)).await;
     let call = ["CreateUser", "replay", "The same request again"];
     r.call(&client, call, create, &first, Some(MINIMAL)).await;
 
@@ -97,6 +104,8 @@ async fn the_examples_of_the_document_are_what_the_service_answers() {
     r.stream(&client, call, "/v1/events:watch", [first, ("accept", "text/event-stream")], "\n\n").await;
 
     reviews(r, &service, &client, &reviewer).await;
+    elements(r, &client, &business).await;
+    batch(r, &client).await;
     webhooks(r, &client).await;
 
     let current = recorder.into_file();
@@ -169,7 +178,14 @@ async fn webhooks(r: &mut Recorder, client: &Client) {
     r.call(client, call, "POST /v1/webhooks/deliveries/{delivery_id}:replay", &delivery, None).await;
     let call = ["ReplayWebhookDeliveries", "since", "All of a range of time"];
     let body = r#"{"since":"2026-11-22T00:00:00Z","delivered_too":true}"#;
-    r.call(client, call, &format!("POST {one}:replay"), &endpoint, Some(body)).await;
+    let replay = r.call(client, call, &format!("POST {one}:replay"), &endpoint, Some(body)).await;
+    let replay = [("replay_id", text(&replay, "/id"))];
+    let call = ["ListWebhookReplays", "newest", "The newest replay of an endpoint"];
+    r.call(client, call, "GET /v1/webhooks/replays", &list, None).await;
+    let call = ["GetWebhookReplay", "running", "How far a replay is"];
+    r.call(client, call, "GET /v1/webhooks/replays/{replay_id}", &replay, None).await;
+    let call = ["CancelWebhookReplay", "cancel", "No more deliveries of a replay"];
+    r.call(client, call, "POST /v1/webhooks/replays/{replay_id}:cancel", &replay, None).await;
     r.call(client, ["DeleteWebhookEndpoint", "delete", "No more webhooks"], &format!("DELETE {one}"), &endpoint, None)
         .await;
 }

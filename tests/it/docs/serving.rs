@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::harness::raw;
 use crate::harness::service::{Answer, Service};
 
 const PATHS: [(&str, &str); 8] = [
@@ -82,6 +83,11 @@ async fn another_method_is_405_and_another_path_404() {
     }
     for path in ["/docs/", "/docs/..%2fopenapi.json", "/docs/page.html", "/Docs", "/openapi.json/"] {
         assert_eq!(send(&service, Method::GET, path, &[]).await.status, 404, "{path}");
+    }
+    // As they are: an HTTP client would resolve the dots.
+    for path in ["/docs/..", "/docs/../openapi.json", "/docs/%2e%2e/openapi.json", "/docs/../../etc/passwd"] {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        assert_eq!(raw::send(service.running.http_addr, request.as_bytes()).await.status, 404, "{path}");
     }
     let answer = send(&service, Method::GET, "/docs", &[("host", "elsewhere.example")]).await;
     assert!(answer.status == 200 && !answer.text.contains("elsewhere"));

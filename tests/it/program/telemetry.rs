@@ -150,6 +150,10 @@ async fn a_rest_caller_who_is_not_trusted_decides_nothing_about_traces_and_names
     setup.set("KIRA_WORKER", "false");
     let watched = Watched::start(&setup).await;
     assert_eq!(watched.post("/v1/users", Uuid::new_v4(), Some(true), &minimal()).await.status, 201);
+    let web = http_client().post(format!("http://{}/kira.users.v1.UsersService/GetUser", watched.program.grpc()));
+    let web =
+        web.header("content-type", "application/grpc-web").header("traceparent", format!("00-{TRACE}-{CALLER}-01"));
+    assert_eq!(web.body(vec![0; 5]).send().await.expect("an answer").status(), 200);
     let method = reqwest::Method::from_bytes(MARK.as_bytes()).expect("a method");
     let odd = http_client().request(method, format!("http://{}/v1/{MARK}", watched.program.rest()));
     assert_eq!(odd.send().await.expect("an answer").status(), 404);

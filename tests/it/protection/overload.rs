@@ -15,7 +15,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::harness::raw;
 use crate::harness::requests::minimal;
-use crate::harness::service::{Client, Service};
+use crate::harness::service::{Answer, Client, Service};
 
 const ONE: (&str, &str) = ("KIRA_MAX_CONCURRENT_REQUESTS", "1");
 
@@ -67,6 +67,10 @@ async fn a_request_without_a_place_is_refused_and_what_has_one_is_answered() {
     assert_eq!(status.code(), Code::Unavailable, "the places are those of both protocols");
     let details = error::details(&status).expect("details");
     assert_eq!((details.reason, details.retry_after), (ErrorReason::Unavailable, Some(1)));
+    let url = format!("http://{}/kira.users.v1.EventsService/ListEvents", service.running.grpc_addr);
+    let web = service.http.post(url).header("content-type", "application/grpc-web").body(vec![0; 5]);
+    let web = Answer::of(web.send().await.expect("an answer")).await;
+    assert_eq!((web.status, web.header("grpc-status")), (200, Some("14")), "and of gRPC-Web");
 
     assert_eq!(busy.finish().await, 201);
     assert_eq!(client.get("/v1/events").await.status, 200, "the place is free again");

@@ -19,6 +19,11 @@ const H2: &[&[u8]] = &[b"h2"];
 
 /// A service with TLS at both protocols.
 async fn service(files: &Files) -> Service {
+    service_with(files, &[]).await
+}
+
+/// The same with further settings.
+async fn service_with(files: &Files, more: &[(&str, &str)]) -> Service {
     let (cert, key) = (files.text("tls.crt"), files.text("tls.key"));
     let settings = [
         ("KIRA_HTTP_TLS_CERT", cert.as_str()),
@@ -26,7 +31,7 @@ async fn service(files: &Files) -> Service {
         ("KIRA_GRPC_TLS_CERT", cert.as_str()),
         ("KIRA_GRPC_TLS_KEY", key.as_str()),
     ];
-    Service::start_with(&settings).await
+    Service::start_with(&[&settings[..], more].concat()).await
 }
 
 /// One GET on a connection that stays open; what the answer begins with.
@@ -81,8 +86,17 @@ async fn the_rest_api_speaks_http_2_to_who_asks_for_it() {
 
     let stream = connect(address, authority.trusted(None, H1)).await.expect("a connection");
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(H1[0]));
-    let refused = connect(service.running.grpc_addr, authority.trusted(None, H1)).await;
-    assert!(refused.is_err(), "the gRPC API speaks HTTP/2 alone");
+}
+
+#[tokio::test]
+async fn the_grpc_api_offers_http_1_for_grpc_web_alone() {
+    let authority = Authority::new();
+    let files = Files::of(&authority.server(), None);
+    let both = service(&files).await;
+    let stream = connect(both.running.grpc_addr, authority.trusted(None, H1)).await.expect("a connection");
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(H1[0]));
+    let grpc_alone = service_with(&files, &[("KIRA_GRPC_WEB", "false")]).await;
+    connect(grpc_alone.running.grpc_addr, authority.trusted(None, H1)).await.expect_err("HTTP/2 alone");
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ async fn what_is_no_grpc_is_refused_with_a_status_that_http_clients_understand()
             Some(""),
             Some("text/plain"),
             Some("application/json"),
-            Some("application/grpc-web"),
+            Some("application/grpc-web+json"),
             Some("application/grpcx"),
             Some("application/grpc+json"),
             Some("application/x-protobuf"),

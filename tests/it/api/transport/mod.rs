@@ -3,6 +3,7 @@
 mod conditional;
 mod credentials;
 mod grpc;
+mod grpc_web;
 mod gzip;
 mod limits;
 mod requests;
