@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::DateTime;
 use futures_util::TryStreamExt as _;
-use serde_json::json;
+use kira_gateway::json::to_vec;
+use serde_json::Value;
 
 use super::arguments::{ErasuresCommand, HoldsCommand, OfUser};
 use super::output::{print_line, table, time};
 use super::{Failure, failure};
 use crate::contract::v1;
 use crate::domain::erasure::Authority;
-use crate::service::erasures::{Eraser, Expired, verify};
+use crate::service::erasures::{Eraser, Expired, shown, verify};
 use crate::store::ErasedUser;
 
 pub(super) async fn execute(command: ErasuresCommand, eraser: Eraser) -> Result<(), Failure> {
@@ -44,13 +45,7 @@ pub(super) fn verify_file(file: &Path, public_key: Option<&str>) -> Result<(), F
 }
 
 fn show(erased: &ErasedUser, eraser: &Eraser) -> Result<(), Failure> {
-    let shown = json!({
-        "user_id": erased.user_id,
-        "erased_at": erased.erased_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-        "statement": erased.certificate.statement,
-        "signature": erased.certificate.signature,
-        "public_key": eraser.key.public(),
-    });
+    let shown: Value = serde_json::from_slice(&to_vec(&shown(erased, eraser)))?;
     print_line(serde_json::to_string_pretty(&shown)?)?;
     Ok(())
 }

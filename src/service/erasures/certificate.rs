@@ -66,6 +66,12 @@ pub(super) fn certify(
     Certificate { signature: key.sign(statement.as_bytes()), statement }
 }
 
+/// When the certificate says that the user was erased.
+pub(super) fn erased_at(certificate: &Certificate) -> Option<DateTime<Utc>> {
+    let statement: Statement = serde_json::from_str(&certificate.statement).ok()?;
+    statement.erased_at.parse().ok()
+}
+
 /// Verifies a certificate, as the API or `kira-users erasures` show it. Only `public_key` is accepted, where it is given.
 ///
 /// # Errors

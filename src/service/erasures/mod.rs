@@ -104,10 +104,13 @@ impl Erasures {
     }
 }
 
-fn shown(erased: &ErasedUser, eraser: &Eraser) -> v1::ErasureCertificate {
+/// A certificate as it is shown.
+pub fn shown(erased: &ErasedUser, eraser: &Eraser) -> v1::ErasureCertificate {
+    // The row of a user that was erased again after a restore has a later time than its certificate.
+    let erased_at = certificate::erased_at(&erased.certificate).unwrap_or(erased.erased_at);
     v1::ErasureCertificate {
         user_id: erased.user_id.to_string(),
-        erased_at: Some(whole_seconds(erased.erased_at)),
+        erased_at: Some(whole_seconds(erased_at)),
         statement: erased.certificate.statement.clone(),
         signature: erased.certificate.signature.clone(),
         public_key: eraser.key.public(),

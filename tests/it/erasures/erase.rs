@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tonic::Code;
 use uuid::Uuid;
 
-use super::support::{erase, erase_with, erased, eraser, execute, grpc_erase};
+use super::support::{erase, erase_with, erased, eraser, execute, grpc_erase, with_external_id};
 use crate::harness::requests::{minimal, with, with_files};
 use crate::harness::service::Service;
 use crate::updates::support::{claim, created, put, settle, stored_files};
@@ -31,7 +31,7 @@ fn decoded(text: &Value) -> Vec<u8> {
 async fn an_erased_user_is_not_found_and_leaves_no_row_and_no_file() {
     let service = Service::start_with(&[("KIRA_EXTERNAL_ID_UNIQUE", "true")]).await;
     let client = service.client().await;
-    let user = created(&client, &with(with_files(), "/external_id", "crm-1".into())).await;
+    let user = created(&client, &with_external_id(with_files(), "crm-1")).await;
     let other = created(&client, &with(minimal(), "/email", "other@example.com".into())).await;
     let email = with_files()["email"].as_str().expect("an address").to_owned();
     assert!(stored_files(&service) > 0);
@@ -51,7 +51,7 @@ async fn an_erased_user_is_not_found_and_leaves_no_row_and_no_file() {
         assert_eq!(service.database.count(table).await, 0, "{table}");
     }
     // The external id is free again.
-    created(&client, &with(minimal(), "/external_id", "crm-1".into())).await;
+    created(&client, &with_external_id(minimal(), "crm-1")).await;
 }
 
 #[tokio::test]

@@ -65,3 +65,9 @@ pub(crate) async fn eraser(service: &Service, settings: &[(&str, &str)]) -> Eras
 pub(crate) async fn execute(service: &Service, sql: &str) {
     service.database.look().await.execute_unprepared(sql).await.expect("the statement succeeds");
 }
+
+/// A body with the client's own reference of the user.
+pub(crate) fn with_external_id(mut body: Value, external_id: &str) -> Value {
+    body["external_id"] = json!(external_id);
+    body
+}
