@@ -3,6 +3,7 @@
 pub mod client;
 pub mod client_credential;
 pub mod document;
+pub mod erased_user;
 pub mod event;
 pub mod event_archive;
 pub mod event_cursor;
@@ -10,6 +11,7 @@ pub mod external_id;
 pub mod idempotency_key;
 pub mod index_rebuild;
 pub mod job;
+pub mod legal_hold;
 pub mod object_to_delete;
 pub mod outbox;
 pub mod review_step;

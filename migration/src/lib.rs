@@ -1,4 +1,4 @@
-//! The schema, as migrations: the first seven make one aggregate each. An applied migration is never edited.
+//! The schema, as migrations: each makes one aggregate. An applied migration is never edited.
 //!
 //! Conventions: identifiers are UUIDs of version 7, so that their order is that of the inserts; closed lists are text (a
 //! new value needs no migration); sealed and hashed values are bytes; times are in UTC with microseconds. SQLite keeps
@@ -24,6 +24,7 @@ mod m20261128_000005_events;
 mod m20261128_000006_webhooks;
 mod m20261128_000007_user_index;
 mod m20261128_000008_user_history;
+mod m20261128_000009_erasures;
 
 /// Every migration there is, in order.
 #[derive(Debug)]
@@ -54,6 +55,7 @@ fn migrations(is_distributed: bool) -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261128_000006_webhooks::Migration { is_distributed }),
         Box::new(m20261128_000007_user_index::Migration),
         Box::new(m20261128_000008_user_history::Migration),
+        Box::new(m20261128_000009_erasures::Migration),
     ]
 }
 

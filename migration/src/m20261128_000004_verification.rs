@@ -64,6 +64,7 @@ impl MigrationTrait for Migration {
             .foreign_key(&mut reference("review_steps", "attempt_id", "verification_attempts"))
             .take();
         manager.create_table(steps).await?;
+        // No foreign key: an erased user's job stays until a worker finds that its attempt is gone.
         let jobs = Table::create()
             .table("jobs")
             .if_not_exists()
@@ -79,7 +80,6 @@ impl MigrationTrait for Migration {
             .col(optional(text("trace_context")))
             .col(time("created_at"))
             .primary_key(&mut key(["client_id", "id"]))
-            .foreign_key(&mut reference("jobs", "user_id", "users"))
             .take();
         manager.create_table(jobs).await?;
         manager.create_index(index("jobs", ["run_at"])).await

@@ -7,14 +7,13 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::open::{AppError, Resources};
-use crate::archive::ArchiveKey;
 use crate::service::master_keys::{marker, register, registered};
-use crate::vault::{BlindIndex, KeyedHash, Vault, VaultError};
+use crate::vault::{BlindIndex, EvidenceKey, KeyedHash, Vault, VaultError};
 
 /// Name of the key of idempotency fingerprints.
 const FINGERPRINTS: &str = "idempotency-fingerprints";
-/// Name of the key that signs the archive of events.
-const ARCHIVE: &str = "archive-signing-key";
+/// Name of the key that signs evidence.
+const EVIDENCE: &str = "evidence-signing-key";
 /// Name of the secret of the index.
 const INDEX: &str = "blind-index";
 const SECRET_BYTES: usize = 32;
@@ -80,15 +79,16 @@ pub(super) async fn installation(resources: &Resources) -> Result<Uuid, AppError
     Uuid::from_slice(&id).map_err(AppError::start)
 }
 
-/// The key that signs the archive of events. It never changes, so that one public key verifies all of it.
+/// The key that signs the archive of events and the certificates of erasures. It never changes, so that one public key
+/// verifies all of them.
 ///
 /// # Errors
 /// The database is unreachable, or the stored key does not open.
-pub(super) async fn archive_key(resources: &Resources) -> Result<ArchiveKey, AppError> {
+pub(super) async fn evidence_key(resources: &Resources) -> Result<EvidenceKey, AppError> {
     let mut seed = Zeroizing::new([0; SECRET_BYTES]);
     resources.env.fill_random(seed.as_mut());
-    let stored = get_or_create(resources, ARCHIVE, seed.as_ref()).await?;
-    ArchiveKey::of_seed(&stored).ok_or_else(|| AppError::start("the stored key of the archive has not 32 bytes"))
+    let stored = get_or_create(resources, EVIDENCE, seed.as_ref()).await?;
+    EvidenceKey::of_seed(&stored).ok_or_else(|| AppError::start("the stored key of evidence has not 32 bytes"))
 }
 
 /// The secret of this name; stores `new` if there is none.

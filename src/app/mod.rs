@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use self::open::{AppError, Resources, await_database, open, open_existing};
-pub use self::services::{archiver, exporter, review_admin, users_api};
+pub use self::services::{archiver, eraser, exporter, review_admin, users_api};
 pub use self::verification::work;
 pub use self::webhooks::webhook_admin;
 
@@ -119,6 +119,7 @@ pub async fn start(config: &Config, env: SharedEnv) -> Result<Running, AppError>
     let services = Services::open(config, &resources, Arc::clone(&authenticator), Arc::clone(&wake)).await?;
     let documents = services.documents().clone();
     let feed = Arc::clone(services.feed());
+    let eraser = services.background_eraser();
     let worker = verification::worker(config, &resources, documents.clone(), wake)?;
     let sender = webhooks::sender(config, &resources)?;
 
@@ -173,6 +174,7 @@ pub async fn start(config: &Config, env: SharedEnv) -> Result<Running, AppError>
             vault: resources.vault.clone(),
             index: keys::index(&resources).await?,
         },
+        eraser,
     };
     let queues =
         config.verification.worker.then(|| QueueDeps { worker: Arc::clone(&worker), sender: Arc::clone(&sender) });

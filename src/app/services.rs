@@ -1,6 +1,7 @@
 //! Builds the services of the contract and the two protocols that serve them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use kira_gateway::Checked;
@@ -14,9 +15,10 @@ use super::open::{AppError, Resources};
 use super::{keys, verification, webhooks};
 use crate::archive::Archiver;
 use crate::auth::Authenticator;
-use crate::config::Config;
+use crate::config::{Config, RetentionConfig};
 use crate::contract::{self, v1};
 use crate::domain::eligibility::{Catalogue, Product};
+use crate::domain::erasure::Retention;
 use crate::env::SharedEnv;
 use crate::health::GrpcHealth;
 use crate::per_client_permits::PerClientPermits;
@@ -24,6 +26,7 @@ use crate::server::{Docs, GrpcProtocol, RestProtocol};
 use crate::service::callbacks::Callbacks;
 use crate::service::convert::Numbers;
 use crate::service::elements::Elements;
+use crate::service::erasures::{Eraser, Erasures};
 use crate::service::events::{Events, Feed};
 use crate::service::export::Exporter;
 use crate::service::history::History;
@@ -54,7 +57,7 @@ pub async fn archiver(config: &Config, resources: &Resources) -> Result<Archiver
         store: resources.store.background(),
         objects: documents(config, resources).await?,
         env: Arc::clone(&resources.env),
-        key: keys::archive_key(resources).await?,
+        key: keys::evidence_key(resources).await?,
     })
 }
 
@@ -81,6 +84,22 @@ pub async fn exporter(config: &Config, resources: &Resources) -> Result<Exporter
     Ok(Exporter { store: resources.store.clone(), vault: resources.vault.clone(), documents })
 }
 
+/// What erases users, for the command line.
+///
+/// # Errors
+/// The configuration cannot work.
+pub async fn eraser(config: &Config, resources: &Resources) -> Result<Eraser, AppError> {
+    keys::check(resources).await?;
+    eraser_of(config, resources, users(config, resources, Arc::default()).await?).await
+}
+
+async fn eraser_of(config: &Config, resources: &Resources, users: Users) -> Result<Eraser, AppError> {
+    let age = |age: Option<Duration>| age.map(TimeDelta::from_std).transpose().map_err(AppError::start);
+    let RetentionConfig { minimum, created, rejected } = config.retention;
+    let retention = Retention { minimum: age(minimum)?, created: age(created)?, rejected: age(rejected)? };
+    Ok(Eraser { users, retention, key: Arc::new(keys::evidence_key(resources).await?) })
+}
+
 /// The document store of this installation.
 pub(super) async fn documents(config: &Config, resources: &Resources) -> Result<DocumentStore, AppError> {
     DocumentStore::open(&config.documents.url, keys::installation(resources).await?).map_err(AppError::start)
@@ -90,6 +109,7 @@ pub(super) async fn documents(config: &Config, resources: &Resources) -> Result<
 pub(super) struct Services {
     users: Users,
     elements: Elements,
+    erasures: Erasures,
     history: History,
     verifications: Verifications,
     reviews: Reviews,
@@ -110,6 +130,7 @@ impl Services {
         let users = users(config, resources, wake).await?;
         Ok(Self {
             elements: Elements { users: users.clone() },
+            erasures: Erasures { eraser: eraser_of(config, resources, users.clone()).await? },
             history: History { store: users.store.clone() },
             verifications: Verifications {
                 store: users.store.clone(),
@@ -142,6 +163,13 @@ impl Services {
         &self.users.documents
     }
 
+    /// What erases users in the background.
+    pub(super) fn background_eraser(&self) -> Eraser {
+        let eraser = self.erasures.eraser.clone();
+        let users = Users { store: eraser.users.store.background(), ..eraser.users };
+        Eraser { users, ..eraser }
+    }
+
     /// The feed that notifies watchers of new events.
     pub(super) const fn feed(&self) -> &Arc<Feed> {
         &self.events.feed
@@ -158,6 +186,7 @@ impl Services {
         let clock: kira_gateway::Clock = Arc::new(move || env.now());
         let users = Arc::new(Checked::new(self.users, Arc::clone(&clock)));
         let elements = Arc::new(Checked::new(self.elements, Arc::clone(&clock)));
+        let erasures = Arc::new(Checked::new(self.erasures, Arc::clone(&clock)));
         let history = Arc::new(Checked::new(self.history, Arc::clone(&clock)));
         let verifications = Arc::new(Checked::new(self.verifications, Arc::clone(&clock)));
         let reviews = Arc::new(Checked::new(self.reviews, Arc::clone(&clock)));
@@ -169,6 +198,7 @@ impl Services {
             .routes(v1::users_service_rest::routes(Arc::clone(&users)))
             .routes(v1::associated_persons_service_rest::routes(Arc::clone(&elements)))
             .routes(v1::identifications_service_rest::routes(Arc::clone(&elements)))
+            .routes(v1::erasures_service_rest::routes(Arc::clone(&erasures)))
             .routes(v1::history_service_rest::routes(Arc::clone(&history)))
             .routes(v1::verifications_service_rest::routes(Arc::clone(&verifications)))
             .routes(v1::reviews_service_rest::routes(Arc::clone(&reviews)))
@@ -184,6 +214,7 @@ impl Services {
         let persons = Arc::clone(&elements);
         let persons = v1::associated_persons_service_server::AssociatedPersonsServiceServer::from_arc(persons);
         let identifications = v1::identifications_service_server::IdentificationsServiceServer::from_arc(elements);
+        let erasures = v1::erasures_service_server::ErasuresServiceServer::from_arc(erasures);
         let history = v1::history_service_server::HistoryServiceServer::from_arc(history);
         let verifications = v1::verifications_service_server::VerificationsServiceServer::from_arc(verifications);
         let reviews = v1::reviews_service_server::ReviewsServiceServer::from_arc(reviews);
@@ -207,6 +238,7 @@ impl Services {
         let routes = Routes::new(users.max_decoding_message_size(max))
             .add_service(persons.max_decoding_message_size(max))
             .add_service(identifications.max_decoding_message_size(max))
+            .add_service(erasures.max_decoding_message_size(max))
             .add_service(history.max_decoding_message_size(max))
             .add_service(verifications.max_decoding_message_size(max))
             .add_service(reviews.max_decoding_message_size(max))
@@ -230,6 +262,7 @@ const METHODS: &[&[&kira_gateway::method::Method]] = &[
     v1::users_service_rest::METHODS,
     v1::associated_persons_service_rest::METHODS,
     v1::identifications_service_rest::METHODS,
+    v1::erasures_service_rest::METHODS,
     v1::history_service_rest::METHODS,
     v1::verifications_service_rest::METHODS,
     v1::reviews_service_rest::METHODS,

@@ -2,7 +2,6 @@
 
 use chrono::NaiveDate;
 use ring::digest::{SHA256, digest};
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -15,34 +14,6 @@ pub(super) const SIGNATURE: &str = ".manifest.sig";
 pub(super) const EVENTS: &str = ".jsonl";
 /// The version of the format.
 pub(super) const VERSION: u32 = 1;
-
-/// The key that signs manifests.
-pub struct ArchiveKey(Ed25519KeyPair);
-
-impl std::fmt::Debug for ArchiveKey {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("ArchiveKey").field("public", &self.public()).finish_non_exhaustive()
-    }
-}
-
-impl ArchiveKey {
-    /// The key of a seed of 32 bytes. None: it has another length.
-    #[must_use]
-    pub fn of_seed(seed: &[u8]) -> Option<Self> {
-        Ed25519KeyPair::from_seed_unchecked(seed).ok().map(Self)
-    }
-
-    /// The public half: base64 of 32 bytes.
-    #[must_use]
-    pub fn public(&self) -> String {
-        base64_simd::STANDARD.encode_to_string(self.0.public_key())
-    }
-
-    /// The signature of a manifest: base64 of 64 bytes.
-    pub(super) fn sign(&self, manifest: &[u8]) -> String {
-        base64_simd::STANDARD.encode_to_string(self.0.sign(manifest))
-    }
-}
 
 /// What a file of events holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,11 +89,4 @@ pub(super) fn place(line: &[u8]) -> Option<Place> {
 /// The SHA-256, in hex.
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hex::encode(digest(&SHA256, bytes))
-}
-
-/// Whether `signature` is that of the manifest under this public key, both in base64.
-pub(super) fn is_signed(manifest: &[u8], signature: &[u8], public_key: &str) -> bool {
-    let decoded = |text: &[u8]| base64_simd::STANDARD.decode_to_vec(text.trim_ascii()).ok();
-    let (Some(key), Some(signature)) = (decoded(public_key.as_bytes()), decoded(signature)) else { return false };
-    UnparsedPublicKey::new(&ED25519, key).verify(manifest, &signature).is_ok()
 }

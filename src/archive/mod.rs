@@ -9,7 +9,7 @@ mod manifest;
 mod verify;
 mod write;
 
-pub use self::manifest::{ArchiveKey, Manifest, Place};
+pub use self::manifest::{Manifest, Place};
 pub use self::verify::{Verified, verify};
 pub use self::write::{Archived, Archiver};
 

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::TryStreamExt as _;
 use uuid::Uuid;
 
-use super::manifest::{MANIFEST, Manifest, SIGNATURE, VERSION, is_signed, place, sha256};
+use super::manifest::{MANIFEST, Manifest, SIGNATURE, VERSION, place, sha256};
 use super::{ArchiveError, Archiver};
 use crate::vault::documents::{DocumentError, DocumentStore};
+use crate::vault::is_signed;
 
 /// What was verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

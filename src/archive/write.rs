@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::ArchiveError;
-use super::manifest::{ArchiveKey, EVENTS, MANIFEST, Manifest, Place, SIGNATURE, VERSION, lines, sha256};
+use super::manifest::{EVENTS, MANIFEST, Manifest, Place, SIGNATURE, VERSION, lines, sha256};
 use crate::env::SharedEnv;
 use crate::store::{ArchiveHead, ArchiveSegment, EventFilter, EventRecord, Store};
+use crate::vault::EvidenceKey;
 use crate::vault::documents::DocumentStore;
 
 /// Events of one file, at a few hundred bytes each in memory.
@@ -26,7 +27,7 @@ pub struct Archiver {
     /// Clock, identifiers, randomness.
     pub env: SharedEnv,
     /// Signs manifests.
-    pub key: ArchiveKey,
+    pub key: EvidenceKey,
 }
 
 /// What a run has done.

@@ -64,6 +64,12 @@ pub(super) enum Command {
     Keys(KeysCommand),
     /// Move old events to the archive, signed files in the object store, and verify it
     Archive(ArchiveArguments),
+    /// Erase users with a certificate, show which have expired, verify certificates
+    #[command(subcommand)]
+    Erasures(ErasuresCommand),
+    /// Place and release the legal holds that prevent an erasure
+    #[command(subcommand)]
+    Holds(HoldsCommand),
     /// Read lists of sanctions, compare their versions, measure the matcher
     #[command(subcommand)]
     Lists(ListsCommand),
@@ -227,8 +233,70 @@ pub(super) enum ArchiveCommand {
         #[arg(long, value_name = "BASE64")]
         public_key: Option<String>,
     },
-    /// Print the public key that verifies the archive
+    /// Print the public key that verifies the archive and the certificates of erasures
     Key,
+}
+
+/// A user.
+#[derive(Debug, Args)]
+pub(super) struct OfUser {
+    /// The client that owns the user
+    #[arg(long, value_name = "ID")]
+    pub(super) client: Uuid,
+    /// The user
+    #[arg(long, value_name = "ID")]
+    pub(super) user: Uuid,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ErasuresCommand {
+    /// Erase a user, and print the certificate; this cannot be undone
+    Erase {
+        #[command(flatten)]
+        user: OfUser,
+    },
+    /// Print the certificate of an erased user
+    Show {
+        #[command(flatten)]
+        user: OfUser,
+    },
+    /// List the users that have expired by KIRA_RETENTION_CREATED and KIRA_RETENTION_REJECTED; erases none
+    Due,
+    /// After a restore: erase again the users that the backup has brought back
+    Reapply,
+    /// Verify a certificate; needs no configuration
+    Verify {
+        /// The certificate, as the API shows it
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The public key that must have signed [default: whatever the certificate names]
+        #[arg(long, value_name = "BASE64")]
+        public_key: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HoldsCommand {
+    /// List the holds on a user, with those that were released
+    List {
+        #[command(flatten)]
+        user: OfUser,
+    },
+    /// Place a hold
+    Place {
+        #[command(flatten)]
+        user: OfUser,
+        /// Why, such as the reference of the case
+        #[arg(long)]
+        reason: String,
+    },
+    /// Release a hold that was placed with this command
+    Release {
+        #[command(flatten)]
+        user: OfUser,
+        /// The hold's id
+        hold: Uuid,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod archive;
 mod arguments;
 mod client_file;
 mod clients;
+mod erasures;
 mod export;
 mod health;
 mod import;
@@ -27,7 +28,7 @@ use kira_gateway::error::details;
 use tonic::Status;
 use uuid::Uuid;
 
-use self::arguments::{ArchiveArguments, ArchiveCommand, Cli, Command};
+use self::arguments::{ArchiveArguments, ArchiveCommand, Cli, Command, ErasuresCommand};
 use self::output::{print_error, print_line};
 use self::webhooks::WebhookCommand;
 use crate::app::{self, AppError, Resources};
@@ -78,6 +79,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
     {
         let verified = archive::verify_folder(folder, public_key.as_deref());
         return tokio::runtime::Runtime::new()?.block_on(verified);
+    }
+    // So may who verifies a certificate.
+    if let Command::Erasures(ErasuresCommand::Verify { file, public_key }) = &command {
+        return erasures::verify_file(file, public_key.as_deref());
     }
     // So may the commands that run on a receiver's machine.
     if let Command::Webhook(WebhookCommand::Local(local)) = command {
@@ -140,6 +145,12 @@ async fn execute(command: Command, config: Config) -> Result<(), Failure> {
             let resources = open_current(&config).await?;
             client(&resources, Some(export.client)).await?;
             export.run(app::exporter(&config, &resources).await?, resources.env.as_ref()).await
+        }
+        Command::Erasures(command) => {
+            erasures::execute(command, app::eraser(&config, &open_current(&config).await?).await?).await
+        }
+        Command::Holds(command) => {
+            erasures::execute_holds(command, app::eraser(&config, &open_current(&config).await?).await?).await
         }
         Command::Keys(command) => keys::execute(command, open_current(&config).await?, &config.auth).await,
         Command::Worker => Ok(app::work(config).await?),

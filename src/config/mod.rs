@@ -8,6 +8,7 @@ mod events;
 mod problem;
 mod products;
 mod reader;
+mod retention;
 mod review;
 mod secret;
 mod server;
@@ -30,6 +31,7 @@ pub use self::cors::CorsOrigins;
 pub use self::events::EventsConfig;
 pub use self::problem::{ConfigError, Problem};
 pub use self::products::{PRODUCT_CODES, Product};
+pub use self::retention::RetentionConfig;
 pub use self::review::ReviewConfig;
 pub use self::secret::Secret;
 pub use self::server::{RateLimitStore, ServerConfig};
@@ -65,6 +67,8 @@ pub struct Config {
     pub mask_numbers: bool,
     /// Whether an external id is that of one user of a client alone.
     pub unique_external_ids: bool,
+    /// For how long users are kept.
+    pub retention: RetentionConfig,
     /// How humans decide.
     pub review: ReviewConfig,
     /// Verification in the background.
@@ -107,6 +111,7 @@ impl Config {
         let auth = AuthConfig::read(&mut reader);
         let mask_numbers = reader.required("responses.mask_numbers");
         let unique_external_ids = reader.required("users.external_id_unique");
+        let retention = RetentionConfig::read(&mut reader);
         let review = ReviewConfig::read(&mut reader);
         let verification = VerificationConfig::read(&mut reader, &database);
         let events = EventsConfig::read(&mut reader);
@@ -124,6 +129,7 @@ impl Config {
                 auth,
                 mask_numbers,
                 unique_external_ids,
+                retention,
                 review,
                 verification,
                 events,

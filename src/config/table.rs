@@ -254,6 +254,24 @@ pub const SETTINGS: &[Setting] = &[
         "Age from which on `kira-users archive` moves events to the archive, from 1d to 36500d, or off: it is told each time",
     ),
     setting(
+        "KIRA_RETENTION_MINIMUM",
+        "retention.minimum",
+        "off",
+        "How long a user must be kept after its last change once a verification was started, from 1d to 36500d, or off",
+    ),
+    setting(
+        "KIRA_RETENTION_CREATED",
+        "retention.created",
+        "off",
+        "How long after its last change a user who is CREATED is erased, from 1d to 36500d, or off: never",
+    ),
+    setting(
+        "KIRA_RETENTION_REJECTED",
+        "retention.rejected",
+        "off",
+        "How long after its last change a user who is REJECTED is erased, from 1d to 36500d, or off: never",
+    ),
+    setting(
         "KIRA_WEBHOOK_ALLOW",
         "webhook.allow",
         "(loopback with SQLite, else none)",

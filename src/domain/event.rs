@@ -33,6 +33,9 @@ pub enum EventKind {
     /// A user became REJECTED.
     #[strum(serialize = "user.verification.failed")]
     VerificationFailed,
+    /// A user was erased.
+    #[strum(serialize = "user.erased")]
+    UserErased,
     /// A webhook endpoint of the client was disabled. Sent to its other endpoints.
     #[strum(serialize = "webhook.endpoint.disabled")]
     EndpointDisabled,

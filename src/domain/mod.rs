@@ -5,6 +5,7 @@
 pub mod change_impact;
 pub mod checks;
 pub mod eligibility;
+pub mod erasure;
 pub mod event;
 pub mod history;
 pub mod lookup;

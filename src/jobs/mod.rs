@@ -7,6 +7,8 @@
 mod job;
 mod task_group;
 
+mod erase_expired;
+mod finish_erasures;
 mod fold_user_counts;
 pub mod heartbeat;
 mod listen_for_events;
@@ -35,6 +37,7 @@ use crate::auth::Authenticator;
 use crate::env::SharedEnv;
 use crate::health::{GrpcHealth, Readiness};
 use crate::server::tls::ListenerTls;
+use crate::service::erasures::Eraser;
 use crate::service::events::Feed;
 use crate::service::lookup::rebuild::Rebuild;
 use crate::store::Store;
@@ -68,6 +71,8 @@ pub const ALL: &[&Job] = &[
     &prune_webhooks::JOB,
     &fold_user_counts::JOB,
     &rebuild_index::JOB,
+    &finish_erasures::JOB,
+    &erase_expired::JOB,
 ];
 
 /// What the jobs of every process need.
@@ -100,6 +105,8 @@ pub struct ServerDeps {
     pub webhook_retention: Option<Duration>,
     /// Indexes users.
     pub index: Rebuild,
+    /// Erases users.
+    pub eraser: Eraser,
 }
 
 /// What a process that processes the queues needs besides.
@@ -131,6 +138,8 @@ pub fn start(deps: &JobDeps, server: Option<&ServerDeps>, queues: Option<&QueueD
         sweep_documents::start(deps, tasks);
         prune_webhooks::start(deps, server, tasks);
         rebuild_index::start(deps, server, tasks);
+        finish_erasures::start(server, tasks);
+        erase_expired::start(deps, server, tasks);
     }
     if let Some(queues) = queues {
         verify_users::start(deps, queues, tasks);

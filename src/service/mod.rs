@@ -5,6 +5,7 @@ pub mod callbacks;
 pub mod convert;
 mod discarded;
 pub mod elements;
+pub mod erasures;
 mod etag;
 pub mod events;
 pub mod export;

@@ -292,8 +292,12 @@ impl Users {
         if idempotency::request_of(&self.fingerprints, scope, &claim)? != fingerprint {
             return Err(error::with_reason(ErrorReason::IdempotencyKeyReused));
         }
-        let found = self.find(scope.client_id, claim.user_id).await?;
-        let (user, version) = found.ok_or_else(|| corrupt("a claim without its user"))?;
+        let (client_id, user_id) = (scope.client_id, claim.user_id);
+        let Some((user, version)) = self.find(client_id, user_id).await? else {
+            let erased = self.store.find_erased_user(client_id, user_id).await.map_err(of_store)?;
+            erased.ok_or_else(|| corrupt("a claim without its user"))?;
+            return Err(error::with_reason(ErrorReason::UserErased));
+        };
         Ok(Created { user, version, is_replayed: true, same_external_id: None })
     }
 

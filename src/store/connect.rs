@@ -10,6 +10,7 @@ use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynch
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, SqlxError};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::error::{StoreError, classify};
 use super::measure::Meter;
@@ -17,6 +18,9 @@ use super::replica::Replica;
 use super::session::Session;
 use super::transaction::refuse_unfinished;
 use super::{Connections, Engine, Listen, Pooler, Profile, StoreOptions, batch, measure};
+
+/// How long the opening of a busy SQLite file waits before it tries again.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// A PostgreSQL connection that lay idle this long is pinged before it is used. One in steady use is not: the ping
 /// would double the round trips. After a restart of the server each such connection costs one answer "unavailable".
@@ -108,7 +112,7 @@ async fn sqlite(url: &str, options: &StoreOptions) -> Result<Connections, StoreE
         .optimize_on_close(true, None)
         .disable_statement_logging();
     // The writer makes the file and switches it to the write-ahead log, which lasts; the readers find it so.
-    let mut write = pool(url, 1, options, file.clone().journal_mode(SqliteJournalMode::Wal)).await?;
+    let mut write = writer(url, options, file.clone().journal_mode(SqliteJournalMode::Wal)).await?;
     let mut read = pool(url, options.sqlite_readers, options, file.pragma("query_only", "ON")).await?;
     let meter = Arc::new(Meter::new(options, options.sqlite_readers, Session::default()));
     measure::statements(&mut write, &meter);
@@ -144,6 +148,22 @@ fn create_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     if folder.as_os_str().is_empty() { Ok(()) } else { builder.recursive(true).create(folder) }
+}
+
+/// Opens the writer. SQLite's busy timeout does not apply to the switch to the write-ahead log: of two processes that open
+/// a new file at once one may be refused, and tries again.
+async fn writer(
+    url: &str,
+    options: &StoreOptions,
+    file: SqliteConnectOptions,
+) -> Result<DatabaseConnection, StoreError> {
+    let end = Instant::now() + options.busy_timeout;
+    loop {
+        match pool(url, 1, options, file.clone()).await {
+            Err(error) if error.is_file_busy() && Instant::now() < end => tokio::time::sleep(BUSY_PAUSE).await,
+            opened => return opened,
+        }
+    }
 }
 
 async fn pool(

@@ -43,6 +43,12 @@ impl StoreError {
         matches!(cause.code.as_deref(), Some("55P03" | "40P01"))
     }
 
+    /// Whether another connection holds SQLite's file (SQLITE_BUSY and its extended codes).
+    pub(super) fn is_file_busy(&self) -> bool {
+        let Self::Unavailable(cause) = self else { return false };
+        cause.code.as_deref().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == 5)
+    }
+
     /// Whether a partition cannot be made, because the default partition holds rows of its range.
     pub(super) fn is_row_in_default(&self) -> bool {
         let (Self::Unavailable(cause) | Self::Internal(cause)) = self else { return false };

@@ -14,6 +14,8 @@ pub enum AeadContext {
     UserProfile,
     /// The content of a document in the document store.
     DocumentContent(Uuid),
+    /// `legal_holds.sealed_reason`; the row is the hold.
+    HoldReason(Uuid),
     /// `review_steps.sealed_note`; the row is the step.
     ReviewNote(Uuid),
     /// `verification_attempts.sealed_answer`; the row is the attempt.
@@ -28,6 +30,7 @@ impl AeadContext {
         let (column, row) = match self {
             Self::UserProfile => ("users.profile", owner.user_id),
             Self::DocumentContent(document_id) => ("documents.content", document_id),
+            Self::HoldReason(hold_id) => ("legal_holds.sealed_reason", hold_id),
             Self::ReviewNote(step_id) => ("review_steps.sealed_note", step_id),
             Self::ProviderAnswer(attempt_id) => ("verification_attempts.sealed_answer", attempt_id),
             Self::ProviderReference(attempt_id) => ("verification_attempts.sealed_reference", attempt_id),

@@ -111,6 +111,12 @@ impl DocumentStore {
         format!("{}/archive", self.installation)
     }
 
+    /// What the keys of this installation's certificates of erasures begin with. Nothing of it is swept.
+    #[must_use]
+    pub fn erasures(&self) -> String {
+        format!("{}/erasures", self.installation)
+    }
+
     /// The keys of all objects below a prefix.
     ///
     /// # Errors

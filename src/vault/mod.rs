@@ -6,6 +6,7 @@
 mod blind_index;
 mod data_key;
 pub mod documents;
+mod evidence_key;
 mod key_ring;
 mod keyed_hash;
 mod seal;
@@ -19,6 +20,7 @@ use crate::env::SharedEnv;
 
 pub use blind_index::BlindIndex;
 pub use data_key::{AeadContext, DataKey};
+pub use evidence_key::{EvidenceKey, is_signed};
 pub use key_ring::{KeyRing, KeyRingError};
 pub use keyed_hash::{KeyedHash, KeyedHashContext};
 pub use seal::SEAL_OVERHEAD;

@@ -10,7 +10,8 @@ use crate::store::{EndpointRecord, RelayedEvent};
 use crate::vault::{AeadContext, Owner, Vault, VaultError};
 
 /// The sealed body of the delivery `delivery_id` of an event.
-pub(super) fn sealed_body(vault: &Vault, event: &RelayedEvent, delivery_id: Uuid) -> Vec<u8> {
+#[must_use]
+pub fn sealed_body(vault: &Vault, event: &RelayedEvent, delivery_id: Uuid) -> Vec<u8> {
     let body = message::of_event(event, external_id(vault, event).as_deref());
     seal_body(vault, delivery_id, &body)
 }
@@ -28,9 +29,10 @@ pub(super) fn open_body(vault: &Vault, delivery_id: Uuid, sealed: &[u8]) -> Resu
 
 /// The client's own reference of the user. A profile that cannot be read must not hold the event back.
 fn external_id(vault: &Vault, event: &RelayedEvent) -> Option<String> {
+    let (wrapped_key, sealed_profile) = event.user.as_ref()?;
     let owner = Owner { client_id: event.client_id, user_id: event.user_id };
-    let opened = vault.open_data_key(owner, &event.wrapped_key).and_then(|key| {
-        let plaintext = key.open(&AeadContext::UserProfile, event.profile.clone())?;
+    let opened = vault.open_data_key(owner, wrapped_key).and_then(|key| {
+        let plaintext = key.open(&AeadContext::UserProfile, sealed_profile.clone())?;
         Ok(Zeroizing::new(plaintext))
     });
     match opened

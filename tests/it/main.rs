@@ -6,6 +6,7 @@
 mod api;
 mod docs;
 mod elements;
+mod erasures;
 mod events;
 mod faults;
 mod harness;

@@ -22,7 +22,7 @@ pub use settle::{JobResult, ProviderAnswer, VerificationResult};
 pub use start::Start;
 
 use super::{StoreError, Transaction};
-use changes::Row;
+pub(in crate::store) use changes::Row;
 pub(super) use changes::{Changes, Subject};
 
 /// An attempt as it is stored, without the provider's raw answer.

@@ -11,6 +11,7 @@ mod prune;
 mod relay;
 mod replay;
 mod replays;
+mod scrub;
 mod settle;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -37,12 +37,27 @@ pub struct RelayedEvent {
     pub payload: serde_json::Value,
     /// When it happened.
     pub created_at: DateTime<Utc>,
-    /// The user's data key, wrapped.
-    pub wrapped_key: Vec<u8>,
-    /// The user's profile, sealed.
-    pub profile: Vec<u8>,
+    /// The user's data key, wrapped, and its profile, sealed. None: the user is erased.
+    pub user: Option<(Vec<u8>, Vec<u8>)>,
     /// The trace that it happened in, as a `traceparent`.
     pub trace_context: Option<String>,
+}
+
+impl RelayedEvent {
+    /// The event of a user that is erased.
+    pub(super) fn of_erased(event: event::Model) -> Self {
+        Self {
+            id: event.id,
+            client_id: event.client_id,
+            user_id: event.user_id,
+            kind: event.kind,
+            sequence: event.sequence,
+            payload: event.payload,
+            created_at: event.created_at,
+            user: None,
+            trace_context: event.trace_context,
+        }
+    }
 }
 
 impl Store {
@@ -153,7 +168,7 @@ pub(super) async fn insert(
 
 /// The id of the delivery of an event to an endpoint: always the same, so that there is one. The time of the event leads,
 /// so that deliveries that are made together are stored together.
-fn delivery_id(event_id: Uuid, created_at: DateTime<Utc>, endpoint_id: Uuid) -> Uuid {
+pub(super) fn delivery_id(event_id: Uuid, created_at: DateTime<Utc>, endpoint_id: Uuid) -> Uuid {
     let mut digest = Context::new(&SHA256);
     digest.update(event_id.as_bytes());
     digest.update(endpoint_id.as_bytes());
@@ -223,19 +238,8 @@ async fn with_users(transaction: &Transaction, events: Vec<event::Model>) -> Res
     let users = users.all(transaction).await?.into_iter().map(|(id, key, profile)| (id, (key, profile)));
     let users: HashMap<_, _> = users.collect();
     let joined = events.into_iter().map(|event| {
-        let (wrapped_key, profile) = users.get(&event.user_id).cloned().unwrap_or_default();
-        RelayedEvent {
-            id: event.id,
-            client_id: event.client_id,
-            user_id: event.user_id,
-            kind: event.kind,
-            sequence: event.sequence,
-            payload: event.payload,
-            created_at: event.created_at,
-            wrapped_key,
-            profile,
-            trace_context: event.trace_context,
-        }
+        let user = users.get(&event.user_id).cloned();
+        RelayedEvent { user, ..RelayedEvent::of_erased(event) }
     });
     Ok(joined.collect())
 }

@@ -252,3 +252,23 @@ async fn a_key_is_the_same_over_both_protocols() {
     assert!(is_replayed(again.metadata()));
     assert_eq!(json!(again.into_inner().secret), first["secret"]);
 }
+
+#[tokio::test]
+async fn a_hold_is_placed_and_released_once() {
+    let world = World::new().await;
+    let user = world.user().await;
+    let (path, key, body) = (format!("/v1/users/{user}/holds"), key(), json!({"reason": "Case 1"}));
+    let first = post(&world.client, &path, &key, &body).await;
+    assert_eq!((first.status, replayed(&first)), (201, false));
+    let again = post(&world.client, &path, &key, &body).await;
+    assert_eq!((again.status, replayed(&again), again.json()), (200, true, first.json()));
+    assert_eq!(world.service.database.count("legal_holds").await, 1);
+    is_reused(&post(&world.client, &path, &key, &json!({"reason": "Case 2"})).await);
+    let path = format!("{path}/{}:release", first.json()["id"].as_str().expect("an id"));
+    let key = self::key();
+    let first = post(&world.client, &path, &key, &json!({})).await;
+    assert!(!replayed(&first));
+    world.advance(chrono::TimeDelta::seconds(5));
+    let again = post(&world.client, &path, &key, &json!({})).await;
+    assert!(replayed(&again) && again.json() == first.json());
+}
