@@ -180,7 +180,7 @@ function parameterTable(parameters) {
 
 function responses(all) {
   // A call that creates has 201 or 202 beside the 200 of a repetition.
-  const first = Math.max(Object.keys(all).findIndex((status) => status === "201" || status === "202"), 0);
+  const first = Math.max(Object.keys(all).findIndex((status) => ["201", "202", "2XX"].includes(status)), 0);
   return tabs("Responses", Object.entries(all).map(([status, response]) => [status, () => {
     response = resolve(response);
     const headers = Object.entries(response.headers || {}).map(([name, header]) => ({ name, in: "header", ...resolve(header), required: false }));
