@@ -111,8 +111,10 @@ async fn sqlite(url: &str, options: &StoreOptions) -> Result<Connections, StoreE
         .synchronous(SqliteSynchronous::Full)
         .optimize_on_close(true, None)
         .disable_statement_logging();
+    // What an erasure deletes is overwritten, not only unlinked: the wrapped key would outlive its user in free pages.
+    let writing = file.clone().journal_mode(SqliteJournalMode::Wal).pragma("secure_delete", "ON");
     // The writer makes the file and switches it to the write-ahead log, which lasts; the readers find it so.
-    let mut write = writer(url, options, file.clone().journal_mode(SqliteJournalMode::Wal)).await?;
+    let mut write = writer(url, options, writing).await?;
     let mut read = pool(url, options.sqlite_readers, options, file.pragma("query_only", "ON")).await?;
     let meter = Arc::new(Meter::new(options, options.sqlite_readers, Session::default()));
     measure::statements(&mut write, &meter);

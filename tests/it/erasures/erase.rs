@@ -161,3 +161,26 @@ async fn the_operator_erases_by_the_command_line_with_a_certificate_of_its_own()
     let said = kira_users::service::erasures::verify(json.text.as_bytes(), None).expect("a certificate");
     assert_eq!(said.user_id, id);
 }
+
+#[tokio::test]
+async fn no_byte_of_the_wrapped_key_is_left_in_the_file() {
+    let service = Service::start().await;
+    let Some(folder) = service.database.folder().map(std::path::Path::to_owned) else { return };
+    let client = service.client().await;
+    let user = created(&client, &minimal()).await;
+    let row = service.running.resources.store.find_user(client.id, user.parse().expect("an id")).await;
+    let row = row.expect("an answer").expect("a user");
+    let bytes = || {
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let files = std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        let file = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "db")).expect("a database");
+        let connection = rusqlite::Connection::open(&file).expect("the database");
+        connection.query_row(checkpoint, [], |_| Ok(())).expect("a checkpoint");
+        std::fs::read(&file).expect("the file")
+    };
+    let has = |file: &[u8], part: &[u8]| file.windows(part.len()).any(|window| window == part);
+    assert!(has(&bytes(), &row.wrapped_key[8..]) && has(&bytes(), &row.profile[..32]));
+    erased(&client, &user).await;
+    assert!(!has(&bytes(), &row.wrapped_key[8..]));
+    assert!(!has(&bytes(), &row.profile[..32]));
+}
