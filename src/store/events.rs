@@ -195,7 +195,7 @@ impl Store {
         let mut records = Vec::new();
         // Kind by kind: for several at once the planner may read all events of the client.
         for kind in BTreeSet::from_iter(&filter.kinds) {
-            let rows = first_of(self, of_kind(events.clone(), kind, after), limit);
+            let rows = first_of(self.engine(), of_kind(events.clone(), kind, after), limit);
             let rows = event::Entity::find().from_raw_sql(rows).all(&reads).await?;
             records.extend(rows.into_iter().map(EventRecord::from));
         }

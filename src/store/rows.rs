@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{
     Alias, Asterisk, Expr, ExprTrait as _, Func, FunctionCall, Query, SelectStatement, SimpleExpr, Values,
 };
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, Statement};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, Statement};
 use uuid::Uuid;
 
-use super::{Engine, Store, StoreError};
+use super::{Engine, StoreError};
 
 /// How many rows of a list are counted at most; a list that is longer counts one more.
 pub const MOST_COUNTED: u64 = 10_000;
@@ -50,19 +50,19 @@ pub(super) fn before<C: ColumnTrait>(time: C, id: C, place: (DateTime<Utc>, Uuid
     columns.lt(Expr::tuple([Expr::val(place.0), Expr::val(place.1)]))
 }
 
-/// The first `limit` of these rows, which are ordered as an index is. Where the table has partitions PostgreSQL does not see
-/// the limit when it plans: if it takes the rows for fewer, as before the first ANALYZE of what came, it would read and sort
-/// all of them.
-pub(super) fn first_of(store: &Store, mut rows: SelectStatement, limit: u64) -> Statement {
-    let backend = store.pools().read.get_database_backend();
-    if !store.is_partitioned() {
-        return backend.build(rows.limit(limit));
+/// The first `limit` of these rows, which are ordered as an index is. PostgreSQL does not see the limit when it plans: where
+/// it takes the rows for fewer, as it does before the first ANALYZE of what came, it would read and sort all of them.
+pub(super) fn first_of(engine: Engine, mut rows: SelectStatement, limit: u64) -> Statement {
+    match engine {
+        Engine::Sqlite => DbBackend::Sqlite.build(rows.limit(limit)),
+        Engine::Postgres => {
+            let mut statement = DbBackend::Postgres.build(&rows);
+            let values = &mut statement.values.get_or_insert(Values(Vec::new())).0;
+            values.push(limit.into());
+            statement.sql.push_str(&format!(" LIMIT (SELECT CAST(${} AS bigint))", values.len()));
+            statement
+        }
     }
-    let mut statement = backend.build(&rows);
-    let values = &mut statement.values.get_or_insert(Values(Vec::new())).0;
-    values.push(limit.into());
-    statement.sql.push_str(&format!(" LIMIT (SELECT CAST(${} AS bigint))", values.len()));
-    statement
 }
 
 /// How many of these rows there are, counted up to one more than [`MOST_COUNTED`].
