@@ -154,8 +154,8 @@ fn earlier(since: DateTime<Utc>) -> DateTime<Utc> {
     since.checked_sub_signed(CLOCK_SKEW).unwrap_or(since)
 }
 
-/// Makes those of the deliveries that are still as they were read, in these states, pending again; how many. One that was
-/// sent again meanwhile is not.
+/// Makes those of the deliveries that are still in these states pending again; how many. One that was
+/// sent again meanwhile may be left as it is.
 pub(super) async fn queue_again(
     database: &impl ConnectionTrait,
     client_id: Uuid,
