@@ -80,12 +80,12 @@ async fn holds_of_unknown_users_and_unknown_holds_are_not_found() {
     let service = Service::start().await;
     let (client, other) = (service.client().await, service.client().await);
     let user = created(&client, &minimal()).await;
-    let nobody = "00000000-0000-4000-8000-000000000000";
-    assert_eq!(hold(&client, nobody, "Case").await.status, 404);
+    let unknown = "00000000-0000-4000-8000-000000000000";
+    assert_eq!(hold(&client, unknown, "Case").await.status, 404);
     assert_eq!(hold(&other, &user, "Case").await.status, 404);
-    assert_eq!(release(&client, &user, nobody).await.status, 404);
+    assert_eq!(release(&client, &user, unknown).await.status, 404);
     assert_eq!(other.get(&format!("/v1/users/{user}/holds")).await.status, 404);
-    let message = v1::ListHoldsRequest { user_id: Some(nobody.to_owned()) };
+    let message = v1::ListHoldsRequest { user_id: Some(unknown.to_owned()) };
     let missing = grpc(&client).list_holds(client.call(message)).await;
     assert_eq!(missing.expect_err("an error").code(), Code::NotFound);
 }
