@@ -24,6 +24,7 @@ mod m20261128_000005_events;
 mod m20261128_000006_webhooks;
 mod m20261128_000007_user_index;
 mod m20261128_000008_user_history;
+mod m20261128_000009_sinks;
 
 /// Every migration there is, in order.
 #[derive(Debug)]
@@ -54,6 +55,7 @@ fn migrations(is_distributed: bool) -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261128_000006_webhooks::Migration { is_distributed }),
         Box::new(m20261128_000007_user_index::Migration),
         Box::new(m20261128_000008_user_history::Migration),
+        Box::new(m20261128_000009_sinks::Migration),
     ]
 }
 

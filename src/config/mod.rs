@@ -11,6 +11,7 @@ mod reader;
 mod review;
 mod secret;
 mod server;
+mod sinks;
 mod source;
 mod storage;
 mod table;
@@ -33,6 +34,7 @@ pub use self::products::{PRODUCT_CODES, Product};
 pub use self::review::ReviewConfig;
 pub use self::secret::Secret;
 pub use self::server::{RateLimitStore, ServerConfig};
+pub use self::sinks::{AmqpSink, NatsSink, RedisSink, SinkStartSetting, SinksConfig};
 pub use self::storage::{DatabaseConfig, DatabaseProfile, DocumentsConfig, VaultConfig};
 pub use self::table::{CONFIG_FILE_ENV, SETTINGS, Setting, help_table, reference_table};
 pub use self::telemetry::{LogFormat, OtlpConfig, OtlpProtocol, TelemetryConfig};
@@ -71,6 +73,8 @@ pub struct Config {
     pub verification: VerificationConfig,
     /// The history of events.
     pub events: EventsConfig,
+    /// The brokers that events go to.
+    pub sinks: SinksConfig,
     /// Where webhooks go.
     pub webhook: WebhookConfig,
     /// Logs, traces and metrics.
@@ -110,6 +114,7 @@ impl Config {
         let review = ReviewConfig::read(&mut reader);
         let verification = VerificationConfig::read(&mut reader, &database);
         let events = EventsConfig::read(&mut reader);
+        let sinks = SinksConfig::read(&mut reader);
         let webhook = WebhookConfig::read(&mut reader, &database);
         let telemetry = TelemetryConfig::read(&mut reader);
         let products = products::read(&mut reader);
@@ -127,6 +132,7 @@ impl Config {
                 review,
                 verification,
                 events,
+                sinks,
                 webhook,
                 telemetry,
                 products,
