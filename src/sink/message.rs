@@ -9,7 +9,7 @@ use crate::domain::status::Status;
 use crate::store::{DeadLetter, SinkEvent};
 
 /// The media type of a message.
-pub const CONTENT_TYPE: &str = "application/cloudevents+json";
+pub(super) const CONTENT_TYPE: &str = "application/cloudevents+json";
 
 /// A message.
 #[derive(Clone, Debug, PartialEq)]

@@ -17,9 +17,9 @@ use crate::telemetry::Metrics;
 /// Messages in flight at most.
 const BATCH: u64 = 256;
 /// How long a process relays alone. When it dies, another one goes on after this time.
-const LEASE: TimeDelta = TimeDelta::seconds(30);
+const LEASE: TimeDelta = TimeDelta::seconds(10);
 /// The lease is extended when less than this is left of it.
-const EXTEND_BELOW: TimeDelta = TimeDelta::seconds(20);
+const EXTEND_BELOW: TimeDelta = TimeDelta::seconds(8);
 /// How often an idle relay looks for events, and whether the lease of another process has ended.
 const POLL: Duration = Duration::from_millis(250);
 /// How long a relay waits after failures in a row: the first time, doubled each time, and at most.

@@ -7,7 +7,7 @@ use super::broker::{Broker, Failure};
 use super::message::Message;
 
 /// How long a broker may take to confirm the messages that are in flight.
-pub(super) const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
 /// A message that the broker does not take is published this often before it is a dead letter.
 const ATTEMPTS: u32 = 5;
 
