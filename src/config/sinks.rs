@@ -73,7 +73,7 @@ impl SinksConfig {
             amqp: amqp_url.map(|url| AmqpSink { url, exchange }),
             redis: redis_url.map(|url| RedisSink { url, stream }),
             start: reader.required("sinks.start"),
-            tls_ca: reader.required::<OrOff<PathBuf>>("sinks.tls_ca").0,
+            tls_ca: reader.required::<OrOff<PathBuf>>("sinks.ca").0,
         }
     }
 }

@@ -286,8 +286,8 @@ pub const SETTINGS: &[Setting] = &[
         "Where a sink begins that has never run: at the oldest stored event, or now: behind the newest one",
     ),
     setting(
-        "KIRA_SINK_TLS_CA",
-        "sinks.tls_ca",
+        "KIRA_SINK_CA",
+        "sinks.ca",
         "off",
         "Authorities of the certificates of brokers, a PEM file; off: those of the system",
     ),
