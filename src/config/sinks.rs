@@ -119,3 +119,42 @@ impl Value for SinkStartSetting {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+
+    fn read(settings: &[(&str, &str)]) -> Result<Config, String> {
+        let environment = settings.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        Config::from_parts(None, environment).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn sinks_are_off_by_default_and_each_has_its_setting() {
+        let sinks = read(&[]).expect("defaults").sinks;
+        assert!(sinks.nats.is_none() && sinks.amqp.is_none() && sinks.redis.is_none());
+        let sinks = read(&[
+            ("KIRA_SINK_NATS_URL", "nats://a:4222,tls://b:4222"),
+            ("KIRA_SINK_AMQP_URL", "amqps://rabbitmq/%2f"),
+            ("KIRA_SINK_REDIS_URL", "off"),
+        ]);
+        let sinks = sinks.expect("settings").sinks;
+        assert_eq!(sinks.nats.expect("a sink").subject, "kira.events");
+        assert_eq!(sinks.amqp.expect("a sink").exchange, "kira.events");
+        assert!(sinks.redis.is_none());
+    }
+
+    #[test]
+    fn a_wrong_url_is_refused_without_its_text() {
+        for (name, url) in [
+            ("KIRA_SINK_NATS_URL", "nats://kira:hunter2@a:4222,http://b"),
+            ("KIRA_SINK_AMQP_URL", "redis://kira:hunter2@a"),
+            ("KIRA_SINK_REDIS_URL", "kira:hunter2@a:6379"),
+        ] {
+            let refused = read(&[(name, url)]).expect_err("it is no URL of the broker");
+            assert!(refused.contains(name) && !refused.contains("hunter2"), "{refused}");
+        }
+        let refused = read(&[("KIRA_SINK_NATS_SUBJECT", "kira.>")]).expect_err("it is a wildcard");
+        assert!(refused.contains("KIRA_SINK_NATS_SUBJECT"), "{refused}");
+    }
+}

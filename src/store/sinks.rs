@@ -6,13 +6,14 @@
 use chrono::{DateTime, Utc};
 use entity::{event, event_cursor, sink_dead_letter};
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set};
 use serde_json::Value;
 use tracing::instrument;
 use uuid::Uuid;
 
 use super::archives::ARCHIVED;
 use super::events::{ASSIGNED, advance_cursor, lock_cursor};
+use super::rows::count;
 use super::{EventRecord, Store, StoreError, in_transaction};
 
 /// What the names of the cursors of sinks begin with.
@@ -72,7 +73,7 @@ pub struct SinkState {
     pub lag: u64,
     /// When the first of those happened.
     pub oldest: Option<DateTime<Utc>>,
-    /// How many events its broker refused for good.
+    /// How many events its broker refused for good, see [`super::MOST_COUNTED`].
     pub dead_letters: u64,
 }
 
@@ -269,7 +270,7 @@ impl Store {
 
     async fn count_dead_letters(&self, sink: &str) -> Result<u64, StoreError> {
         let letters = sink_dead_letter::Entity::find().filter(sink_dead_letter::Column::Sink.eq(sink));
-        Ok(letters.count(&self.read()).await?)
+        count(&self.read(), letters.into_query()).await
     }
 
     /// Forgets a sink: its cursor and its dead letters. False: there is none of this name.

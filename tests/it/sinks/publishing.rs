@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use kira_users::app;
+use kira_users::store::{DeadLetter, SinkStart};
 use serde_json::json;
 
 use crate::events::support::{text, users};
+use crate::harness::database::TestDatabase;
+use crate::harness::program::Setup;
 use crate::harness::requests::with_files;
 use crate::harness::service::{Answer, Service, config};
 use crate::sinks::support::{Kind, Peer, assert_whole, drain, relay, stored};
@@ -128,4 +131,41 @@ async fn a_new_sink_begins_with_the_oldest_event_or_behind_the_newest_one() {
     let arrived = peer.arrived().await;
     assert_eq!(arrived.iter().map(|message| text(&message.event, "/position")).collect::<Vec<_>>(), ["4"]);
     peer.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_shows_sinks_and_forgets_one() {
+    let setup = Setup::on(TestDatabase::migrated().await);
+    assert_eq!(setup.printed(&["sink", "list"]), "No sink has ever run.\n");
+    let store = setup.database.as_ref().expect("a database").store().await;
+    store.open_sink("nats", SinkStart::Oldest).await.expect("the database");
+    let message = json!({"specversion": "1.0"});
+    let id = uuid::Uuid::from_u128(7);
+    let letter = DeadLetter {
+        position: 1,
+        event_id: id,
+        client_id: id,
+        user_id: id,
+        kind: "user.created".to_owned(),
+        message: message.clone(),
+        reason: "too large".to_owned(),
+        is_retried: false,
+        refused_at: chrono::DateTime::UNIX_EPOCH,
+    };
+    assert!(store.advance_sink("nats", 0, 1, vec![letter]).await.expect("the database"));
+    assert!(!store.advance_sink("nats", 0, 2, Vec::new()).await.expect("the database"), "the cursor was elsewhere");
+    let listed: serde_json::Value = serde_json::from_str(&setup.printed(&["sink", "list", "--json"])).expect("JSON");
+    let expected = json!([{"sink": "nats", "position": 1, "lag": 0, "lag_age_seconds": 0, "dead_letters": 1}]);
+    assert_eq!(listed, expected);
+    let letters = setup.printed(&["sink", "dead-letters", "nats", "--json"]);
+    let letters: serde_json::Value = serde_json::from_str(&letters).expect("JSON");
+    let expected = json!([{"position": 1, "event_id": id, "refused_at": "1970-01-01T00:00:00Z", "is_retried": false,
+        "reason": "too large", "message": message}]);
+    assert_eq!(letters, expected);
+    setup.printed(&["sink", "retry", "nats", "--all"]);
+    assert!(store.dead_letters_to_retry("nats", 10).await.expect("the database")[0].is_retried);
+    assert!(setup.printed(&["sink", "dead-letters", "nats"]).contains("(is published again)"));
+    setup.printed(&["sink", "forget", "nats"]);
+    assert!(!setup.run(&["sink", "forget", "nats"]).status.success());
+    assert_eq!(setup.printed(&["sink", "list"]), "No sink has ever run.\n");
 }
