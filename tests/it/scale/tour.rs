@@ -11,11 +11,11 @@ use kira_users::domain::user_type::UserType;
 use kira_users::domain::verification::{Assurance, Outcome};
 use kira_users::env::{Env, MockClock};
 use kira_users::store::{
-    ArchiveHead, ArchiveSegment, AttemptReport, Candidate, ClientClaim, DeadLetter, DeliveryOutcome, DeliveryPage,
+    ArchiveHead, ArchiveSegment, AttemptReport, Candidate, ClientClaim, DeliveryOutcome, DeliveryPage,
     DeliverySettlement, DeliveryState, EndpointRecord, Engine, EventFilter, FailurePolicy, IdRange, IdempotencyScope,
     IndexChange, IndexPass, JobResult, NewClaim, NewDelivery, NewDocument, NewEntries, NewEvent, NewReplay, NewUser,
-    NewVerification, Once, ProviderAnswer, Replay, ReviewPage, ReviewStepRecord, SinkEvent, SinkStart, Store,
-    UserFilter, UserUpdate, VerificationChange, VerificationResult, WebhookAdmission,
+    NewVerification, Once, ProviderAnswer, Replay, ReviewPage, ReviewStepRecord, Store, UserFilter, UserUpdate,
+    VerificationChange, VerificationResult, WebhookAdmission,
 };
 use sea_orm::Statement;
 use uuid::Uuid;
@@ -324,29 +324,7 @@ async fn of_events(store: &Store, clock: &MockClock, users: u64, steps: &mut Ste
     steps.end("events of two rare kinds");
     store.assign_positions().await.expect("positions");
     steps.end("positions");
-    store.open_sink("tour", SinkStart::Now).await.expect("a cursor");
-    let end = store.sink_position("tour").await.expect("a read");
-    let behind = store.events_behind(end - 300, 256).await.expect("events");
-    let letter = |event: &SinkEvent| DeadLetter {
-        position: event.event.position,
-        event_id: event.event.id,
-        client_id: event.client_id,
-        user_id: event.event.user_id,
-        kind: event.event.kind.clone(),
-        message: serde_json::Value::Null,
-        reason: "too large".to_owned(),
-        is_retried: false,
-        refused_at: clock.now(),
-    };
-    let letters = behind.iter().map(letter).collect();
-    assert!(store.advance_sink("tour", end, end, letters).await.expect("a cursor"));
-    store.retry_dead_letters("tour", None).await.expect("dead letters");
-    store.refuse_dead_letter("tour", behind[0].event.position, "too large", clock.now()).await.expect("a dead letter");
-    store.dead_letters_to_retry("tour", 256).await.expect("dead letters");
-    store.list_dead_letters("tour", end - 200, 50).await.expect("dead letters");
-    store.sinks().await.expect("the sinks");
-    store.delete_dead_letters("tour", vec![end]).await.expect("dead letters");
-    store.forget_sink("tour").await.expect("a sink");
+    super::sinks::run(store, clock).await;
     steps.end("sinks");
     let seal = |_: &kira_users::store::RelayedEvent, _: Uuid| vec![7; 50];
     store.relay_events(clock, 500, &seal).await.expect("a relay");
