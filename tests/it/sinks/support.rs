@@ -233,8 +233,8 @@ async fn of_stream(context: &jetstream::Context, name: &str) -> Vec<Arrived> {
 
 async fn of_key(client: &redis::Client, name: &str) -> Vec<Arrived> {
     let mut connection = client.get_multiplexed_async_connection().await.expect("the broker answers");
-    let read = redis::cmd("XRANGE").arg(name).arg("-").arg("+").query_async::<StreamRangeReply>(&mut connection);
-    let entries = read.await.expect("the key").ids;
+    let read = redis::Cmd::xrange_all(name);
+    let entries = read.query_async::<StreamRangeReply>(&mut connection).await.expect("the key").ids;
     let arrived = entries.into_iter().map(|entry| {
         let field = |name: &str| entry.get::<String>(name).expect("a field");
         let event = serde_json::from_str(&field("event")).expect("JSON");
