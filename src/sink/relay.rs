@@ -212,8 +212,9 @@ impl Relay {
     async fn connect(&self) -> Result<Box<dyn Broker>, Failure> {
         let connected = tokio::time::timeout(CONNECT_TIMEOUT, self.deps.connector.connect()).await;
         let connected = connected.map_err(|_| Failure::Unavailable(format!("no connection in {CONNECT_TIMEOUT:?}")))?;
-        tracing::info!(sink = self.name(), connected = connected.is_ok(), "connecting to the broker");
-        connected
+        let broker = connected?;
+        tracing::info!(sink = self.name(), "connected to the broker");
+        Ok(broker)
     }
 
     /// Publishes events, and advances the cursor behind those that are settled without a gap.
