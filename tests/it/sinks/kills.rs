@@ -4,19 +4,20 @@
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::database::TestDatabase;
 use crate::harness::program::{Program, Setup, wait_until_async};
-use crate::harness::requests::with_files;
+use crate::harness::requests::minimal;
 use crate::harness::service::{Answer, http_client};
 use crate::sinks::support::{Kind, Peer, assert_whole};
 
 /// How often the program is killed, unless the environment says it.
 const KILLS: u64 = 4;
-/// Users that are made for each kill; each has four events.
+/// Users that are made for each kill, and the events of each.
 const USERS: u64 = 12;
+const EVENTS: u64 = 4;
 
 struct Caller {
     listener: RwLock<String>,
@@ -32,18 +33,24 @@ impl Caller {
         request.header("x-api-key", &self.api_key)
     }
 
-    /// Creates a user; repeats the request until it is answered.
+    /// Creates a user and changes it; repeats each request until it is answered. A change that was made already makes no
+    /// second event.
     async fn create(&self, key: u64) {
         let key = Uuid::from_u128(u128::from(key) + 1).to_string();
         let create = || async {
-            let request = self.request(reqwest::Method::POST, "/v1/users").json(&with_files());
-            let answer = request.header("idempotency-key", &key).send().await.ok()?;
-            answer.status().is_success().then_some(())
+            let request = self.request(reqwest::Method::POST, "/v1/users").json(&minimal());
+            answered(request.header("idempotency-key", &key)).await
         };
-        wait_until_async(create, "an answer").await;
+        let user = wait_until_async(create, "an answer").await;
+        let path = format!("/v1/users/{}", user["id"].as_str().expect("an id"));
+        for number in 1..EVENTS {
+            let change = json!({"occupation": format!("Engineer {number}")});
+            let update = || answered(self.request(reqwest::Method::PUT, &path).json(&change));
+            wait_until_async(update, "an answer").await;
+        }
     }
 
-    /// All events; none while users are still verified.
+    /// All events; none while there are not as many.
     async fn events(&self, expected: usize) -> Option<Vec<Value>> {
         let mut events = Vec::new();
         let mut cursor = Uuid::nil().to_string();
@@ -60,11 +67,19 @@ impl Caller {
     }
 }
 
+/// The JSON of a success; None where there was no answer, or not the whole of one.
+async fn answered(request: reqwest::RequestBuilder) -> Option<Value> {
+    let answer = request.send().await.ok()?;
+    if !answer.status().is_success() {
+        return None;
+    }
+    answer.json().await.ok()
+}
+
 async fn killed_programs_lose_nothing(kind: Kind) {
     let Some(peer) = Peer::new(kind).await else { return };
     let kills = std::env::var("KIRA_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
     let mut setup = Setup::on(TestDatabase::migrated().await);
-    setup.set("KIRA_SANDBOX_DELAY", "0s");
     setup.set("KIRA_TOKEN_LIFETIME", "24h");
     for (name, value) in peer.settings(&peer.url) {
         setup.set(name, value);
@@ -96,8 +111,8 @@ async fn killed_programs_lose_nothing(kind: Kind) {
         *caller.listener.write() = program.rest();
     }
     calling.await.expect("all users are created");
-    let expected = usize::try_from(kills * USERS * 4).expect("few");
-    let stored = wait_until_async(|| caller.events(expected), "all users are verified").await;
+    let expected = usize::try_from(kills * USERS * EVENTS).expect("few");
+    let stored = wait_until_async(|| caller.events(expected), "all events are listed").await;
     let all = || async { (peer.deduplicated().await.len() >= expected).then_some(()) };
     wait_until_async(all, "all events arrive").await;
     assert_whole(&peer.deduplicated().await, &stored);
