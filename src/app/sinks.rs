@@ -1,11 +1,12 @@
 //! Builds the relays to the brokers.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::open::{AppError, Resources};
-use crate::config::{Config, SinkStartSetting};
+use crate::config::{AmqpSink, Config, NatsSink, RedisSink, SinkStartSetting, SinksConfig};
 use crate::health::Readiness;
 use crate::sink::{Connector, Relay, RelayDeps};
 use crate::store::SinkStart;
@@ -32,32 +33,48 @@ pub(super) fn relays(config: &Config, resources: &Resources) -> Result<Vec<Arc<R
 }
 
 fn connectors(config: &Config) -> Result<Vec<Box<dyn Connector>>, AppError> {
-    let sinks = config.sinks.clone();
-    let mut connectors: Vec<Box<dyn Connector>> = Vec::new();
-    if let Some(sink) = sinks.nats {
-        #[cfg(feature = "sink-nats")]
-        connectors.push(Box::new(crate::sink::nats::Nats::new(sink, sinks.tls_ca.clone())));
-        #[cfg(not(feature = "sink-nats"))]
-        return Err(lacks("KIRA_SINK_NATS_URL", "sink-nats", sink));
-    }
-    if let Some(sink) = sinks.amqp {
-        #[cfg(feature = "sink-amqp")]
-        connectors.push(Box::new(crate::sink::amqp::Amqp::new(sink, sinks.tls_ca.clone())));
-        #[cfg(not(feature = "sink-amqp"))]
-        return Err(lacks("KIRA_SINK_AMQP_URL", "sink-amqp", sink));
-    }
-    if let Some(sink) = sinks.redis {
-        #[cfg(feature = "sink-redis")]
-        connectors.push(Box::new(crate::sink::redis::Redis::new(sink, sinks.tls_ca)));
-        #[cfg(not(feature = "sink-redis"))]
-        return Err(lacks("KIRA_SINK_REDIS_URL", "sink-redis", sink));
-    }
-    Ok(connectors)
+    let SinksConfig { nats: of_nats, amqp: of_amqp, redis: of_redis, tls_ca, .. } = config.sinks.clone();
+    let connectors = [
+        of_nats.map(|sink| nats(sink, tls_ca.clone())).transpose()?,
+        of_amqp.map(|sink| amqp(sink, tls_ca.clone())).transpose()?,
+        of_redis.map(|sink| redis(sink, tls_ca.clone())).transpose()?,
+    ];
+    Ok(connectors.into_iter().flatten().collect())
 }
 
-/// The error of a build without a feature; a sink that cannot be used is not used.
+#[cfg(feature = "sink-nats")]
+fn nats(sink: NatsSink, tls_ca: Option<PathBuf>) -> Result<Box<dyn Connector>, AppError> {
+    Ok(Box::new(crate::sink::nats::Nats::new(sink, tls_ca)))
+}
+
+#[cfg(not(feature = "sink-nats"))]
+fn nats(_: NatsSink, _: Option<PathBuf>) -> Result<Box<dyn Connector>, AppError> {
+    Err(lacks("KIRA_SINK_NATS_URL", "sink-nats"))
+}
+
+#[cfg(feature = "sink-amqp")]
+fn amqp(sink: AmqpSink, tls_ca: Option<PathBuf>) -> Result<Box<dyn Connector>, AppError> {
+    Ok(Box::new(crate::sink::amqp::Amqp::new(sink, tls_ca)))
+}
+
+#[cfg(not(feature = "sink-amqp"))]
+fn amqp(_: AmqpSink, _: Option<PathBuf>) -> Result<Box<dyn Connector>, AppError> {
+    Err(lacks("KIRA_SINK_AMQP_URL", "sink-amqp"))
+}
+
+#[cfg(feature = "sink-redis")]
+fn redis(sink: RedisSink, tls_ca: Option<PathBuf>) -> Result<Box<dyn Connector>, AppError> {
+    Ok(Box::new(crate::sink::redis::Redis::new(sink, tls_ca)))
+}
+
+#[cfg(not(feature = "sink-redis"))]
+fn redis(_: RedisSink, _: Option<PathBuf>) -> Result<Box<dyn Connector>, AppError> {
+    Err(lacks("KIRA_SINK_REDIS_URL", "sink-redis"))
+}
+
+/// The error of a build without a feature.
 #[cfg(not(all(feature = "sink-nats", feature = "sink-amqp", feature = "sink-redis")))]
-fn lacks<T>(setting: &str, feature: &str, _sink: T) -> AppError {
+fn lacks(setting: &str, feature: &str) -> AppError {
     AppError::start(format!("{setting} needs a build with the feature `{feature}`, or `cloud`"))
 }
 

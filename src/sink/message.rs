@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::domain::status::Status;
 use crate::store::{DeadLetter, SinkEvent};
 
-/// The media type of a message.
+/// The media type of a message, where a broker has a place for it.
+#[cfg(any(feature = "sink-amqp", feature = "sink-nats"))]
 pub(super) const CONTENT_TYPE: &str = "application/cloudevents+json";
 
 /// A message.
