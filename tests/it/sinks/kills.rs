@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::harness::database::TestDatabase;
@@ -15,8 +16,7 @@ use crate::sinks::support::{Kind, Peer, assert_whole};
 
 /// How often the program is killed, unless the environment says it.
 const KILLS: u64 = 4;
-/// Users that are made for each kill, and the events of each.
-const USERS: u64 = 12;
+/// Events of each user.
 const EVENTS: u64 = 4;
 
 struct Caller {
@@ -92,26 +92,30 @@ async fn killed_programs_lose_nothing(kind: Kind) {
         api_key: client["api_key"].as_str().expect("an API key").to_owned(),
         http: http_client(),
     });
+    let is_over = CancellationToken::new();
     let calling = {
-        let caller = Arc::clone(&caller);
+        let (caller, is_over) = (Arc::clone(&caller), is_over.clone());
         tokio::spawn(async move {
-            for key in 0..kills * USERS {
-                caller.create(key).await;
+            let mut users = 0;
+            while !is_over.is_cancelled() {
+                caller.create(users).await;
+                users += 1;
             }
+            users
         })
     };
     for kill in 0..kills {
         // Once it publishes, which is after the lease of the one before has ended; then at a moment of its own each time.
-        let before = peer.arrived().await.len();
-        let created = calling.is_finished();
-        let publishes = || async { (created || peer.arrived().await.len() > before).then_some(()) };
+        let before = peer.count().await;
+        let publishes = || async { (peer.count().await > before).then_some(()) };
         wait_until_async(publishes, "the program publishes").await;
         tokio::time::sleep(std::time::Duration::from_millis((kill * 7_919) % 400)).await;
         program = killed(program, &setup);
         *caller.listener.write() = program.rest();
     }
-    calling.await.expect("all users are created");
-    let expected = usize::try_from(kills * USERS * EVENTS).expect("few");
+    is_over.cancel();
+    let users = calling.await.expect("all users are created");
+    let expected = usize::try_from(users * EVENTS).expect("few");
     let stored = wait_until_async(|| caller.events(expected), "all events are listed").await;
     let all = || async { (peer.deduplicated().await.len() >= expected).then_some(()) };
     wait_until_async(all, "all events arrive").await;

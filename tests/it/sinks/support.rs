@@ -165,6 +165,26 @@ impl Peer {
         }
     }
 
+    /// How many messages have arrived until now, repetitions included.
+    pub(crate) async fn count(&self) -> u64 {
+        match &self.handle {
+            Handle::Nats(context) => {
+                let mut stream = context.get_stream(&self.name).await.expect("the stream");
+                stream.info().await.expect("the stream").state.messages
+            }
+            Handle::Amqp { channel, taken, .. } => {
+                let options = QueueDeclareOptions { passive: true, ..Default::default() };
+                let queue = channel.queue_declare(self.name.as_str().into(), options, FieldTable::default()).await;
+                u64::from(queue.expect("the queue").message_count()) + taken.lock().len() as u64
+            }
+            Handle::Redis(client) => {
+                let mut connection = client.get_multiplexed_async_connection().await.expect("the broker answers");
+                let count = redis::cmd("XLEN").arg(&self.name).query_async(&mut connection).await;
+                count.expect("the key")
+            }
+        }
+    }
+
     /// The same as `arrived` for a receiver that drops what it has: only the first of each id.
     pub(crate) async fn deduplicated(&self) -> Vec<Arrived> {
         let mut known = BTreeSet::new();
