@@ -178,7 +178,7 @@ impl Peer {
                 u64::from(queue.expect("the queue").message_count()) + taken.lock().len() as u64
             }
             Handle::Redis(client) => {
-                let mut connection = client.get_multiplexed_async_connection().await.expect("the broker answers");
+                let mut connection = connected(client).await;
                 let count = redis::cmd("XLEN").arg(&self.name).query_async(&mut connection).await;
                 count.expect("the key")
             }
@@ -202,7 +202,7 @@ impl Peer {
                 channel.exchange_delete(name.into(), ExchangeDeleteOptions::default()).await.expect("the exchange");
             }
             Handle::Redis(client) => {
-                let mut connection = client.get_multiplexed_async_connection().await.expect("the broker answers");
+                let mut connection = connected(&client).await;
                 redis::cmd("DEL").arg(name).exec_async(&mut connection).await.expect("the key");
             }
         }
@@ -251,8 +251,14 @@ async fn of_stream(context: &jetstream::Context, name: &str) -> Vec<Arrived> {
     arrived
 }
 
+/// A connection that waits as long as an answer takes: a long one takes more than the half second of the default.
+async fn connected(client: &redis::Client) -> redis::aio::MultiplexedConnection {
+    let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+    client.get_multiplexed_async_connection_with_config(&config).await.expect("the broker answers")
+}
+
 async fn of_key(client: &redis::Client, name: &str) -> Vec<Arrived> {
-    let mut connection = client.get_multiplexed_async_connection().await.expect("the broker answers");
+    let mut connection = connected(client).await;
     let read = redis::Cmd::xrange_all(name);
     let entries = read.query_async::<StreamRangeReply>(&mut connection).await.expect("the key").ids;
     let arrived = entries.into_iter().map(|entry| {
