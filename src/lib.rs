@@ -24,6 +24,7 @@ pub mod profile;
 pub mod server;
 pub mod service;
 pub mod signing;
+pub mod sink;
 pub mod store;
 pub mod telemetry;
 pub mod vault;

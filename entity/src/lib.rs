@@ -17,6 +17,7 @@ pub mod outbox;
 pub mod review_step;
 pub mod secret;
 pub mod signing_key;
+pub mod sink_dead_letter;
 pub mod user;
 pub mod user_count;
 pub mod user_count_change;

@@ -45,6 +45,11 @@ EVERYTHING = postgres(
         "deadline": "12h",
         "vendor": {"url": "https://vendor.example.com/", "timeout": "20s", "existingSecret": {"name": "vendor"}},
     },
+    sinks={
+        "nats": {"existingSecret": {"name": "nats"}},
+        "amqp": {"existingSecret": {"name": "rabbitmq", "key": "amqps"}},
+        "redis": {"existingSecret": {"name": "redis"}},
+    },
     tls={
         "rest": {"secretName": "rest-tls", "clientCA": {"secretName": "callers-ca"}},
         "grpc": {"secretName": "grpc-tls", "clientCA": {"secretName": "callers-ca"}},

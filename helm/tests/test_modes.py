@@ -264,6 +264,9 @@ SECRETS = {
     "database-url": "postgres://kira:secret@127.0.0.1:1/kira",
     "master-keys": "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
     "vendor-secret": "a text of twenty-four bytes",
+    "sink-nats-url": "nats://kira:secret@127.0.0.1:1",
+    "sink-amqp-url": "amqps://kira:secret@127.0.0.1:1/%2f",
+    "sink-redis-url": "rediss://kira:secret@127.0.0.1:1/0",
 }
 
 

@@ -25,6 +25,7 @@ mod m20261128_000006_webhooks;
 mod m20261128_000007_user_index;
 mod m20261128_000008_user_history;
 mod m20261128_000009_erasures;
+mod m20261128_000010_sinks;
 
 /// Every migration there is, in order.
 #[derive(Debug)]
@@ -56,6 +57,7 @@ fn migrations(is_distributed: bool) -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261128_000007_user_index::Migration),
         Box::new(m20261128_000008_user_history::Migration),
         Box::new(m20261128_000009_erasures::Migration),
+        Box::new(m20261128_000010_sinks::Migration),
     ]
 }
 

@@ -7,6 +7,7 @@ mod keys;
 mod open;
 mod rates;
 mod services;
+mod sinks;
 mod tls;
 mod verification;
 mod webhooks;
@@ -35,6 +36,7 @@ use crate::jobs::{self, QueueDeps, ServerDeps, TaskGroup};
 use crate::server::listener::Listener;
 use crate::server::{self, ConcurrencyLimits, Shared, listener};
 use crate::service::lookup::rebuild::Rebuild;
+use crate::sink::Relay;
 use crate::telemetry::Metrics;
 use crate::verification::Worker;
 use crate::webhook::Sender;
@@ -90,6 +92,8 @@ pub struct Running {
     pub worker: Arc<Worker>,
     /// Sends webhooks; it runs where the worker does.
     pub sender: Arc<Sender>,
+    /// Publish events to brokers; they run where the worker does.
+    pub relays: Vec<Arc<Relay>>,
     readiness: Readiness,
     grpc_health: GrpcHealth,
     draining: CancellationToken,
@@ -122,6 +126,7 @@ pub async fn start(config: &Config, env: SharedEnv) -> Result<Running, AppError>
     let eraser = services.background_eraser();
     let worker = verification::worker(config, &resources, documents.clone(), wake)?;
     let sender = webhooks::sender(config, &resources)?;
+    let relays = sinks::relays(config, &resources)?;
 
     let listeners = TaskGroup::default();
     let shared = Shared {
@@ -161,6 +166,7 @@ pub async fn start(config: &Config, env: SharedEnv) -> Result<Running, AppError>
     database::add_detail(&resources.store, &readiness);
     verification::add_detail(&worker, &readiness);
     webhooks::add_detail(&sender, &readiness);
+    sinks::add_detail(&relays, &readiness);
     readiness.set_ready(resources.store.clone());
     let background = TaskGroup::default();
     let deps = resources.job_deps(documents, &readiness, feed);
@@ -176,8 +182,11 @@ pub async fn start(config: &Config, env: SharedEnv) -> Result<Running, AppError>
         },
         eraser,
     };
-    let queues =
-        config.verification.worker.then(|| QueueDeps { worker: Arc::clone(&worker), sender: Arc::clone(&sender) });
+    let queues = config.verification.worker.then(|| QueueDeps {
+        worker: Arc::clone(&worker),
+        sender: Arc::clone(&sender),
+        sinks: relays.clone(),
+    });
     jobs::start(&deps, Some(&server), queues.as_ref(), &background);
     Ok(Running {
         http_addr,
@@ -186,6 +195,7 @@ pub async fn start(config: &Config, env: SharedEnv) -> Result<Running, AppError>
         resources,
         worker,
         sender,
+        relays,
         readiness,
         grpc_health,
         draining,

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use super::open::{self, AppError, Resources};
-use super::{CLOSE_TIMEOUT, Signals, admin, database, flush_metrics, keys, services, webhooks};
+use super::{CLOSE_TIMEOUT, Signals, admin, database, flush_metrics, keys, services, sinks, webhooks};
 use crate::config::{Config, ProviderKind, VendorConfig};
 use crate::env::{SharedEnv, SystemEnv};
 use crate::health::Readiness;
@@ -39,14 +39,16 @@ pub async fn work(config: Config) -> Result<(), AppError> {
     let documents = services::documents(&config, &resources).await?;
     let worker = worker(&config, &resources, documents.clone(), Arc::default())?;
     let sender = webhooks::sender(&config, &resources)?;
+    let relays = sinks::relays(&config, &resources)?;
     let provider = worker.health().provider;
     database::add_detail(&resources.store, &readiness);
     add_detail(&worker, &readiness);
     webhooks::add_detail(&sender, &readiness);
+    sinks::add_detail(&relays, &readiness);
     readiness.set_ready(resources.store.clone());
     let background = TaskGroup::default();
     let deps = resources.job_deps(documents, &readiness, Arc::new(Feed::new(resources.store.clone())));
-    jobs::start(&deps, None, Some(&QueueDeps { worker, sender }), &background);
+    jobs::start(&deps, None, Some(&QueueDeps { worker, sender, sinks: relays }), &background);
     tracing::info!(provider, "working");
     signals.stop_requested().await;
     readiness.set_not_ready("stopping");

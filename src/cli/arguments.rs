@@ -55,6 +55,9 @@ pub(super) enum Command {
     /// Manage webhook endpoints and deliveries, and try webhooks
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Show how far brokers have the events, and publish again what they refused
+    #[command(subcommand)]
+    Sink(SinkCommand),
     /// Create the users of a file of JSON lines; run again, it creates none of them twice
     Import(ImportArgs),
     /// Write the users of a client and their files into a folder: personal data, in clear
@@ -194,6 +197,44 @@ pub(super) struct Decision {
     /// A note that only reviewers see; stored encrypted
     #[arg(long, value_parser = note)]
     pub(super) note: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SinkCommand {
+    /// List the sinks that have ever run, how far each is behind, and its dead letters
+    List {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// List the events that the broker of a sink refused for good
+    DeadLetters {
+        /// The sink: nats, amqp or redis
+        sink: String,
+        /// Only those behind this position
+        #[arg(long, default_value_t = 0)]
+        after: i64,
+        /// Maximum number of entries
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+        limit: u64,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Publish dead letters again; the relay of a running server or worker does it
+    Retry {
+        /// The sink: nats, amqp or redis
+        sink: String,
+        /// The id of one event
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        event: Option<Uuid>,
+        /// All of them
+        #[arg(long)]
+        all: bool,
+    },
+    /// Delete the cursor and the dead letters of a sink that is no longer configured, so that the archive does not wait for it
+    Forget {
+        /// The sink: nats, amqp or redis
+        sink: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

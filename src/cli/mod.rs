@@ -15,6 +15,7 @@ mod master_keys;
 mod output;
 mod reviews;
 mod screening;
+mod sinks;
 #[cfg(test)]
 mod tests;
 mod webhooks;
@@ -135,6 +136,7 @@ async fn execute(command: Command, config: Config) -> Result<(), Failure> {
             let admin = app::webhook_admin(&config, &open_current(&config).await?).await?;
             webhooks::execute(command, admin).await
         }
+        Command::Sink(command) => sinks::execute(command, open_current(&config).await?).await,
         Command::Archive(arguments) => archive::execute(arguments, &config, open_current(&config).await?).await,
         Command::Import(import) => {
             let resources = open_current(&config).await?;

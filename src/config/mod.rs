@@ -12,6 +12,7 @@ mod retention;
 mod review;
 mod secret;
 mod server;
+mod sinks;
 mod source;
 mod storage;
 mod table;
@@ -35,6 +36,7 @@ pub use self::retention::RetentionConfig;
 pub use self::review::ReviewConfig;
 pub use self::secret::Secret;
 pub use self::server::{RateLimitStore, ServerConfig};
+pub use self::sinks::{AmqpSink, NatsSink, RedisSink, SinkStartSetting, SinksConfig};
 pub use self::storage::{DatabaseConfig, DatabaseProfile, DocumentsConfig, VaultConfig};
 pub use self::table::{CONFIG_FILE_ENV, SETTINGS, Setting, help_table, reference_table};
 pub use self::telemetry::{LogFormat, OtlpConfig, OtlpProtocol, TelemetryConfig};
@@ -75,6 +77,8 @@ pub struct Config {
     pub verification: VerificationConfig,
     /// The history of events.
     pub events: EventsConfig,
+    /// The brokers that events go to.
+    pub sinks: SinksConfig,
     /// Where webhooks go.
     pub webhook: WebhookConfig,
     /// Logs, traces and metrics.
@@ -115,6 +119,7 @@ impl Config {
         let review = ReviewConfig::read(&mut reader);
         let verification = VerificationConfig::read(&mut reader, &database);
         let events = EventsConfig::read(&mut reader);
+        let sinks = SinksConfig::read(&mut reader);
         let webhook = WebhookConfig::read(&mut reader, &database);
         let telemetry = TelemetryConfig::read(&mut reader);
         let products = products::read(&mut reader);
@@ -133,6 +138,7 @@ impl Config {
                 review,
                 verification,
                 events,
+                sinks,
                 webhook,
                 telemetry,
                 products,

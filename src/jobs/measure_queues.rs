@@ -19,6 +19,9 @@ pub(super) const JOB: Job = Job {
         "kira_webhook_endpoints_failing",
         "kira_webhook_endpoints_failing_age_seconds",
         "kira_webhook_deliveries_behind_failing",
+        "kira_sink_lag",
+        "kira_sink_lag_age_seconds",
+        "kira_sink_dead_letters",
     ],
 };
 
@@ -43,5 +46,12 @@ async fn measure(store: &Store, env: &dyn Env, metrics: &Metrics) {
             metrics.failing_endpoints(failing.count, longest, failing.waiting);
         }
         Err(error) => tracing::warn!(%error, "failing endpoints not counted; the next round counts them"),
+    }
+    match store.sinks().await {
+        Ok(sinks) => sinks.iter().for_each(|sink| {
+            let age = sink.oldest.map(|oldest| env.now() - oldest).unwrap_or_default();
+            metrics.sink_lag(&sink.name, sink.lag, age.to_std().unwrap_or_default(), sink.dead_letters);
+        }),
+        Err(error) => tracing::warn!(%error, "sinks not measured; the next round measures them"),
     }
 }

@@ -20,6 +20,7 @@ mod rebuild_index;
 mod refresh_keys;
 mod refresh_statistics;
 mod register_master_key;
+mod relay_to_sinks;
 mod release_memory;
 mod reload_certificates;
 mod renew_connections;
@@ -40,6 +41,7 @@ use crate::server::tls::ListenerTls;
 use crate::service::erasures::Eraser;
 use crate::service::events::Feed;
 use crate::service::lookup::rebuild::Rebuild;
+use crate::sink::Relay;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
@@ -50,7 +52,7 @@ use crate::webhook::Sender;
 pub use self::job::{Job, Lock};
 pub use self::task_group::TaskGroup;
 
-/// All recurring jobs. [`verify_users`] and [`send_webhooks`] are loops of their own, woken by new work.
+/// All recurring jobs. [`verify_users`], [`send_webhooks`] and [`relay_to_sinks`] are loops of their own, woken by new work.
 pub const ALL: &[&Job] = &[
     &heartbeat::JOB,
     &probe_disks::JOB,
@@ -115,6 +117,8 @@ pub struct QueueDeps {
     pub worker: Arc<Worker>,
     /// Sends webhooks.
     pub sender: Arc<Sender>,
+    /// Publish events to brokers.
+    pub sinks: Vec<Arc<Relay>>,
 }
 
 /// Starts the jobs of this process. `server` and `queues` are what the process does; readiness is set before.
@@ -144,6 +148,7 @@ pub fn start(deps: &JobDeps, server: Option<&ServerDeps>, queues: Option<&QueueD
     if let Some(queues) = queues {
         verify_users::start(deps, queues, tasks);
         send_webhooks::start(queues, tasks);
+        relay_to_sinks::start(queues, tasks);
     }
 }
 
@@ -159,7 +164,8 @@ mod tests {
     fn every_job_has_a_name_of_its_own_and_shows_in_metrics_that_are_documented() {
         let names: BTreeSet<_> = ALL.iter().map(|job| job.name).collect();
         assert_eq!(names.len(), ALL.len());
-        let metrics = ALL.iter().flat_map(|job| job.metrics).chain(verify_users::METRICS).chain(send_webhooks::METRICS);
+        let loops = [verify_users::METRICS, send_webhooks::METRICS, relay_to_sinks::METRICS];
+        let metrics = ALL.iter().flat_map(|job| job.metrics).chain(loops.into_iter().flatten());
         for metric in metrics {
             assert!(OPERATIONS.contains(metric), "docs/operations.md lacks {metric}");
         }

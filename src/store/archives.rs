@@ -16,7 +16,7 @@ use super::partitions::day_of;
 use super::{Store, StoreError, in_transaction};
 
 /// The cursor of the last event that is archived.
-const ARCHIVED: &str = "archived";
+pub(super) const ARCHIVED: &str = "archived";
 /// Events that one statement deletes.
 const BATCH: i64 = 1_000;
 

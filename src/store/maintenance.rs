@@ -90,6 +90,21 @@ impl Store {
         Ok(taken > 0)
     }
 
+    /// Extends a lease that this process holds: `held` is the `until` that it was taken or extended with. False: it ended,
+    /// and another process took it.
+    ///
+    /// # Errors
+    /// `Unavailable` without the database.
+    #[instrument(skip_all, fields(otel.kind = "client", db.system.name = self.system()))]
+    pub async fn extend_lease(&self, job: &str, held: DateTime<Utc>, until: DateTime<Utc>) -> Result<bool, StoreError> {
+        // No two processes hold a lease with the same end: it is taken only once the one before has ended.
+        let extended = watermark::Entity::update_many()
+            .col_expr(watermark::Column::Reached, Expr::value(until))
+            .filter(watermark::Column::Name.eq(format!("lease of {job}")))
+            .filter(watermark::Column::Reached.eq(held));
+        Ok(extended.exec(&self.write()).await?.rows_affected > 0)
+    }
+
     /// Records how far a recurring job has got. Never goes back: of two replicas the farther one counts.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ mod rows;
 mod schema;
 mod session;
 mod shares;
+mod sinks;
 mod transaction;
 mod updates;
 mod user_counts;
@@ -68,6 +69,7 @@ pub use reviews::{ReviewPage, ReviewRecord, ReviewStepRecord, ReviewView, Review
 pub use rewrap::{Resealed, SealedColumn, SealedRow, SealedValue};
 pub use rows::MOST_COUNTED;
 pub use session::Pooler;
+pub use sinks::{DeadLetter, SinkEvent, SinkStart, SinkState};
 pub use updates::{Update, UserUpdate, VerificationChange};
 pub use user_index::{INDEX_VERSION, IdRange, IndexChange, NewEntries};
 pub use user_lists::{UserFilter, first_id_at};

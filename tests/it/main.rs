@@ -17,6 +17,8 @@ mod protection;
 mod reviews;
 mod rust_client;
 mod scale;
+#[cfg(feature = "sinks")]
+mod sinks;
 mod store;
 mod updates;
 mod upgrades;

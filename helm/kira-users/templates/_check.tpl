@@ -78,8 +78,8 @@ combinations. Each check returns a line for each problem.
 {{- $fixed := include "kira-users.fixed" . | fromYaml -}}
 {{- $placed := include "kira-users.placed" . | fromYaml -}}
 {{- range $name, $_ := .Values.config -}}
-{{- if has (trimSuffix "_FILE" $name) (list "KIRA_DATABASE_URL" "KIRA_MASTER_KEYS" "KIRA_VENDOR_SECRET") -}}
-{{- printf "config.%s: secrets do not belong in values; give the name of a Secret in database.existingSecret, keyRing.existingSecret or verification.vendor.existingSecret." $name | printf "\n* %s" -}}
+{{- if has (trimSuffix "_FILE" $name) (list "KIRA_DATABASE_URL" "KIRA_MASTER_KEYS" "KIRA_VENDOR_SECRET" "KIRA_SINK_NATS_URL" "KIRA_SINK_NATS_CREDENTIALS" "KIRA_SINK_AMQP_URL" "KIRA_SINK_REDIS_URL") -}}
+{{- printf "config.%s: secrets do not belong in values; give the name of a Secret in database.existingSecret, keyRing.existingSecret, verification.vendor.existingSecret or sinks, or extraEnv with secretKeyRef." $name | printf "\n* %s" -}}
 {{- end -}}
 {{- if or (hasKey $fixed $name) (has $name (list "KIRA_WORKER" "KIRA_DEMO_CLIENT" "KIRA_SHUTDOWN_DELAY" "KIRA_CONFIG" "KIRA_DOCUMENTS_URL")) (contains "_TLS_" $name) -}}
 {{- printf "config.%s: the chart sets this itself; see server, worker, documents, products and tls in the values." $name | printf "\n* %s" -}}

@@ -65,7 +65,7 @@ KIRA_DOCUMENTS_URL: {{ .Values.documents.url | quote }}
 KIRA_DOCUMENTS_URL: /var/lib/kira/documents
 {{- end }}
 {{- $secrets := include "kira-users.secrets" . | fromYaml }}
-{{- range $file, $name := dict "database-url" "KIRA_DATABASE_URL" "master-keys" "KIRA_MASTER_KEYS" "vendor-secret" "KIRA_VENDOR_SECRET" }}
+{{- range $file, $name := dict "database-url" "KIRA_DATABASE_URL" "master-keys" "KIRA_MASTER_KEYS" "vendor-secret" "KIRA_VENDOR_SECRET" "sink-nats-url" "KIRA_SINK_NATS_URL" "sink-amqp-url" "KIRA_SINK_AMQP_URL" "sink-redis-url" "KIRA_SINK_REDIS_URL" }}
 {{- if hasKey $secrets $file }}
 {{ $name }}_FILE: /etc/kira/secrets/{{ $file }}
 {{- end }}

@@ -13,6 +13,9 @@ Which Secret holds what. Each secret is one of: given by name, made by the Exter
     (dict "file" "database-url" "existing" .Values.database.existingSecret "remote" $external.database)
     (dict "file" "master-keys" "existing" .Values.keyRing.existingSecret "remote" $external.keyRing)
     (dict "file" "vendor-secret" "existing" .Values.verification.vendor.existingSecret "remote" $external.vendor)
+    (dict "file" "sink-nats-url" "existing" .Values.sinks.nats.existingSecret "remote" dict)
+    (dict "file" "sink-amqp-url" "existing" .Values.sinks.amqp.existingSecret "remote" dict)
+    (dict "file" "sink-redis-url" "existing" .Values.sinks.redis.existingSecret "remote" dict)
     (dict "file" "clients.json" "existing" .Values.clients.existingSecret "remote" $external.clients) -}}
 {{- $secrets := dict -}}
 {{- range $known -}}

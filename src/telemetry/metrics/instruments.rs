@@ -30,6 +30,11 @@ pub(super) struct Instruments {
     pub(super) webhook_endpoints_failing: Gauge<u64>,
     pub(super) webhook_endpoints_failing_age: Gauge<f64>,
     pub(super) webhook_deliveries_behind_failing: Gauge<u64>,
+    pub(super) sink_published: Counter<u64>,
+    pub(super) sink_errors: Counter<u64>,
+    pub(super) sink_lag: Gauge<u64>,
+    pub(super) sink_lag_age: Gauge<f64>,
+    pub(super) sink_dead_letters: Gauge<u64>,
 }
 
 impl Instruments {
@@ -112,6 +117,21 @@ impl Instruments {
             webhook_deliveries_behind_failing: meter
                 .u64_gauge("kira.webhook_deliveries.behind_failing")
                 .with_description("Deliveries that wait for endpoints that fail; counted up to ten thousand")
+                .build(),
+            sink_published: count("kira.sink.published", "Events that a broker has confirmed"),
+            sink_errors: count("kira.sink.errors", "Rounds of a relay to a broker that failed"),
+            sink_lag: meter
+                .u64_gauge("kira.sink.lag")
+                .with_description("Events that a broker has not confirmed yet")
+                .build(),
+            sink_lag_age: meter
+                .f64_gauge("kira.sink.lag_age")
+                .with_description("How long ago the first of those happened")
+                .with_unit("s")
+                .build(),
+            sink_dead_letters: meter
+                .u64_gauge("kira.sink.dead_letters")
+                .with_description("Events that a broker refused for good")
                 .build(),
         }
     }

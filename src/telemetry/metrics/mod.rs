@@ -364,6 +364,24 @@ impl Metrics {
         self.0.instruments.webhook_endpoints_disabled.add(1, &[]);
     }
 
+    /// Counts events that the broker of a sink has confirmed.
+    pub fn sink_published(&self, sink: &'static str, count: u64) {
+        self.0.instruments.sink_published.add(count, &[KeyValue::new("sink", sink)]);
+    }
+
+    /// Counts a round of a relay that failed.
+    pub fn sink_error(&self, sink: &'static str) {
+        self.0.instruments.sink_errors.add(1, &[KeyValue::new("sink", sink)]);
+    }
+
+    /// Records how many events a sink is behind, since when, and how many its broker refused for good.
+    pub fn sink_lag(&self, sink: &str, lag: u64, age: Duration, dead_letters: u64) {
+        let label = [KeyValue::new("sink", sink.to_owned())];
+        self.0.instruments.sink_lag.record(lag, &label);
+        self.0.instruments.sink_lag_age.record(age.as_secs_f64(), &label);
+        self.0.instruments.sink_dead_letters.record(dead_letters, &label);
+    }
+
     /// Observes the connections of the database pool at each collection.
     pub fn watch_connections(&self, counts: impl Fn() -> ConnectionCounts + Clone + Send + Sync + 'static) {
         let (of_state, of_max) = (counts.clone(), counts);

@@ -5,5 +5,5 @@ mod list;
 mod order;
 mod servers;
 mod stream;
-mod support;
+pub(crate) mod support;
 mod watch;

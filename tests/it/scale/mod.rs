@@ -13,6 +13,7 @@
 
 mod fill;
 mod measure;
+mod sinks;
 mod tour;
 
 use std::sync::{Arc, Mutex};

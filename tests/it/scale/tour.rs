@@ -324,6 +324,8 @@ async fn of_events(store: &Store, clock: &MockClock, users: u64, steps: &mut Ste
     steps.end("events of two rare kinds");
     store.assign_positions().await.expect("positions");
     steps.end("positions");
+    super::sinks::run(store, clock).await;
+    steps.end("sinks");
     let seal = |_: &kira_users::store::RelayedEvent, _: Uuid| vec![7; 50];
     store.relay_events(clock, 500, &seal).await.expect("a relay");
     steps.end("relay");

@@ -139,6 +139,7 @@ async fn read_all(connection: &DatabaseConnection) {
     read::<entity::review_step::Entity>(connection).await;
     read::<entity::secret::Entity>(connection).await;
     read::<entity::signing_key::Entity>(connection).await;
+    read::<entity::sink_dead_letter::Entity>(connection).await;
     read::<entity::user::Entity>(connection).await;
     read::<entity::user_count::Entity>(connection).await;
     read::<entity::user_count_change::Entity>(connection).await;

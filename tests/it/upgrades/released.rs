@@ -88,6 +88,7 @@ pub(crate) fn named() -> Vec<(String, Vec<(String, bool)>)> {
         of(entity::review_step::Entity),
         of(entity::secret::Entity),
         of(entity::signing_key::Entity),
+        of(entity::sink_dead_letter::Entity),
         of(entity::user::Entity),
         of(entity::user_count::Entity),
         of(entity::user_count_change::Entity),
