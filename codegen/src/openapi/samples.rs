@@ -1,5 +1,6 @@
 //! The same request in several languages.
 
+use super::bytes::Bytes;
 use super::json::{Json, object};
 
 /// A request to write samples of.
@@ -13,6 +14,8 @@ pub(super) struct Sample<'a> {
     pub(super) credentials: (bool, bool),
     pub(super) body: Option<&'a Json>,
     pub(super) streams: bool,
+    /// What it does with bytes.
+    pub(super) bytes: Option<Bytes>,
 }
 
 impl Sample<'_> {
@@ -21,6 +24,9 @@ impl Sample<'_> {
         let sample = |lang: &str, label: &str, source: String| {
             object([("lang", lang.into()), ("label", label.into()), ("source", source.into())])
         };
+        if self.bytes.is_some() {
+            return Json::Array(vec![sample("Shell", "curl", self.curl())]);
+        }
         Json::Array(vec![
             sample("Shell", "curl", self.curl()),
             sample("Python", "Python", self.python()),
@@ -47,7 +53,7 @@ impl Sample<'_> {
 
     fn curl(&self) -> String {
         let mut text =
-            format!("curl {}-X {} \"$KIRA_URL{}\"", if self.streams { "-N " } else { "" }, self.verb, self.target);
+            format!("curl {}-X {} \"$KIRA_URL{}\"", if self.streams && self.bytes.is_none() { "-N " } else { "" }, self.verb, self.target);
         let mut header = |name: &str, value: &str| text.push_str(&format!(" \\\n  -H \"{name}: {value}\""));
         for (name, value) in self.header_list("Bearer $KIRA_TOKEN", "$KIRA_API_KEY") {
             header(&name, &value);
@@ -58,6 +64,17 @@ impl Sample<'_> {
         if let Some(body) = self.body_text() {
             header("Content-Type", "application/json");
             text.push_str(&format!(" \\\n  -d '{}'", body.replace('\'', "'\\''")));
+        }
+        match &self.bytes {
+            None => {}
+            Some(Bytes::Form(texts, file)) => {
+                texts.iter().for_each(|(name, value)| text.push_str(&format!(" \\\n  -F {name}={value}")));
+                text.push_str(&format!(" \\\n  -F {file}=@scan.jpg"));
+            }
+            Some(Bytes::Body(media_type)) => {
+                text.push_str(&format!(" \\\n  -H \"Content-Type: {media_type}\" \\\n  --data-binary @scan.jpg"));
+            }
+            Some(Bytes::Answer) => text.push_str(" \\\n  -OJ"),
         }
         text
     }

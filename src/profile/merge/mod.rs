@@ -214,7 +214,7 @@ fn take_file(document: &mut v1::Document, now: DateTime<Utc>) -> Option<FileToSe
     let id = Uuid::try_parse(&text).ok()?;
     document.id = text;
     document.uploaded_at = Some(timestamp(now));
-    Some(FileToSeal { id, media_type: document.media_type(), content })
+    Some(FileToSeal { id, media_type: document.media_type(), uploaded_at: now, content })
 }
 
 /// How many documents a change speaks of, and the bytes of all its files together.
