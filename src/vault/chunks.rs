@@ -15,7 +15,7 @@ use super::seal::KEY_LEN;
 use crate::env::Env;
 
 /// The bytes of a file in one chunk.
-pub const CHUNK: usize = 64 * 1024;
+pub(super) const CHUNK: usize = 64 * 1024;
 /// The bytes of a full chunk once it is sealed.
 pub(super) const SEALED_CHUNK: usize = CHUNK + TAG_LEN;
 /// The bytes before the first chunk.
@@ -49,7 +49,7 @@ impl FileKey {
 }
 
 /// Seals one file, chunk by chunk.
-pub struct ChunkSealer {
+pub(super) struct ChunkSealer {
     key: FileKey,
     next: u64,
 }
@@ -73,7 +73,7 @@ impl ChunkSealer {
 }
 
 /// Opens the chunks of one file.
-pub struct ChunkOpener(FileKey);
+pub(super) struct ChunkOpener(FileKey);
 
 impl ChunkOpener {
     /// The opener of the file that begins with `header`.

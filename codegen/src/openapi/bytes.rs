@@ -121,8 +121,7 @@ fn binary() -> Json {
 /// The fields of the message that begins a file, but for the media type, which the part has.
 fn head_fields(schema: &Schema, head: &Field, upload: &Upload) -> Result<Vec<Field>> {
     let Type::Message(message, _) = &head.r#type else { return Ok(Vec::new()) };
-    let is_media_type =
-        |field: &Field| upload.media_type.as_ref() == Some(&format!("{}.{}", head.json, field.json));
+    let is_media_type = |field: &Field| upload.media_type.as_ref() == Some(&format!("{}.{}", head.json, field.json));
     let fields = schema.members(message)?.into_iter().filter_map(|member| match member {
         Member::Field(field) if !is_media_type(&field) => Some(field),
         _ => None,

@@ -40,7 +40,9 @@ pub(super) fn requests<'a>(document: &'a Json, key: &str) -> Vec<Request<'a>> {
         paths.iter().flat_map(|(path, item)| item.members().iter().map(move |(verb, of)| (path, verb, of)));
     // A file is none of the examples.
     let is_json = |operation: &Json| {
-        operation.get("requestBody").is_none_or(|body| body.get("content").is_some_and(|of| of.get("application/json").is_some()))
+        operation
+            .get("requestBody")
+            .is_none_or(|body| body.get("content").is_some_and(|of| of.get("application/json").is_some()))
     };
     let operations = operations.filter(|(_, _, operation)| is_json(operation));
     let mut requests: Vec<_> =

@@ -52,8 +52,12 @@ impl Sample<'_> {
     }
 
     fn curl(&self) -> String {
-        let mut text =
-            format!("curl {}-X {} \"$KIRA_URL{}\"", if self.streams && self.bytes.is_none() { "-N " } else { "" }, self.verb, self.target);
+        let mut text = format!(
+            "curl {}-X {} \"$KIRA_URL{}\"",
+            if self.streams && self.bytes.is_none() { "-N " } else { "" },
+            self.verb,
+            self.target
+        );
         let mut header = |name: &str, value: &str| text.push_str(&format!(" \\\n  -H \"{name}: {value}\""));
         for (name, value) in self.header_list("Bearer $KIRA_TOKEN", "$KIRA_API_KEY") {
             header(&name, &value);

@@ -35,7 +35,11 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
     let variables = variables(binding, &request);
     let late =
         matches!(binding.body, Body::Whole) && super::is_own(&method.input()) && schema.is_late(&method.input())?;
-    let body = if late || binding.upload.is_some() { quote!(::core::option::Option::None) } else { body(schema, binding, &request) };
+    let body = if late || binding.upload.is_some() {
+        quote!(::core::option::Option::None)
+    } else {
+        body(schema, binding, &request)
+    };
     let (query, lists, closed) = query(schema, binding)?;
     let headers = headers(schema, method)?;
     let set = if super::is_own(&method.input()) {

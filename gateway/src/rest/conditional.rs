@@ -20,7 +20,9 @@ impl IfNoneMatch {
     /// The response, or 304 in its place where the caller has one with the same entity tag.
     pub(super) fn apply(&self, response: Response<Body>) -> Response<Body> {
         let is_known = match response.headers().get(header::ETAG) {
-            Some(tag) if [StatusCode::OK, StatusCode::PARTIAL_CONTENT].contains(&response.status()) => names(&self.0, tag),
+            Some(tag) if [StatusCode::OK, StatusCode::PARTIAL_CONTENT].contains(&response.status()) => {
+                names(&self.0, tag)
+            }
             _ => false,
         };
         if is_known { not_modified(response) } else { response }

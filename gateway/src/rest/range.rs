@@ -96,7 +96,8 @@ mod tests {
         for range in ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=99999999999999999999-"] {
             assert_eq!(of(range), Err(ErrorReason::RangeNotSatisfiable), "{range}");
         }
-        for range in ["bytes=", "bytes=-", "bytes=9-5", "bytes=a-b", "bytes=+1-2", "bytes=1-2-3", "bytes=0-1,x", "0-1", ""]
+        for range in
+            ["bytes=", "bytes=-", "bytes=9-5", "bytes=a-b", "bytes=+1-2", "bytes=1-2-3", "bytes=0-1,x", "0-1", ""]
         {
             assert_eq!(of(range), Err(ErrorReason::InvalidRequest), "{range}");
         }

@@ -67,11 +67,7 @@ impl Documents {
     }
 
     /// Opens the first bytes, so that a file that is damaged there is an error and no answer. None: the file is gone.
-    async fn open(
-        &self,
-        client_id: Uuid,
-        request: &v1::DownloadDocumentRequest,
-    ) -> Result<Option<Opened>, Status> {
+    async fn open(&self, client_id: Uuid, request: &v1::DownloadDocumentRequest) -> Result<Option<Opened>, Status> {
         let (user_id, id) = (checked_id(request.user_id.as_ref())?, checked_id(request.document_id.as_ref())?);
         let mut row = self.users.find_row(client_id, user_id).await?;
         let (data_key, profile) = open_profile(&self.users.vault, &mut row)?;

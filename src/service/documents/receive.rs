@@ -13,9 +13,9 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::place::{self, Owner};
+use crate::contract::rules::content_matches_media_type;
 use crate::contract::v1;
 use crate::contract::v1::update_user_request::User as Change;
-use crate::contract::rules::content_matches_media_type;
 use crate::profile::Profile;
 use crate::profile::merge::ReceivedFile;
 use crate::service::failure::of_documents;
