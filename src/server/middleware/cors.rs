@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::Method;
 use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, LINK,
-    LOCATION, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_RANGES, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName,
+    HeaderValue, IF_MATCH, IF_NONE_MATCH, IF_RANGE, LINK, LOCATION, ORIGIN, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -15,12 +15,14 @@ use crate::config::CorsOrigins;
 const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// The request headers that the API reads.
-const REQUEST_HEADERS: [HeaderName; 12] = [
+const REQUEST_HEADERS: [HeaderName; 14] = [
     AUTHORIZATION,
     CONTENT_ENCODING,
     CONTENT_TYPE,
     IF_MATCH,
     IF_NONE_MATCH,
+    IF_RANGE,
+    RANGE,
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("prefer"),
@@ -31,7 +33,10 @@ const REQUEST_HEADERS: [HeaderName; 12] = [
 ];
 
 /// The response headers that pages may read.
-const RESPONSE_HEADERS: [HeaderName; 9] = [
+const RESPONSE_HEADERS: [HeaderName; 12] = [
+    ACCEPT_RANGES,
+    CONTENT_DISPOSITION,
+    CONTENT_RANGE,
     LOCATION,
     LINK,
     ETAG,

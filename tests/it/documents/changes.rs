@@ -55,7 +55,7 @@ async fn a_replaced_file_has_the_id_of_its_document_and_the_first_is_gone() {
     let next = v1::ReplaceDocumentRequest { content: b"1.7".to_vec().into(), ..Default::default() };
     let request = scene.client.call(stream::iter([first, next]));
     let replaced = scene.grpc().replace_document(request).await.expect("a replacement").into_inner();
-    assert_eq!(replaced.document.map(|document| document.media_type()), Some(v1::MediaType::Pdf));
+    assert!(replaced.document.is_some_and(|document| document.media_type() == v1::MediaType::Pdf));
     assert_eq!(content(&scene, &front).await, b"%PDF-1.7");
 }
 
