@@ -177,12 +177,15 @@ impl Users {
             row = self.find_row(client_id, id).await?;
         }
         for _ in 0..ROUNDS {
-            if let Some(changed) = self.replay_update(client_id, id, &pending).await? {
-                self.delete_uploads(pending).await;
-                return Ok(changed);
-            }
-            let written = match etag::require(if_match.as_deref(), row.version) {
-                Ok(()) => self.write(&mut row, &mut pending).await,
+            let written = match self.replay_update(client_id, id, &pending).await {
+                Ok(Some(changed)) => {
+                    self.delete_uploads(pending).await;
+                    return Ok(changed);
+                }
+                Ok(None) => match etag::require(if_match.as_deref(), row.version) {
+                    Ok(()) => self.write(&mut row, &mut pending).await,
+                    Err(status) => Err(status),
+                },
                 Err(status) => Err(status),
             };
             match written {

@@ -69,7 +69,8 @@ impl Scene {
 
     /// The id of the identification that has documents.
     pub(crate) async fn identification(&self) -> String {
-        self.shown().await["identifying_information"][1]["id"].as_str().expect("an id").to_owned()
+        let documents = self.documents().await;
+        documents[0]["identification_id"].as_str().expect("an id").to_owned()
     }
 
     /// How many files there are in the document store.
