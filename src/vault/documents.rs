@@ -24,7 +24,7 @@ use uuid::Uuid;
 /// The second part of every key: the hour, without minutes.
 const HOUR: &str = "%Y-%m-%dT%H";
 /// The bytes of one part of an object in a folder.
-const FOLDER_PART: usize = 512 * 1024;
+const FOLDER_PART: usize = 256 * 1024;
 /// The same in a bucket: S3 takes no smaller parts but the last.
 const BUCKET_PART: usize = 5 * 1024 * 1024;
 /// How many deletions are in flight at a time.
@@ -245,11 +245,15 @@ impl Upload {
 
     /// Adds bytes.
     pub(super) async fn write(&mut self, data: &[u8]) -> Result<(), DocumentError> {
+        if self.parts.is_some() {
+            // Exactly what a part takes: it would else grow to twice its size.
+            self.part.reserve_exact(self.part_size.saturating_sub(self.part.len()) + data.len());
+        }
         self.part.extend_from_slice(data);
         if self.part.len() < self.part_size {
             return Ok(());
         }
-        let part = std::mem::replace(&mut self.part, Vec::with_capacity(self.part_size));
+        let part = std::mem::take(&mut self.part);
         let parts = match &mut self.parts {
             Some(parts) => parts,
             None => self.parts.insert(self.objects.put_multipart(&self.path).await?),
