@@ -228,7 +228,7 @@ async fn receive_all(
     while let Some(message) = next {
         if let Some(head) = message.document {
             receiver.finish().await?;
-            receiver.begin(Head::of_upload(head, receiver.count(), profile, receiver.now())?)?;
+            receiver.begin(Head::of_upload(head, receiver.count(), profile, receiver.now())?);
         }
         if !message.content.is_empty() {
             receiver.write(&message.content).await?;
@@ -245,7 +245,7 @@ async fn receive_one(
     first: v1::ReplaceDocumentRequest,
     messages: &mut Streaming<v1::ReplaceDocumentRequest>,
 ) -> Result<(), Status> {
-    receiver.begin(Head::of_replacement(id, owner, &first)?)?;
+    receiver.begin(Head::of_replacement(id, owner, &first));
     let mut next = Some(first);
     while let Some(message) = next {
         receiver.write(&message.content).await?;

@@ -78,8 +78,8 @@ impl Head {
     }
 
     /// That of another file of a stored document.
-    pub(super) fn of_replacement(id: Uuid, owner: Owner, first: &v1::ReplaceDocumentRequest) -> Result<Self, Status> {
-        Ok(Self {
+    pub(super) fn of_replacement(id: Uuid, owner: Owner, first: &v1::ReplaceDocumentRequest) -> Self {
+        Self {
             replaces: Some(id),
             owner,
             kind: None,
@@ -88,7 +88,7 @@ impl Head {
             size: first.size,
             sha256: first.sha256.clone(),
             path: Path::key(0, "content"),
-        })
+        }
     }
 
     fn problem(&self, code: &'static str, message: impl Into<Cow<'static, str>>) -> Status {
@@ -193,10 +193,7 @@ impl<'a> Receiver<'a> {
     }
 
     /// Begins a file.
-    ///
-    /// # Errors
-    /// None yet: what a request says of a file is judged with its [`Head`].
-    pub(super) fn begin(&mut self, head: Head) -> Result<(), Status> {
+    pub(super) fn begin(&mut self, head: Head) {
         self.count += 1;
         let (env, documents) = (&self.users.env, &self.users.documents);
         let uploaded_at = env.now();
@@ -211,7 +208,6 @@ impl<'a> Receiver<'a> {
         let (size, signature, is_judged) = (0, Vec::new(), false);
         self.arriving =
             Some(Arriving { head, id, object_key, uploaded_at, writer, digest, size, signature, is_judged });
-        Ok(())
     }
 
     /// Takes bytes of the file that has begun.
