@@ -20,6 +20,7 @@ pub mod problem;
 pub mod rest;
 pub mod router;
 pub mod text;
+pub mod upload;
 
 pub use kira_path_template as template;
 

@@ -32,7 +32,7 @@ pub struct Method {
     pub permission: Option<&'static str>,
     /// The seconds for which any cache may keep a success.
     pub max_age: Option<u32>,
-    /// Whether the answer is a stream.
+    /// Whether the answer is a stream of records, which lasts as long as its caller wants. One of bytes has an end of its own.
     pub server_streaming: bool,
 }
 

@@ -25,6 +25,7 @@ use crate::per_client_permits::PerClientPermits;
 use crate::server::{Docs, GrpcProtocol, RestProtocol};
 use crate::service::callbacks::Callbacks;
 use crate::service::convert::Numbers;
+use crate::service::documents::{Documents, MAX_MESSAGE};
 use crate::service::elements::Elements;
 use crate::service::erasures::{Eraser, Erasures};
 use crate::service::events::{Events, Feed};
@@ -109,6 +110,7 @@ pub(super) async fn documents(config: &Config, resources: &Resources) -> Result<
 pub(super) struct Services {
     users: Users,
     elements: Elements,
+    documents: Documents,
     erasures: Erasures,
     history: History,
     verifications: Verifications,
@@ -130,6 +132,7 @@ impl Services {
         let users = users(config, resources, wake).await?;
         Ok(Self {
             elements: Elements { users: users.clone() },
+            documents: Documents { users: users.clone() },
             erasures: Erasures { eraser: eraser_of(config, resources, users.clone()).await? },
             history: History { store: users.store.clone() },
             verifications: Verifications {
@@ -186,6 +189,7 @@ impl Services {
         let clock: kira_gateway::Clock = Arc::new(move || env.now());
         let users = Arc::new(Checked::new(self.users, Arc::clone(&clock)));
         let elements = Arc::new(Checked::new(self.elements, Arc::clone(&clock)));
+        let documents = Arc::new(Checked::new(self.documents, Arc::clone(&clock)));
         let erasures = Arc::new(Checked::new(self.erasures, Arc::clone(&clock)));
         let history = Arc::new(Checked::new(self.history, Arc::clone(&clock)));
         let verifications = Arc::new(Checked::new(self.verifications, Arc::clone(&clock)));
@@ -198,6 +202,7 @@ impl Services {
             .routes(v1::users_service_rest::routes(Arc::clone(&users)))
             .routes(v1::associated_persons_service_rest::routes(Arc::clone(&elements)))
             .routes(v1::identifications_service_rest::routes(Arc::clone(&elements)))
+            .routes(v1::documents_service_rest::routes(Arc::clone(&documents)))
             .routes(v1::erasures_service_rest::routes(Arc::clone(&erasures)))
             .routes(v1::history_service_rest::routes(Arc::clone(&history)))
             .routes(v1::verifications_service_rest::routes(Arc::clone(&verifications)))
@@ -214,6 +219,7 @@ impl Services {
         let persons = Arc::clone(&elements);
         let persons = v1::associated_persons_service_server::AssociatedPersonsServiceServer::from_arc(persons);
         let identifications = v1::identifications_service_server::IdentificationsServiceServer::from_arc(elements);
+        let documents = v1::documents_service_server::DocumentsServiceServer::from_arc(documents);
         let erasures = v1::erasures_service_server::ErasuresServiceServer::from_arc(erasures);
         let history = v1::history_service_server::HistoryServiceServer::from_arc(history);
         let verifications = v1::verifications_service_server::VerificationsServiceServer::from_arc(verifications);
@@ -238,6 +244,8 @@ impl Services {
         let routes = Routes::new(users.max_decoding_message_size(max))
             .add_service(persons.max_decoding_message_size(max))
             .add_service(identifications.max_decoding_message_size(max))
+            // A message of an upload is in memory as a whole.
+            .add_service(documents.max_decoding_message_size(MAX_MESSAGE))
             .add_service(erasures.max_decoding_message_size(max))
             .add_service(history.max_decoding_message_size(max))
             .add_service(verifications.max_decoding_message_size(max))
@@ -262,6 +270,7 @@ const METHODS: &[&[&kira_gateway::method::Method]] = &[
     v1::users_service_rest::METHODS,
     v1::associated_persons_service_rest::METHODS,
     v1::identifications_service_rest::METHODS,
+    v1::documents_service_rest::METHODS,
     v1::erasures_service_rest::METHODS,
     v1::history_service_rest::METHODS,
     v1::verifications_service_rest::METHODS,

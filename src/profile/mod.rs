@@ -75,6 +75,8 @@ pub struct FileToSeal {
     pub id: Uuid,
     /// What the content is.
     pub media_type: v1::MediaType,
+    /// The time that the profile names beside it.
+    pub uploaded_at: DateTime<Utc>,
     /// The file: a slice of the request's buffer, not a copy.
     pub content: Bytes,
 }
@@ -132,7 +134,7 @@ impl CanonicalRequest {
     #[must_use]
     pub fn plan(self, env: &dyn Env) -> NewProfile {
         let Self { mut profile, contents } = self;
-        let uploaded_at = timestamp(env.now());
+        let now = env.now();
         let mut contents = contents.into_iter();
         let mut documents = Vec::with_capacity(contents.len());
         each_element_mut(&mut profile, &mut |element| {
@@ -142,11 +144,12 @@ impl CanonicalRequest {
                 AnyElementMut::AssociatedPerson(person) => person.id = id.to_string(),
                 AnyElementMut::Document(document) => {
                     document.id = id.to_string();
-                    document.uploaded_at = Some(uploaded_at);
+                    document.uploaded_at = Some(timestamp(now));
                     // Only a document that brought a file has a hash.
                     if !document.sha256.is_empty() {
                         let media_type = document.media_type();
-                        documents.extend(contents.next().map(|content| FileToSeal { id, media_type, content }));
+                        let file = |content| FileToSeal { id, media_type, uploaded_at: now, content };
+                        documents.extend(contents.next().map(file));
                     }
                 }
             }
@@ -276,6 +279,14 @@ pub fn documents(profile: &Profile) -> Vec<&v1::Document> {
         Profile::Business(user) => user.each_element(&mut see),
     }
     documents
+}
+
+/// What tells the file of a stored document from every other: the document, and the time of its upload.
+#[must_use]
+pub fn file_of(document: &v1::Document) -> Option<(Uuid, DateTime<Utc>)> {
+    let time = document.uploaded_at.as_ref()?;
+    let uploaded_at = DateTime::from_timestamp(time.seconds, u32::try_from(time.nanos).ok()?)?;
+    Some((Uuid::try_parse(&document.id).ok()?, uploaded_at))
 }
 
 /// A text, unless it is empty: an empty one counts as absent (decisions, section 2).

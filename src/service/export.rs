@@ -1,17 +1,18 @@
 //! What is stored of a client's users, as create bodies that can be imported again, and their files.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use tonic::Status;
 use uuid::Uuid;
 
 use super::convert;
-use super::failure::{corrupt, of_documents, of_store, of_vault};
+use super::failure::{corrupt, of_file, of_store};
 use super::users::open_profile;
 use crate::contract::v1;
 use crate::profile::{self, Profile};
 use crate::store::{Store, UserRecord};
 use crate::vault::documents::{DocumentError, DocumentStore};
-use crate::vault::{AeadContext, DataKey, Vault};
+use crate::vault::{AeadContext, DataKey, FileError, FileReader, Vault};
 
 /// Users of one page: their profiles are in memory together, their files are not.
 const PAGE: u64 = 100;
@@ -57,6 +58,8 @@ pub struct ExportedFile {
     pub size: u32,
     /// Of the content, in lower-case hexadecimal.
     pub sha256: String,
+    /// When it was uploaded.
+    pub uploaded_at: DateTime<Utc>,
 }
 
 impl Exporter {
@@ -85,11 +88,13 @@ impl Exporter {
     pub async fn content(&self, user: &ExportedUser, file: &ExportedFile) -> Result<Option<Vec<u8>>, Status> {
         let find = || self.store.find_object_key(user.client_id, user.id, file.id);
         let Some(key) = find().await.map_err(of_store)? else { return Ok(None) };
-        let sealed = match self.documents.get(&key).await {
-            Err(DocumentError::Missing) if find().await.map_err(of_store)?.is_none() => return Ok(None),
-            sealed => sealed.map_err(of_documents)?,
-        };
-        user.data_key.open(&AeadContext::DocumentContent(file.id), sealed).map(Some).map_err(of_vault)
+        let place = AeadContext::DocumentContent { id: file.id, uploaded_at: file.uploaded_at };
+        let (size, sealed_for) = (u64::from(file.size), (&user.data_key, &place));
+        match FileReader::open(&self.documents, &key, sealed_for, size, 0..size).await {
+            Err(FileError::Store(DocumentError::Missing)) if find().await.map_err(of_store)?.is_none() => Ok(None),
+            Err(error) => Err(of_file(error)),
+            Ok(reader) => reader.read_all().await.map(Some).map_err(of_file),
+        }
     }
 
     fn open(&self, mut row: UserRecord) -> Result<ExportedUser, Status> {
@@ -108,7 +113,7 @@ impl Exporter {
 }
 
 fn file(user_id: Uuid, document: &v1::Document) -> Result<ExportedFile, Status> {
-    let id = Uuid::try_parse(&document.id).map_err(|_| corrupt("the id of a stored document"))?;
+    let (id, uploaded_at) = profile::file_of(document).ok_or_else(|| corrupt("a stored document"))?;
     let extension = match document.media_type() {
         v1::MediaType::Jpeg => "jpg",
         v1::MediaType::Png => "png",
@@ -116,13 +121,13 @@ fn file(user_id: Uuid, document: &v1::Document) -> Result<ExportedFile, Status> 
         v1::MediaType::Unspecified => "bin",
     };
     let path = format!("documents/{user_id}/{id}.{extension}");
-    Ok(ExportedFile { id, path, size: document.size, sha256: document.sha256.clone() })
+    Ok(ExportedFile { id, path, size: document.size, sha256: document.sha256.clone(), uploaded_at })
 }
 
 /// What is no part of a create, in the words of the API.
 fn record(row: &UserRecord) -> Result<Value, Status> {
     let status = row.status.parse().map_err(|_| corrupt("a stored status"))?;
-    let time = |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let time = |time: DateTime<Utc>| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     Ok(json!({
         "id": row.id,
         "status": convert::status(status).json_name(),

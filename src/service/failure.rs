@@ -6,8 +6,8 @@ use kira_gateway::error::ErrorReason;
 use tonic::Status;
 
 use crate::store::StoreError;
-use crate::vault::VaultError;
 use crate::vault::documents::DocumentError;
+use crate::vault::{FileError, VaultError};
 
 /// Seconds after which an unavailable part may be back.
 const RETRY_AFTER: u32 = 1;
@@ -23,6 +23,13 @@ pub(super) fn of_documents(error: DocumentError) -> Status {
     match &error {
         DocumentError::Unavailable(cause) => unavailable("the document store is unavailable", cause),
         _ => internal("the document store failed", &error),
+    }
+}
+
+pub(super) fn of_file(error: FileError) -> Status {
+    match error {
+        FileError::Store(error) => of_documents(error),
+        FileError::Sealed(error) => of_vault(error),
     }
 }
 

@@ -4,6 +4,7 @@ mod batch;
 pub mod callbacks;
 pub mod convert;
 mod discarded;
+pub mod documents;
 pub mod elements;
 pub mod erasures;
 mod etag;

@@ -29,7 +29,7 @@ use crate::profile;
 use crate::profile::Profile;
 use crate::profile::impact::impact;
 use crate::profile::lookup::external_id;
-use crate::profile::merge::{AppliedChange, PreparedChange, size};
+use crate::profile::merge::{AppliedChange, PreparedChange, ReceivedFile, size};
 use crate::profile::subject::subject;
 use crate::store::{
     IdempotencyScope, NewClaim, NewDocument, NewEvent, Update, UserRecord, UserUpdate, VerificationChange,
@@ -61,6 +61,41 @@ pub(super) struct ChangeRequest {
     pub(super) change: Change,
     /// The problems that are known already, as the request has its paths.
     pub(super) problems: Problems,
+    /// What the request says, for its fingerprint; none: what changes.
+    pub(super) said: Option<Vec<u8>>,
+    /// The files that are stored already, for documents that the change adds or gives another file.
+    pub(super) received: Vec<ReceivedDocument>,
+}
+
+/// A file that is stored before the change that makes it visible.
+#[derive(Clone, Debug)]
+pub(super) struct ReceivedDocument {
+    pub(super) id: Uuid,
+    pub(super) object_key: String,
+    pub(super) file: ReceivedFile,
+    /// The place of its document in the change.
+    pub(super) place: String,
+}
+
+impl ChangeRequest {
+    /// A change that brings its files with it.
+    pub(super) fn new(
+        (operation, key): (&'static str, Option<Uuid>),
+        if_match: Option<String>,
+        element: Element,
+        change: Change,
+        problems: Problems,
+    ) -> Self {
+        Self { operation, key, if_match, element, change, problems, said: None, received: Vec::new() }
+    }
+}
+
+impl UpdateInProgress {
+    /// The received files that documents have now.
+    fn used_files(&self) -> impl Iterator<Item = NewDocument> {
+        let used = self.received.iter().filter(|document| self.used.contains(&document.id));
+        used.map(|document| NewDocument { id: document.id, object_key: document.object_key.clone() })
+    }
 }
 
 /// A user as a change has left it.
@@ -94,6 +129,10 @@ struct UpdateInProgress {
     problems: Problems,
     /// The new files, once they are stored.
     uploaded: Option<Vec<NewDocument>>,
+    /// The files that were stored before.
+    received: Vec<ReceivedDocument>,
+    /// Those of their documents that have them now.
+    used: Vec<Uuid>,
     /// The idempotency key, where the request has one.
     claim: Option<NewClaim>,
 }
@@ -111,7 +150,7 @@ impl Users {
         let key = optional_id(idempotency_key)?;
         let (change, problems, unrecognized) = read(late, user, &row).await?;
         let element = Element::User;
-        let request = ChangeRequest { operation: UPDATE_USER, key, if_match, element, change, problems };
+        let request = ChangeRequest::new((UPDATE_USER, key), if_match, element, change, problems);
         let Changed { record, profile, version, applied, replayed } = self.change(row, request).await?;
         let user = self.outcome(&record, profile, applied);
         let mut response = answer(v1::UpdateUserResponse { user: Some(user) }, version, replayed);
@@ -138,16 +177,22 @@ impl Users {
             row = self.find_row(client_id, id).await?;
         }
         for _ in 0..ROUNDS {
-            if let Some(changed) = self.replay_update(client_id, id, &pending).await? {
-                self.delete_uploads(pending).await;
-                return Ok(changed);
-            }
-            let written = match etag::require(if_match.as_deref(), row.version) {
-                Ok(()) => self.write(&mut row, &mut pending).await,
+            let written = match self.replay_update(client_id, id, &pending).await {
+                Ok(Some(changed)) => {
+                    self.delete_uploads(pending).await;
+                    return Ok(changed);
+                }
+                Ok(None) => match etag::require(if_match.as_deref(), row.version) {
+                    Ok(()) => self.write(&mut row, &mut pending).await,
+                    Err(status) => Err(status),
+                },
                 Err(status) => Err(status),
             };
             match written {
-                Ok(Some(changed)) => return Ok(changed),
+                Ok(Some(changed)) => {
+                    self.delete_unused_files(pending).await;
+                    return Ok(changed);
+                }
                 Ok(None) => {}
                 Err(status) => {
                     if is_refusal(&status) {
@@ -164,7 +209,7 @@ impl Users {
 
     /// Assigns ids to what the change adds, and computes the digests of its files and, under a key, of itself.
     async fn prepare(&self, client_id: Uuid, id: Uuid, request: ChangeRequest) -> Result<UpdateInProgress, Status> {
-        let ChangeRequest { operation, key, element, change, problems, .. } = request;
+        let ChangeRequest { operation, key, element, change, problems, said, received, .. } = request;
         let (documents, bytes) = size(&change);
         if documents > MAX_DOCUMENTS {
             let message = format!("A request must contain at most {MAX_DOCUMENTS} documents");
@@ -172,17 +217,22 @@ impl Users {
         }
         let env = self.env.clone();
         let prepared = off_thread(bytes, move || PreparedChange::new(change, env.as_ref())).await?;
+        let files = received.iter().map(|document| (document.id.to_string(), document.file.clone()));
+        let prepared = prepared.with_received(files.collect());
         let of_user = |canonical: &[u8]| {
             let bytes = Zeroizing::new([id.as_bytes(), canonical].concat());
             self.fingerprints.digest(&bytes)
         };
         let claim = key.map(|key| {
             let scope = IdempotencyScope { client_id, operation, key };
-            let request = prepared.fingerprint(of_user);
+            let request = match &said {
+                Some(said) => of_user(said),
+                None => prepared.fingerprint(of_user),
+            };
             let fingerprint = idempotency::fingerprint(&self.fingerprints, &scope, request, id, None);
             NewClaim { operation, key, fingerprint, outcome: None }
         });
-        Ok(UpdateInProgress { element, prepared, bytes, problems, uploaded: None, claim })
+        Ok(UpdateInProgress { element, prepared, bytes, problems, uploaded: None, received, used: Vec::new(), claim })
     }
 
     /// Answers a repeated request: the user as it is now, and what the first one did to it. None: it is the first.
@@ -221,13 +271,16 @@ impl Users {
         let accepted = judged.map_err(error::invalid_request)?;
         let change = off_thread(pending.bytes, move || accepted.finish(now)).await?;
         let (fields, element) = (change.named_by_ids(), change.id_at(pending.element.place()));
+        let stored_as = |received: &ReceivedDocument| change.id_at(&received.place);
+        let stored: Vec<Uuid> = pending.received.iter().filter_map(stored_as).collect();
+        pending.used.clone_from(&change.received);
         let AppliedChange { profile, updated, respelled, documents, removed, .. } = change;
         let status: UserStatus = row.status.parse().map_err(|_| corrupt("a stored status"))?;
         let claim = |applied: &Applied| {
             pending.claim.clone().map(|claim| NewClaim { outcome: serde_json::to_value(applied).ok(), ..claim })
         };
         if updated.is_empty() {
-            let applied = Applied { element, ..Applied::default() };
+            let applied = Applied { element, documents: stored, ..Applied::default() };
             let unclaimed = match claim(&applied) {
                 Some(claim) => self.store.claim_key(row.client_id, row.id, claim, now).await.map_err(of_store)?,
                 None => true,
@@ -246,6 +299,7 @@ impl Users {
             requires_reverification: outcome.requires_reverification,
             verification_triggered: outcome.starts,
             element,
+            documents: stored,
         };
         let claim = claim(&applied);
         let index = self.index_change(row, &earlier, &profile);
@@ -263,7 +317,7 @@ impl Users {
             missing: report.missing().map(|(target, fields)| (target.to_owned(), json!(fields))).collect(),
             profile: data_key.seal(&AeadContext::UserProfile, plaintext),
             updated_at: now,
-            documents: uploaded,
+            documents: uploaded.into_iter().chain(pending.used_files()).collect(),
             removed,
             verification: outcome.abandons.then(|| VerificationChange {
                 status: outcome.status.into_str(),
@@ -320,9 +374,25 @@ impl Users {
         events
     }
 
+    /// Deletes the received files that no document has.
+    async fn delete_unused_files(&self, pending: UpdateInProgress) {
+        let UpdateInProgress { received, used, .. } = pending;
+        let unused = received.into_iter().filter(|document| !used.contains(&document.id));
+        self.delete_files(unused.map(|document| document.object_key).collect()).await;
+    }
+
     /// Deletes the files of a change that was not written.
     async fn delete_uploads(&self, pending: UpdateInProgress) {
-        let objects = pending.uploaded.into_iter().flatten().map(|document| document.object_key).collect();
+        let received = pending.received.into_iter().map(|document| document.object_key);
+        let uploaded = pending.uploaded.into_iter().flatten().map(|document| document.object_key);
+        self.delete_files(uploaded.chain(received).collect()).await;
+    }
+
+    /// Deletes files that no row refers to.
+    pub(super) async fn delete_files(&self, objects: Vec<String>) {
+        if objects.is_empty() {
+            return;
+        }
         if let Err(error) = self.documents.delete_all(objects).await {
             tracing::warn!(%error, "files of a refused change wait for the sweep");
         }
@@ -338,6 +408,9 @@ pub(super) struct Applied {
     /// The element that the call was about, if it was about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) element: Option<Uuid>,
+    /// The documents whose files the call brought, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) documents: Vec<Uuid>,
 }
 
 /// Whether the change was certainly not written. Any other error leaves that open, so that its files stay: the sweep

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kira_gateway::error;
@@ -39,7 +38,7 @@ use crate::store::{
 };
 use crate::telemetry;
 use crate::vault::documents::DocumentStore;
-use crate::vault::{AeadContext, BlindIndex, DataKey, KeyedHash, Owner, SEAL_OVERHEAD, Vault};
+use crate::vault::{AeadContext, BlindIndex, DataKey, FileWriter, KeyedHash, Owner, SEAL_OVERHEAD, Vault};
 
 /// The operation that idempotency keys of creates are scoped to (decisions, section 7).
 pub(super) const CREATE_USER: &str = "create_user";
@@ -329,24 +328,17 @@ impl Users {
 
     /// Seals the files and stores them, before the row that makes them visible.
     pub(super) async fn upload(&self, data_key: &DataKey, files: Vec<FileToSeal>) -> Result<Vec<NewDocument>, Status> {
-        let uploads = files.into_iter().map(|FileToSeal { id, content, .. }| async move {
+        let uploads = files.into_iter().map(|FileToSeal { id, uploaded_at, content, .. }| async move {
             let object_key = self.documents.object_key(self.env.now(), id);
-            let sealing = data_key.clone();
-            let size = content.len();
-            let sealed =
-                off_thread(size, move || sealing.seal(&AeadContext::DocumentContent(id), owned(content))).await?;
-            self.documents.put(&object_key, sealed).await.map_err(of_documents)?;
+            let place = AeadContext::DocumentContent { id, uploaded_at };
+            let mut writer = FileWriter::begin(&self.documents, &object_key, data_key, &place);
+            writer.write(&content).await.map_err(of_documents)?;
+            drop(content);
+            writer.finish().await.map_err(of_documents)?;
             Ok::<_, Status>(NewDocument { id, object_key })
         });
         stream::iter(uploads).buffered(UPLOADS).try_collect().await
     }
-}
-
-/// The bytes of a file in a buffer that can be sealed in place; a copy only where others share it.
-fn owned(content: Bytes) -> Vec<u8> {
-    let mut content = Vec::from(content);
-    content.reserve_exact(SEAL_OVERHEAD);
-    content
 }
 
 /// The type of the user.

@@ -23,8 +23,8 @@ impl Store {
     pub async fn referenced_object_keys(&self, keys: &[String]) -> Result<HashSet<String>, StoreError> {
         let mut referenced = HashSet::new();
         for keys in keys.chunks(AT_ONCE) {
-            // A key ends in the id of its document, which is what the index knows.
-            let ids = keys.iter().filter_map(|key| Uuid::try_parse(key.rsplit('/').next()?).ok());
+            // The last part of a key begins with the id of its document, which is what the index knows.
+            let ids = keys.iter().filter_map(|key| Uuid::try_parse(key.rsplit('/').next()?.split('.').next()?).ok());
             let found = document::Entity::find()
                 .select_only()
                 .column(document::Column::ObjectKey)

@@ -5,19 +5,28 @@
 //! databases that share a place leave each other's objects alone, and the hour of the upload, so that the sweep lists
 //! each hour once.
 
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt};
 use url::Url;
 use uuid::Uuid;
 
 /// The second part of every key: the hour, without minutes.
 const HOUR: &str = "%Y-%m-%dT%H";
+/// The bytes of one part of an object in a folder.
+const FOLDER_PART: usize = 256 * 1024;
+/// The same in a bucket: S3 takes no smaller parts but the last.
+const BUCKET_PART: usize = 5 * 1024 * 1024;
 /// How many deletions are in flight at a time.
 const DELETIONS: usize = 8;
 
@@ -126,8 +135,43 @@ impl DocumentStore {
         objects.map_ok(|object| object.location.to_string()).map_err(DocumentError::from)
     }
 
-    /// Stores sealed content; it is durable when this returns. A key holds a new document's id, so nothing is written
-    /// over but by a retry of the same upload.
+    /// The key under which another content of a document is stored; `unique` tells it from all others.
+    #[must_use]
+    pub fn replacing_key(&self, uploaded_at: DateTime<Utc>, document_id: Uuid, unique: Uuid) -> String {
+        format!("{}.{}", self.object_key(uploaded_at, document_id), unique.simple())
+    }
+
+    /// Begins an object.
+    pub(super) fn upload(&self, key: &str) -> Upload {
+        // A bucket takes no smaller parts but the last.
+        let part_size = if self.folder.is_some() { FOLDER_PART } else { BUCKET_PART };
+        Upload { objects: Arc::clone(&self.objects), path: Path::from(key), part: Vec::new(), part_size, parts: None }
+    }
+
+    /// The first `header` bytes of an object, and its bytes `range`, which lie behind them, as they are read.
+    ///
+    /// # Errors
+    /// `Missing` without the object, else `Unavailable`.
+    pub(super) async fn read(
+        &self,
+        key: &str,
+        header: usize,
+        range: Range<u64>,
+    ) -> Result<(Vec<u8>, Source), DocumentError> {
+        let path = Path::from(key);
+        let is_start = range.start == header as u64;
+        if self.folder.is_some() || is_start {
+            let mut source = Source::of(self.objects.get(&path).await?);
+            let first = source.read(header).await?;
+            source.skip(range.start - header as u64).await?;
+            return Ok((first, source));
+        }
+        let first = self.objects.get_range(&path, 0..header as u64).await?.to_vec();
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        Ok((first, Source::of(self.objects.get_opts(&path, options).await?)))
+    }
+
+    /// Stores an object in one piece; it is durable when this returns.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -136,7 +180,7 @@ impl DocumentStore {
         Ok(())
     }
 
-    /// Reads sealed content.
+    /// Reads an object in one piece.
     ///
     /// # Errors
     /// `Missing` without the object, else `Unavailable`.
@@ -184,9 +228,125 @@ impl DocumentStore {
         let Some(folder) = &self.folder else { return Ok(()) };
         let hour = folder.path_to_filesystem(&Path::from(self.hour_prefix(at)))?;
         let removed = tokio::task::spawn_blocking(move || remove_staged(&hour)).await;
-        let removed = removed.map_err(std::io::Error::other).and_then(|removed| removed);
-        Ok(removed.map_err(|error| object_store::Error::Generic { store: "folder", source: error.into() })?)
+        of_folder(removed)
     }
+}
+
+/// An object on its way into the store: nothing is there before it is finished.
+pub(super) struct Upload {
+    objects: Arc<dyn ObjectStore>,
+    path: Path,
+    /// What is not handed over yet.
+    part: Vec<u8>,
+    part_size: usize,
+    /// Once there is more than one part.
+    parts: Option<Box<dyn MultipartUpload>>,
+}
+
+impl Upload {
+    /// The first bytes, which are few.
+    pub(super) fn begin(&mut self, header: &[u8]) {
+        self.part.extend_from_slice(header);
+    }
+
+    /// Adds bytes.
+    pub(super) async fn write(&mut self, data: &[u8]) -> Result<(), DocumentError> {
+        if self.parts.is_some() {
+            // Exactly what a part takes: it would else grow to twice its size.
+            self.part.reserve_exact(self.part_size.saturating_sub(self.part.len()) + data.len());
+        }
+        self.part.extend_from_slice(data);
+        if self.part.len() < self.part_size {
+            return Ok(());
+        }
+        let part = std::mem::take(&mut self.part);
+        let parts = match &mut self.parts {
+            Some(parts) => parts,
+            None => self.parts.insert(self.objects.put_multipart(&self.path).await?),
+        };
+        Ok(parts.put_part(part.into()).await?)
+    }
+
+    /// Ends the object; it is durable when this returns.
+    pub(super) async fn finish(mut self) -> Result<(), DocumentError> {
+        let rest = std::mem::take(&mut self.part);
+        let Some(mut parts) = self.parts.take() else {
+            self.objects.put(&self.path, rest.into()).await?;
+            return Ok(());
+        };
+        if !rest.is_empty() {
+            parts.put_part(rest.into()).await?;
+        }
+        parts.complete().await?;
+        Ok(())
+    }
+
+    /// Gives the object up. A bucket that cannot be reached keeps the parts until its own rule for them removes them.
+    pub(super) async fn abort(mut self) {
+        if let Some(mut parts) = self.parts.take()
+            && let Err(error) = parts.abort().await
+        {
+            tracing::warn!(%error, "the parts of an upload that was given up stay");
+        }
+    }
+}
+
+/// The bytes of an object as they are read.
+pub(super) enum Source {
+    /// None while a read is at work.
+    File(Option<File>),
+    Stream(BoxStream<'static, object_store::Result<bytes::Bytes>>, BytesMut),
+}
+
+impl Source {
+    fn of(result: GetResult) -> Self {
+        match result.payload {
+            GetResultPayload::File(file, _) => Self::File(Some(file)),
+            GetResultPayload::Stream(stream) => Self::Stream(stream, BytesMut::new()),
+        }
+    }
+
+    /// The next `length` bytes; fewer at the end.
+    pub(super) async fn read(&mut self, length: usize) -> Result<Vec<u8>, DocumentError> {
+        match self {
+            Self::File(file) => {
+                let mut open = file.take().ok_or(DocumentError::Missing)?;
+                let read = tokio::task::spawn_blocking(move || {
+                    let mut data = Vec::with_capacity(length);
+                    let read = open.by_ref().take(length as u64).read_to_end(&mut data);
+                    read.map(|_| (open, data))
+                });
+                let (open, data) = of_folder(read.await)?;
+                *file = Some(open);
+                Ok(data)
+            }
+            Self::Stream(stream, rest) => {
+                while rest.len() < length {
+                    let Some(more) = stream.try_next().await? else { break };
+                    rest.extend_from_slice(&more);
+                }
+                Ok(rest.split_to(length.min(rest.len())).into())
+            }
+        }
+    }
+
+    /// Passes over bytes of a file.
+    async fn skip(&mut self, length: u64) -> Result<(), DocumentError> {
+        let Self::File(file) = self else { return Ok(()) };
+        let mut open = file.take().ok_or(DocumentError::Missing)?;
+        let moved = tokio::task::spawn_blocking(move || {
+            let moved = open.seek(SeekFrom::Current(i64::try_from(length).unwrap_or(i64::MAX)));
+            moved.map(|_| open)
+        });
+        *file = Some(of_folder(moved.await)?);
+        Ok(())
+    }
+}
+
+/// What a task at a file of the folder came to.
+fn of_folder<T>(done: Result<std::io::Result<T>, tokio::task::JoinError>) -> Result<T, DocumentError> {
+    let done = done.map_err(std::io::Error::other).and_then(|done| done);
+    Ok(done.map_err(|error| object_store::Error::Generic { store: "folder", source: error.into() })?)
 }
 
 fn remove_staged(hour: &FilePath) -> std::io::Result<()> {

@@ -1,12 +1,14 @@
 //! Sealing: a key ring that wraps one data key per user, under which the user's personal data is sealed.
 //!
-//! Everything is AES-256-GCM with random 96-bit nonces. What is sealed is bound to its place (associated data), so that
+//! Everything is AES-256-GCM: files in chunks under keys of their own, all else with random 96-bit nonces. What is sealed is bound to its place (associated data), so that
 //! no ciphertext can be moved to another user, column, row or purpose and still open.
 
 mod blind_index;
+mod chunks;
 mod data_key;
 pub mod documents;
 mod evidence_key;
+mod files;
 mod key_ring;
 mod keyed_hash;
 mod seal;
@@ -21,6 +23,7 @@ use crate::env::SharedEnv;
 pub use blind_index::BlindIndex;
 pub use data_key::{AeadContext, DataKey};
 pub use evidence_key::{EvidenceKey, is_signed};
+pub use files::{FileError, FileReader, FileWriter};
 pub use key_ring::{KeyRing, KeyRingError};
 pub use keyed_hash::{KeyedHash, KeyedHashContext};
 pub use seal::SEAL_OVERHEAD;

@@ -7,7 +7,7 @@ use crate::contract::v1;
 use crate::profile::{self, Profile};
 use crate::store::{ClaimedVerification, Store};
 use crate::vault::documents::{DocumentError, DocumentStore};
-use crate::vault::{AeadContext, DataKey, Owner, Vault};
+use crate::vault::{AeadContext, DataKey, FileError, FileReader, Owner, Vault};
 
 /// Why a case cannot be read. The cause is in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,15 +118,17 @@ impl Case {
             found
         };
         let lost = |cause: &dyn std::fmt::Display| because(CaseError::Document, cause);
-        let id = Uuid::try_parse(&document.id).map_err(|error| lost(&error))?;
+        let (id, uploaded_at) = profile::file_of(document).ok_or_else(|| lost(&"it has no id or no time"))?;
         let key = self.store.find_object_key(self.client_id, self.user_id, id).await;
         let key = key.map_err(|error| because(CaseError::Unavailable, &error))?;
         let key = key.ok_or_else(|| lost(&"there is no such document"))?;
-        let sealed = self.documents.get(&key).await.map_err(|error| match error {
-            DocumentError::Missing => lost(&error),
-            error => because(CaseError::Unavailable, &error),
-        })?;
-        self.data_key.open(&AeadContext::DocumentContent(id), sealed).map_err(|error| lost(&error))
+        let place = AeadContext::DocumentContent { id, uploaded_at };
+        let (size, sealed_for) = (u64::from(document.size), (&self.data_key, &place));
+        let read = async || FileReader::open(&self.documents, &key, sealed_for, size, 0..size).await?.read_all().await;
+        read().await.map_err(|error| match error {
+            FileError::Store(DocumentError::Unavailable(_)) => because(CaseError::Unavailable, &error),
+            error => lost(&error),
+        })
     }
 
     /// Seals a provider's reference of the attempt.

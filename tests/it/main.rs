@@ -5,6 +5,7 @@
 
 mod api;
 mod docs;
+mod documents;
 mod elements;
 mod erasures;
 mod events;

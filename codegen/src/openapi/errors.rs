@@ -88,6 +88,9 @@ impl Errors {
         if WITH_RETRY_AFTER.contains(&status) {
             headers.set("Retry-After", reference("headers", "RetryAfter"));
         }
+        if status == 416 {
+            headers.set("Content-Range", reference("headers", "ContentRange"));
+        }
         if status == 401 {
             headers.set("WWW-Authenticate", reference("headers", "WwwAuthenticate"));
         }
@@ -161,6 +164,7 @@ fn phrase(status: u64) -> Result<&'static str> {
         412 => "PreconditionFailed",
         413 => "ContentTooLarge",
         415 => "UnsupportedMediaType",
+        416 => "RangeNotSatisfiable",
         429 => "TooManyRequests",
         500 => "InternalServerError",
         501 => "NotImplemented",

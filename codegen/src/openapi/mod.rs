@@ -4,6 +4,7 @@
 //! functions, and the webhooks; `examples.json` has calls that were recorded from the service.
 
 mod base;
+mod bytes;
 mod errors;
 mod http_file;
 mod json;

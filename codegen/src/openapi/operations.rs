@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use prost_reflect::ServiceDescriptor;
 
+use super::bytes;
 use super::errors::{Errors, Reasons, common_headers};
 use super::json::{Json, Object, object, reference};
 use super::samples::Sample;
@@ -44,6 +45,8 @@ struct Policy {
     location: bool,
     page: bool,
     reasons: Vec<String>,
+    /// Of an answer that is bytes.
+    media_types: Vec<String>,
 }
 
 impl<'a> Operations<'a> {
@@ -109,6 +112,7 @@ impl<'a> Operations<'a> {
             location: options.is_some_and(|options| options.string("location").is_some()),
             page: options.is_some_and(|options| options.flag("page")),
             reasons: options.map(|options| options.strings("reasons")).unwrap_or_default(),
+            media_types: options.map(|options| options.strings("media_types")).unwrap_or_default(),
         }
     }
 
@@ -167,6 +171,9 @@ impl<'a> Operations<'a> {
             let response = self.success(binding, &policy, has_body, is_replay, replays)?;
             responses.set(status.to_string(), response);
         }
+        if !policy.media_types.is_empty() {
+            responses.set("206", bytes::part(&policy.media_types));
+        }
         if is_conditional {
             responses.set("304", not_modified());
         }
@@ -190,6 +197,7 @@ impl<'a> Operations<'a> {
                 Some(_) => "header",
                 None if in_path.contains(&leaf.name) => "path",
                 None if matches!(binding.body, Body::None) => "query",
+                None if bytes::is_parameter(binding, &leaf.name) => "query",
                 None => continue,
             };
             let mut schema = self.schemas.field(&leaf.field, Side::Request, false)?;
@@ -219,7 +227,7 @@ impl<'a> Operations<'a> {
             }
             parameters.push(parameter.into());
         }
-        if matches!(binding.body, Body::Whole | Body::Field(_)) {
+        if matches!(binding.body, Body::Whole | Body::Field(_)) && binding.upload.is_none() {
             parameters.push(reference("parameters", "Prefer"));
         }
         parameters.push(reference("parameters", "RequestId"));
@@ -229,6 +237,9 @@ impl<'a> Operations<'a> {
     fn body(&mut self, binding: &Binding, in_path: &[String]) -> Result<Option<Json>> {
         let method = &binding.method;
         let input = method.input();
+        if let Some(upload) = &binding.upload {
+            return bytes::body(self.schema, &mut self.schemas, upload).map(Some);
+        }
         let (schema, required) = match &binding.body {
             Body::None => return Ok(None),
             Body::Raw(field) => {
@@ -272,11 +283,14 @@ impl<'a> Operations<'a> {
         replays: bool,
     ) -> Result<Json> {
         let method = &binding.method;
+        if !policy.media_types.is_empty() {
+            return Ok(bytes::whole(&policy.media_types));
+        }
         let schema = match &binding.response {
             Some(field) => self.schemas.field(field, Side::Response, false)?,
             None => self.schemas.body(&method.output(), Side::Response, &[], &operation_id(binding, true))?,
         };
-        if has_body && !method.is_server_streaming() {
+        if has_body && !method.is_server_streaming() && binding.upload.is_none() {
             self.schemas.with_warnings(&schema);
         }
         let mut headers = common_headers();
@@ -372,6 +386,7 @@ impl<'a> Operations<'a> {
             credentials: (needs_token, needs_key),
             body: example.and_then(|example| example.get("body")).or_else(|| self.raw_example(binding)),
             streams: binding.method.is_server_streaming(),
+            bytes: bytes::sample(self.schema, binding),
         }
     }
 }

@@ -38,6 +38,13 @@ pub(super) fn requests<'a>(document: &'a Json, key: &str) -> Vec<Request<'a>> {
     let paths = document.get("paths").map(Json::members).unwrap_or_default();
     let operations =
         paths.iter().flat_map(|(path, item)| item.members().iter().map(move |(verb, of)| (path, verb, of)));
+    // A file is none of the examples.
+    let is_json = |operation: &Json| {
+        operation
+            .get("requestBody")
+            .is_none_or(|body| body.get("content").is_some_and(|of| of.get("application/json").is_some()))
+    };
+    let operations = operations.filter(|(_, _, operation)| is_json(operation));
     let mut requests: Vec<_> =
         operations.flat_map(|(path, verb, operation)| of_operation(path, verb, operation, key)).collect();
     requests.sort_by_key(|request| request.method == "DELETE");

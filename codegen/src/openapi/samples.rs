@@ -1,5 +1,6 @@
 //! The same request in several languages.
 
+use super::bytes::Bytes;
 use super::json::{Json, object};
 
 /// A request to write samples of.
@@ -13,6 +14,8 @@ pub(super) struct Sample<'a> {
     pub(super) credentials: (bool, bool),
     pub(super) body: Option<&'a Json>,
     pub(super) streams: bool,
+    /// What it does with bytes.
+    pub(super) bytes: Option<Bytes>,
 }
 
 impl Sample<'_> {
@@ -46,8 +49,12 @@ impl Sample<'_> {
     }
 
     fn curl(&self) -> String {
-        let mut text =
-            format!("curl {}-X {} \"$KIRA_URL{}\"", if self.streams { "-N " } else { "" }, self.verb, self.target);
+        let mut text = format!(
+            "curl {}-X {} \"$KIRA_URL{}\"",
+            if self.streams && self.bytes.is_none() { "-N " } else { "" },
+            self.verb,
+            self.target
+        );
         let mut header = |name: &str, value: &str| text.push_str(&format!(" \\\n  -H \"{name}: {value}\""));
         for (name, value) in self.header_list("Bearer $KIRA_TOKEN", "$KIRA_API_KEY") {
             header(&name, &value);
@@ -58,6 +65,17 @@ impl Sample<'_> {
         if let Some(body) = self.body_text() {
             header("Content-Type", "application/json");
             text.push_str(&format!(" \\\n  -d '{}'", body.replace('\'', "'\\''")));
+        }
+        match &self.bytes {
+            None => {}
+            Some(Bytes::Form(texts, file)) => {
+                texts.iter().for_each(|(name, value)| text.push_str(&format!(" \\\n  -F {name}={value}")));
+                text.push_str(&format!(" \\\n  -F {file}=@scan.jpg"));
+            }
+            Some(Bytes::Body(media_type)) => {
+                text.push_str(&format!(" \\\n  -H \"Content-Type: {media_type}\" \\\n  --data-binary @scan.jpg"));
+            }
+            Some(Bytes::Answer) => text.push_str(" \\\n  -OJ"),
         }
         text
     }
@@ -82,11 +100,31 @@ impl Sample<'_> {
         for (name, value) in &self.headers {
             text.push_str(&format!("        {}: {},\n", quoted(name), quoted(value)));
         }
+        if let Some(Bytes::Body(media_type)) = &self.bytes {
+            text.push_str(&format!("        \"Content-Type\": {},\n", quoted(media_type)));
+        }
         text.push_str("    },\n");
         if self.body.is_some() {
             text.push_str("    json=body,\n");
         }
-        if self.streams {
+        match &self.bytes {
+            Some(Bytes::Form(texts, file)) => {
+                let texts = texts.iter().map(|(name, value)| format!("({}, (None, {}))", quoted(name), quoted(value)));
+                let texts: String = texts.map(|text| format!("{text}, ")).collect();
+                let file = quoted(file);
+                text.push_str(&format!(
+                    "    files=[{texts}({file}, (\"scan.jpg\", open(\"scan.jpg\", \"rb\"), \"image/jpeg\"))],\n"
+                ));
+            }
+            Some(Bytes::Body(_)) => text.push_str("    data=open(\"scan.jpg\", \"rb\"),\n"),
+            Some(Bytes::Answer) | None => {}
+        }
+        if let Some(Bytes::Answer) = self.bytes {
+            text.push_str(
+                "    stream=True,\n)\nresponse.raise_for_status()\nwith open(\"scan.jpg\", \"wb\") as file:\n    \
+                 file.writelines(response.iter_content(65536))",
+            );
+        } else if self.streams {
             text.push_str(
                 "    stream=True,\n)\nresponse.raise_for_status()\nfor line in response.iter_lines():\n    print(line)",
             );
@@ -97,8 +135,18 @@ impl Sample<'_> {
     }
 
     fn typescript(&self) -> String {
+        let file = "await openAsBlob(\"scan.jpg\", { type: \"image/jpeg\" })";
+        let form = match &self.bytes {
+            Some(Bytes::Form(texts, name)) => {
+                let texts =
+                    texts.iter().map(|(name, value)| format!("form.append({}, {});\n", quoted(name), quoted(value)));
+                let file = format!("form.append({}, {file}, \"scan.jpg\");\n", quoted(name));
+                format!("const form = new FormData();\n{}{file}", texts.collect::<String>())
+            }
+            _ => String::new(),
+        };
         let mut text = format!(
-            "const response = await fetch(process.env.KIRA_URL + {}, {{\n  method: {},\n  headers: {{\n",
+            "{form}const response = await fetch(process.env.KIRA_URL + {}, {{\n  method: {},\n  headers: {{\n",
             quoted(&self.target),
             quoted(self.verb)
         );
@@ -112,11 +160,17 @@ impl Sample<'_> {
             text.push_str("    \"Content-Type\": \"application/json\",\n");
         }
         text.push_str("  },\n");
+        match &self.bytes {
+            Some(Bytes::Form(..)) => text.push_str("  body: form,\n"),
+            Some(Bytes::Body(_)) => text.push_str(&format!("  body: {file},\n")),
+            Some(Bytes::Answer) | None => {}
+        }
         if let Some(body) = self.body_text() {
             text.push_str(&format!("  body: JSON.stringify({}),\n", body.replace('\n', "\n  ")));
         }
         text.push_str("});\nif (!response.ok) throw new Error(await response.text());\n");
         text.push_str(match self.streams {
+            true if self.bytes.is_some() => "await writeFile(\"scan.jpg\", response.body!);",
             true => {
                 "for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) console.log(chunk);"
             }
@@ -130,8 +184,31 @@ impl Sample<'_> {
             || "nil".to_owned(),
             |body| format!("strings.NewReader(`{}`)", body.replace('`', "` + \"`\" + `")),
         );
+        let (before, body, media_type) = match &self.bytes {
+            Some(Bytes::Form(texts, name)) => {
+                let texts =
+                    texts.iter().map(|(name, value)| format!("form.WriteField({}, {})\n", quoted(name), quoted(value)));
+                let part = "textproto.MIMEHeader{\"Content-Type\": {\"image/jpeg\"},\n\t\"Content-Disposition\": \
+                            {`form-data; name=\"NAME\"; filename=\"scan.jpg\"`}}";
+                let before = format!(
+                    "scan, err := os.ReadFile(\"scan.jpg\")\nif err != nil {{\n\tlog.Fatal(err)\n}}\nvar body bytes.Buffer\n\
+                     form := multipart.NewWriter(&body)\n{}part, _ := form.CreatePart({})\npart.Write(scan)\nform.Close()\n",
+                    texts.collect::<String>(),
+                    part.replace("NAME", name)
+                );
+                (before, "&body".to_owned(), Some("form.FormDataContentType()".to_owned()))
+            }
+            Some(Bytes::Body(media_type)) => {
+                let before = "scan, err := os.Open(\"scan.jpg\")\nif err != nil {\n\tlog.Fatal(err)\n}\n";
+                (before.to_owned(), "scan".to_owned(), Some(quoted(media_type)))
+            }
+            Some(Bytes::Answer) | None => {
+                let media_type = self.body.map(|_| "\"application/json\"".to_owned());
+                (String::new(), body, media_type)
+            }
+        };
         let mut text = format!(
-            "request, err := http.NewRequest({}, os.Getenv(\"KIRA_URL\")+{}, {body})\nif err != nil {{\n\tlog.Fatal(err)\n}}\n",
+            "{before}request, err := http.NewRequest({}, os.Getenv(\"KIRA_URL\")+{}, {body})\nif err != nil {{\n\tlog.Fatal(err)\n}}\n",
             quoted(self.verb),
             quoted(&self.target)
         );
@@ -141,8 +218,8 @@ impl Sample<'_> {
         for (name, value) in &self.headers {
             text.push_str(&format!("request.Header.Set({}, {})\n", quoted(name), quoted(value)));
         }
-        if self.body.is_some() {
-            text.push_str("request.Header.Set(\"Content-Type\", \"application/json\")\n");
+        if let Some(media_type) = media_type {
+            text.push_str(&format!("request.Header.Set(\"Content-Type\", {media_type})\n"));
         }
         text.push_str("response, err := http.DefaultClient.Do(request)\nif err != nil {\n\tlog.Fatal(err)\n}\ndefer response.Body.Close()\nio.Copy(os.Stdout, response.Body)");
         text

@@ -21,6 +21,65 @@ pub(crate) struct Binding {
     pub(crate) body: Body,
     /// The field of the response that is the answer; the whole response where there is none.
     pub(crate) response: Option<Field>,
+    /// How the body becomes the messages of a stream.
+    pub(crate) upload: Option<Upload>,
+}
+
+/// How the bytes of a body become messages.
+pub(crate) struct Upload {
+    /// The field that has them.
+    pub(crate) content: Field,
+    /// Of a form: the field of the message that begins a file.
+    pub(crate) head: Option<Field>,
+    /// The path of the field that their media type fills, by JSON names.
+    pub(crate) media_type: Option<String>,
+}
+
+impl Upload {
+    /// The upload that the options of a call describe.
+    pub(crate) fn of(schema: &Schema, method: &MethodDescriptor) -> Result<Option<Self>> {
+        let options = schema.extension(&method.options(), "kira.api.v1.method");
+        let Some(upload) = options.and_then(|options| options.message("upload")) else { return Ok(None) };
+        if !method.is_client_streaming() || method.is_server_streaming() {
+            return refuse(method, "`upload` is for calls that take a stream and have one answer");
+        }
+        let input = method.input();
+        let name = upload.string("content").context("`upload` without `content`")?;
+        let content = plain_field(schema, &input, &name).context("`upload.content`")?;
+        if !is_bytes(&content) {
+            return refuse(method, format_args!("`upload`: `{name}` is not bytes that are always there"));
+        }
+        let head = match upload.string("head") {
+            None => None,
+            Some(name) => {
+                let head = plain_field(schema, &input, &name).context("`upload.head`")?;
+                if !matches!((&head.arity, &head.r#type), (Arity::Optional, Type::Message(..))) {
+                    return refuse(method, format_args!("`upload`: `{name}` is no single message"));
+                }
+                Some(head)
+            }
+        };
+        let media_type = match upload.string("media_type") {
+            None => None,
+            Some(name) => {
+                let path = head.as_ref().map_or(name.clone(), |head| format!("{}.{name}", head.descriptor.name()));
+                Some(Target::find(schema, &input, &path).context("`upload.media_type`")?.json)
+            }
+        };
+        Ok(Some(Self { content, head, media_type }))
+    }
+}
+
+fn is_bytes(field: &Field) -> bool {
+    matches!((&field.arity, &field.r#type), (Arity::Implicit, Type::Bytes))
+}
+
+/// Whether the answer of a call is a stream of bytes: that of a file, over REST.
+pub(crate) fn answers_bytes(schema: &Schema, method: &MethodDescriptor) -> bool {
+    let rule = schema.extension(&method.options(), "google.api.http");
+    let name = rule.and_then(|rule| rule.string("response_body")).filter(|_| method.is_server_streaming());
+    let field = name.and_then(|name| plain_field(schema, &method.output(), &name).ok());
+    field.is_some_and(|field| is_bytes(&field))
 }
 
 /// What the body of a request is.
@@ -37,7 +96,8 @@ pub(crate) fn bindings(schema: &Schema, service: &ServiceDescriptor) -> Result<V
     let mut found: Vec<Binding> = Vec::new();
     for method in service.methods() {
         let Some(rule) = schema.extension(&method.options(), "google.api.http") else { continue };
-        if method.is_client_streaming() {
+        let has_upload = Upload::of(schema, &method)?.is_some();
+        if method.is_client_streaming() && !has_upload {
             return refuse(&method, "a call that takes a stream cannot have an HTTP rule");
         }
         let additional = rule.messages("additional_bindings");
@@ -81,6 +141,7 @@ impl Binding {
             }
             variables.push(target);
         }
+        let upload = Upload::of(schema, method)?;
         let body = match rule.string("body").as_deref() {
             None => Body::None,
             Some(_) if matches!(verb.as_str(), "GET" | "HEAD") => bail!("GET has no body"),
@@ -106,11 +167,18 @@ impl Binding {
                 let field = plain_field(schema, &method.output(), &name).context("`response_body`")?;
                 match (&field.arity, &field.r#type) {
                     (Arity::Optional | Arity::List, Type::Message(..)) => Some(field),
+                    (Arity::Implicit, Type::Bytes) if method.is_server_streaming() => Some(field),
                     _ => bail!("`response_body`: `{name}` is no message"),
                 }
             }
         };
-        Ok(Self { method: method.clone(), verb, template: text, variables, body, response })
+        match (&upload, &body) {
+            (None, _) => {}
+            (Some(Upload { head: Some(_), .. }), Body::Whole) => {}
+            (Some(Upload { head: None, content, .. }), Body::Raw(field)) if content.rust == field.rust => {}
+            _ => bail!("`upload`: the body is `*` for a form with a `head`, else the field `content`"),
+        }
+        Ok(Self { method: method.clone(), verb, template: text, variables, body, response, upload })
     }
 }
 

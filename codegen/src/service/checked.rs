@@ -5,6 +5,7 @@ use proc_macro2::TokenStream;
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 use quote::{format_ident, quote};
 
+use super::Upload;
 use crate::model::{Arity, Field, Member, Type};
 use crate::schema::Schema;
 
@@ -35,6 +36,21 @@ fn method(schema: &Schema, method: &MethodDescriptor, path: &TokenStream) -> Res
         (TokenStream::new(), response)
     };
     let call = quote!(self.inner().#name(request).await.map_err(#runtime::error::complete));
+    if Upload::of(schema, method)?.is_some() {
+        let headers = headers(schema, method)?;
+        let parameters = if headers.is_empty() { quote!(_, _) } else { quote!(message, headers) };
+        return Ok(quote! {
+            #stream_type
+            async fn #name(&self, request: ::tonic::Request<::tonic::Streaming<#request>>)
+                -> ::core::result::Result<::tonic::Response<#response>, ::tonic::Status> {
+                let (mut first, messages) =
+                    #runtime::upload::open(request).await.map_err(#runtime::error::complete)?;
+                self.accept(&mut first, |#parameters| { #headers })?;
+                let request = #runtime::upload::join(first, messages);
+                #call
+            }
+        });
+    }
     if method.is_client_streaming() {
         // Its messages arrive one by one; only the service can judge them.
         return Ok(quote! {

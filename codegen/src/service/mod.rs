@@ -20,7 +20,7 @@ use crate::names;
 use crate::schema::Schema;
 
 pub(crate) use self::tonic::client;
-pub(crate) use binding::{Binding, Body, bindings};
+pub(crate) use binding::{Binding, Body, Upload, answers_bytes, bindings};
 pub(crate) use reasons::reasons;
 
 pub(crate) fn service(schema: &Schema, service: &ServiceDescriptor) -> Result<TokenStream> {

@@ -74,7 +74,7 @@ fn policy(schema: &Schema, method: &MethodDescriptor) -> Result<TokenStream> {
         optional(options.as_ref().and_then(|options| options.string("permission")).map(|text| quote!(#text)));
     let max_age = number("max_age").map(u32::try_from).transpose().context("max_age")?;
     let max_age = optional(max_age.map(|seconds| quote!(#seconds)));
-    let server_streaming = method.is_server_streaming();
+    let server_streaming = method.is_server_streaming() && !super::binding::answers_bytes(schema, method);
     Ok(quote! {
         #runtime::method::Method {
             service: #service,

@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 use quote::quote;
 
-use super::binding::{self, Binding, Body, Part};
+use super::binding::{self, Binding, Body, Part, Upload};
 use super::field::{self, Target};
 use crate::model::{Arity, Field, Member, Type};
 use crate::schema::Schema;
@@ -35,7 +35,11 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
     let variables = variables(binding, &request);
     let late =
         matches!(binding.body, Body::Whole) && super::is_own(&method.input()) && schema.is_late(&method.input())?;
-    let body = if late { quote!(::core::option::Option::None) } else { body(schema, binding, &request) };
+    let body = if late || binding.upload.is_some() {
+        quote!(::core::option::Option::None)
+    } else {
+        body(schema, binding, &request)
+    };
     let (query, lists, closed) = query(schema, binding)?;
     let headers = headers(schema, method)?;
     let set = if super::is_own(&method.input()) {
@@ -49,7 +53,15 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
     let location = location(schema, method)?;
     let event_id = event_id(schema, method)?;
     let page = page(schema, method)?;
-    let kind = if method.is_server_streaming() { quote!(server_streaming) } else { quote!(unary) };
+    let (kind, bytes) = match &binding.upload {
+        Some(upload) => {
+            let upload = self::upload(schema, binding, upload, &request);
+            (quote!(upload), quote!(#upload,))
+        }
+        None if binding::answers_bytes(schema, method) => (quote!(download), content(schema, binding)),
+        None if method.is_server_streaming() => (quote!(server_streaming), TokenStream::new()),
+        None => (quote!(unary), TokenStream::new()),
+    };
     Ok(quote! {
         #runtime::rest::Route::#kind(
             #runtime::rest::Binding {
@@ -69,6 +81,7 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
                 event_id: #event_id,
                 page: #page,
             },
+            #bytes
             {
                 let service = ::std::sync::Arc::clone(&service);
                 move |request| {
@@ -80,6 +93,50 @@ fn route(schema: &Schema, binding: &Binding, path: &TokenStream) -> Result<Token
             },
         )
     })
+}
+
+/// How the body of a request becomes messages.
+fn upload(schema: &Schema, binding: &Binding, upload: &Upload, request: &TokenStream) -> TokenStream {
+    let runtime = crate::runtime();
+    let Upload { content, head, media_type } = upload;
+    let (rust, file) = (&content.rust, &content.json);
+    let media_type = match media_type {
+        Some(path) => quote!(::core::option::Option::Some(#path)),
+        None => quote!(::core::option::Option::None),
+    };
+    let form = match head {
+        Some(Field { rust, json, r#type: Type::Message(message, _), .. }) => {
+            let path = super::type_path(schema, &binding.method, message);
+            quote! {
+                ::core::option::Option::Some(#runtime::rest::Form {
+                    file: #file,
+                    head: #json,
+                    begin: || #request {
+                        #rust: ::core::option::Option::Some(::core::convert::Into::into(<#path>::default())),
+                        ..::core::default::Default::default()
+                    },
+                })
+            }
+        }
+        _ => quote!(::core::option::Option::None),
+    };
+    quote! {
+        #runtime::rest::Upload {
+            content: |bytes| #request {
+                #rust: ::core::convert::From::from(bytes),
+                ..::core::default::Default::default()
+            },
+            media_type: #media_type,
+            form: #form,
+        }
+    }
+}
+
+/// The bytes of an item of a stream.
+fn content(schema: &Schema, binding: &Binding) -> TokenStream {
+    let response = super::type_path(schema, &binding.method, &binding.method.output());
+    let rust = binding.response.as_ref().map(|field| &field.rust);
+    quote!(|message: #response| ::core::convert::From::from(message.#rust),)
 }
 
 fn variables(binding: &Binding, request: &TokenStream) -> TokenStream {
@@ -185,6 +242,8 @@ fn write(schema: &Schema, binding: &Binding) -> TokenStream {
             let rust = &field.rust;
             match field.arity {
                 Arity::List => quote!(#runtime::rest::json_list(&message.#rust)),
+                // A stream of bytes is not JSON.
+                Arity::Implicit => return quote!(|_: &#response| ::std::vec::Vec::new()),
                 _ => quote! {
                     match &message.#rust {
                         ::core::option::Option::Some(value) => #runtime::json::to_vec(value),

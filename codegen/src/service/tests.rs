@@ -100,6 +100,39 @@ fn a_call_that_takes_a_stream_has_no_rule() {
 }
 
 #[test]
+fn an_upload_that_cannot_work_is_refused_with_its_reason() {
+    let call = |call: &str, rule: &str, upload: &str| {
+        refusal(&format!(
+            r#"rpc C({call}) returns (R) {{
+                option (google.api.http) = {{ {rule} }};
+                option (kira.api.v1.method) = {{ upload: {{ {upload} }} }};
+            }}"#
+        ))
+    };
+    let (form, raw) = (r#"post: "/v1" body: "*""#, r#"post: "/v1" body: "raw""#);
+    for (found, expected) in [
+        (call("Q", form, r#"content: "raw""#), "t.S.C: `upload` is for calls that take a stream and have one answer"),
+        (call("stream Q", form, r#"head: "inner""#), "`upload` without `content`"),
+        (call("stream Q", form, r#"content: "id""#), "t.S.C: `upload`: `id` is not bytes that are always there"),
+        (call("stream Q", form, r#"content: "raw" head: "tags""#), "t.S.C: `upload`: `tags` is no single message"),
+        (
+            call("stream Q", form, r#"content: "raw""#),
+            "t.S.C: `upload`: the body is `*` for a form with a `head`, else the field `content`",
+        ),
+        (
+            call("stream Q", raw, r#"content: "raw" head: "inner""#),
+            "t.S.C: `upload`: the body is `*` for a form with a `head`, else the field `content`",
+        ),
+        (
+            call("stream Q", raw, r#"content: "raw" media_type: "nothing""#),
+            "`upload.media_type`: t.Q has no field `nothing`",
+        ),
+    ] {
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
 fn a_message_without_fields_has_no_body() {
     let call = r#"rpc C(google.protobuf.Empty) returns (R) { option (google.api.http) = { post: "/v1" body: "*" }; }"#;
     assert_eq!(refusal(call), "t.S.C: Empty has no body");

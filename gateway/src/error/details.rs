@@ -13,6 +13,7 @@ const ERROR_INFO: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 const BAD_REQUEST: &str = "type.googleapis.com/google.rpc.BadRequest";
 const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
 const ALLOW: &str = "allow";
+const COMPLETE_LENGTH: &str = "complete_length";
 
 /// What a status says beyond its code and its message.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,11 +26,13 @@ pub struct Details {
     pub retry_after: Option<u64>,
     /// The methods of a path, for a request with another one.
     pub allow: Option<String>,
+    /// The bytes of the whole, for a range that has none of them.
+    pub complete_length: Option<u64>,
 }
 
 impl Details {
     pub(super) fn new(reason: ErrorReason) -> Self {
-        Self { reason, violations: Vec::new(), retry_after: None, allow: None }
+        Self { reason, violations: Vec::new(), retry_after: None, allow: None, complete_length: None }
     }
 
     pub(super) fn into_status(self, message: impl Into<String>) -> Status {
@@ -39,7 +42,13 @@ impl Details {
             &rpc::ErrorInfo {
                 reason: self.reason.as_str().to_owned(),
                 domain: DOMAIN.to_owned(),
-                metadata: self.allow.map(|allow| (ALLOW.to_owned(), allow)).into_iter().collect::<BTreeMap<_, _>>(),
+                metadata: [
+                    self.allow.map(|allow| (ALLOW.to_owned(), allow)),
+                    self.complete_length.map(|length| (COMPLETE_LENGTH.to_owned(), length.to_string())),
+                ]
+                .into_iter()
+                .flatten()
+                .collect::<BTreeMap<_, _>>(),
             },
         )];
         if !self.violations.is_empty() {
@@ -69,6 +78,7 @@ pub fn details(status: &Status) -> Option<Details> {
     let info = rpc::ErrorInfo::decode(find(ERROR_INFO)?.value.as_slice()).ok().filter(|info| info.domain == DOMAIN)?;
     let mut details = Details::new(ErrorReason::from_reason(&info.reason)?);
     details.allow = info.metadata.get(ALLOW).cloned();
+    details.complete_length = info.metadata.get(COMPLETE_LENGTH).and_then(|length| length.parse().ok());
     if let Some(any) = find(BAD_REQUEST) {
         details.violations = rpc::BadRequest::decode(any.value.as_slice()).ok()?.field_violations;
     }

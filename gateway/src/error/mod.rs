@@ -48,6 +48,14 @@ pub fn status_with_retry(reason: ErrorReason, seconds: u32) -> Status {
     details.into_status(reason.message())
 }
 
+/// The error of a range that has none of the `size` bytes that there are.
+#[must_use]
+pub fn range_not_satisfiable(size: u64) -> Status {
+    let mut details = Details::new(ErrorReason::RangeNotSatisfiable);
+    details.complete_length = Some(size);
+    details.into_status(ErrorReason::RangeNotSatisfiable.message())
+}
+
 /// The error of a request with problems.
 #[must_use]
 pub fn invalid_request(problems: Problems) -> Status {

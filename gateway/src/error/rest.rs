@@ -41,6 +41,11 @@ pub fn rest_response(status: &Status) -> Response<Body> {
     if let Some(seconds) = details.retry_after {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
+    if let Some(length) = details.complete_length
+        && let Ok(range) = HeaderValue::try_from(format!("bytes */{length}"))
+    {
+        headers.insert(header::CONTENT_RANGE, range);
+    }
     if let Some(allow) = details.allow.and_then(|allow| HeaderValue::try_from(allow).ok()) {
         headers.insert(header::ALLOW, allow);
     }

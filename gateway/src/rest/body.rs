@@ -67,7 +67,7 @@ fn check_type(headers: &HeaderMap) -> Result<(), Status> {
 }
 
 /// Why a body did not arrive: a layer's own status, or the caller's fault.
-fn broken(error: BoxError) -> Status {
+pub(super) fn broken(error: BoxError) -> Status {
     let mut next: Option<&(dyn Error + 'static)> = Some(&*error);
     while let Some(error) = next {
         if let Some(status) = error.downcast_ref::<Status>().filter(|status| details(status).is_some()) {

@@ -20,7 +20,9 @@ impl IfNoneMatch {
     /// The response, or 304 in its place where the caller has one with the same entity tag.
     pub(super) fn apply(&self, response: Response<Body>) -> Response<Body> {
         let is_known = match response.headers().get(header::ETAG) {
-            Some(tag) if response.status() == StatusCode::OK => names(&self.0, tag),
+            Some(tag) if [StatusCode::OK, StatusCode::PARTIAL_CONTENT].contains(&response.status()) => {
+                names(&self.0, tag)
+            }
             _ => false,
         };
         if is_known { not_modified(response) } else { response }
@@ -65,7 +67,13 @@ fn tags(list: &str) -> impl Iterator<Item = &str> {
 fn not_modified(response: Response<Body>) -> Response<Body> {
     let (mut head, _) = response.into_parts();
     head.status = StatusCode::NOT_MODIFIED;
-    let about_the_body: [header::HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::LOCATION];
+    let about_the_body: [header::HeaderName; 5] = [
+        header::CONTENT_DISPOSITION,
+        header::CONTENT_LENGTH,
+        header::CONTENT_RANGE,
+        header::CONTENT_TYPE,
+        header::LOCATION,
+    ];
     let headers: &mut HeaderMap = &mut head.headers;
     about_the_body.iter().for_each(|name| drop(headers.remove(name)));
     Response::from_parts(head, Body::empty())

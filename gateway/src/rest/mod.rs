@@ -2,20 +2,23 @@
 
 mod body;
 mod conditional;
+mod download;
 mod encoding;
 mod headers;
 mod links;
 mod query;
+mod range;
 mod request;
 mod respond;
 mod route;
 mod stream;
+mod upload;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use tonic::Status;
 use tonic::body::Body;
 
@@ -24,17 +27,25 @@ use crate::method::Method;
 use crate::router::{RouteError, RouteMatch, Router};
 
 pub use conditional::names as names_entity_tag;
+pub use download::FileInfo;
 pub use encoding::inflated;
 pub use links::Page;
+pub use range::requested_range;
 pub use request::read_field;
 pub(crate) use request::unrecognized;
 pub use respond::{json_list, push_segment};
 use route::BodyUse;
 pub use route::{Binding, ReadBody, Route, ServiceFuture, Variable};
 pub use stream::last_record;
+pub use upload::{Form, Upload, numbered};
 
 /// Anything that went wrong with a body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A body that did not arrive, with its cause.
+#[derive(Debug, thiserror::Error)]
+#[error("the body did not arrive")]
+struct BodyError(#[source] BoxError);
 
 /// The REST API.
 #[derive(Debug)]
@@ -114,24 +125,25 @@ impl Gateway {
     /// Makes the call that `find` found.
     pub async fn call<B>(&self, matched: Matched, request: Request<B>) -> Response<Body>
     where
-        B: http_body::Body<Data = Bytes> + Send,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
         let (head, body) = request.into_parts();
         let is_head = head.method == http::Method::HEAD;
         let condition = conditional::IfNoneMatch::of(&head);
         let Matched { route, values } = matched;
-        if route.body() == BodyUse::Read
+        if route.body() != BodyUse::Unread
             && let Some(refusal) = encoding::refusal(&head.headers)
         {
             return refusal;
         }
-        let body = match route.body() {
-            BodyUse::Unread => Ok(Bytes::new()),
-            BodyUse::Read => body::read(&head.headers, body).await,
+        let (body, stream) = match route.body() {
+            BodyUse::Unread => (Ok(Bytes::new()), Body::empty()),
+            BodyUse::Read => (body::read(&head.headers, body).await, Body::empty()),
+            BodyUse::Streamed => (Ok(Bytes::new()), Body::new(body.map_err(|error| BodyError(error.into())))),
         };
         let response = match body {
-            Ok(body) => route.serve(request::Incoming { head, values, body }).await,
+            Ok(body) => route.serve(request::Incoming { head, values, body, stream }).await,
             Err(status) => rest_response(&status),
         };
         let response = if is_head { without_body(response) } else { response };

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use http::request::Parts;
 use tonic::Status;
+use tonic::body::Body;
 
 use super::headers;
 use super::query::pairs;
@@ -21,6 +22,8 @@ pub(super) struct Incoming {
     /// The values of the path, from left to right.
     pub(super) values: Vec<String>,
     pub(super) body: Bytes,
+    /// The body as it arrives, of a call that takes it so.
+    pub(super) stream: Body,
 }
 
 impl Incoming {
@@ -101,7 +104,7 @@ fn read_query<Q, R>(binding: &Binding<Q, R>, query: &str, message: &mut Q, probl
     }
 }
 
-const UNRECOGNIZED: &str = "unrecognized_keys";
+pub(super) const UNRECOGNIZED: &str = "unrecognized_keys";
 
 /// The message about an unknown key.
 pub(crate) fn unrecognized(path: Path) -> Problem {
@@ -113,7 +116,7 @@ pub(crate) fn unrecognized(path: Path) -> Problem {
 }
 
 /// A key of the caller's making, cut where it is longer than any key of ours.
-fn short(name: &str) -> &str {
+pub(super) fn short(name: &str) -> &str {
     let end = name.char_indices().nth(64).map_or(name.len(), |(end, _)| end);
     &name[..end]
 }

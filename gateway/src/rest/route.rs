@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_core::Stream;
 use http::Response;
 use tonic::Status;
@@ -12,7 +13,9 @@ use tonic::body::Body;
 
 use super::links::Page;
 use super::request::Incoming;
-use super::{links, respond, stream};
+use super::upload::Upload;
+use super::{download, links, respond, stream};
+use crate::checked::Decoded;
 use crate::error::rest_response;
 use crate::json;
 use crate::method::Method;
@@ -77,6 +80,8 @@ pub struct Variable<Q> {
 pub(super) enum BodyUse {
     /// Nothing.
     Unread,
+    /// It is handed on as it arrives.
+    Streamed,
     /// It is read. Without one, nothing is given: as good as an empty object.
     Read,
 }
@@ -129,6 +134,50 @@ impl Route {
             let response = call(request).await?;
             Ok(stream::respond(&binding, format, response).await)
         })
+    }
+
+    /// A route to a call whose answer is a stream of bytes.
+    pub fn download<Q, T, R, F>(binding: Binding<Q, R>, content: fn(R) -> Bytes, call: F) -> Self
+    where
+        Q: Default + Send + 'static,
+        R: Send + 'static,
+        T: Stream<Item = Result<R, Status>> + Send + 'static,
+        F: Fn(tonic::Request<Q>) -> ServiceFuture<T> + Send + Sync + 'static,
+    {
+        Self::new(binding, call, move |binding, call, mut incoming| async move {
+            if incoming.head.method != http::Method::GET {
+                // Ranges are for GET alone (RFC 9110, section 14.2).
+                incoming.head.headers.remove(http::header::RANGE);
+            }
+            let (request, _) = incoming.decode(&binding).await?;
+            Ok(download::download(binding.method, content, call(request).await?).await)
+        })
+    }
+
+    /// A route to a call that takes its body as a stream of bytes.
+    pub fn upload<Q, R, F>(binding: Binding<Q, R>, upload: Upload<Q>, call: F) -> Self
+    where
+        Q: prost::Message + Default + Clone + 'static,
+        R: Send + 'static,
+        F: Fn(tonic::Request<tonic::Streaming<Q>>) -> ServiceFuture<R> + Send + Sync + 'static,
+    {
+        let upload = Arc::new(upload);
+        let mut route = Self::new(binding, call, move |binding, call, mut incoming| {
+            let upload = Arc::clone(&upload);
+            async move {
+                let (headers, body) = (incoming.head.headers.clone(), std::mem::take(&mut incoming.stream));
+                let (request, unknown) = incoming.decode(&binding).await?;
+                let (metadata, mut extensions, mut first) = request.into_parts();
+                let mut decoded = extensions.remove::<Decoded>().unwrap_or_default();
+                upload.check(&headers, binding.set, &mut first, &mut decoded.problems)?;
+                extensions.insert(decoded);
+                let messages = upload.messages(&headers, binding.set, first, body)?;
+                let response = call(tonic::Request::from_parts(metadata, extensions, messages)).await?;
+                Ok(respond::unary(binding.method, binding.write, binding.location, response, &unknown))
+            }
+        });
+        route.body = BodyUse::Streamed;
+        route
     }
 
     fn new<Q, R, F, S, A>(binding: Binding<Q, R>, call: F, serve: S) -> Self

@@ -39,7 +39,25 @@ pub struct PreparedChange {
     change: Change,
     added: HashSet<String>,
     digests: Digests,
+    received: Received,
 }
+
+/// A file that is in the document store already, of a document that a change adds or gives another file. The change has an
+/// empty file in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedFile {
+    /// Bytes.
+    pub size: u32,
+    /// Of the content, in lower-case hexadecimal.
+    pub sha256: String,
+    /// The time that it is sealed with.
+    pub uploaded_at: DateTime<Utc>,
+    /// Whether the document is stored and this is another file of it; else the document is new.
+    pub replaces: bool,
+}
+
+/// The files that were received before the change, by the ids of their documents.
+pub type Received = HashMap<String, ReceivedFile>;
 
 /// A stored profile with a change applied to it, not judged yet.
 pub struct Merged {
@@ -50,6 +68,7 @@ pub struct Merged {
     problems: Problems,
     origins: Origins,
     ids: HashMap<String, String>,
+    received: Received,
 }
 
 /// A user as a change leaves it, ready to be stored.
@@ -62,7 +81,9 @@ pub struct AppliedChange {
     pub respelled: HashSet<String>,
     /// The files to seal, new to the user.
     pub documents: Vec<FileToSeal>,
-    /// The documents that are no longer the user's.
+    /// The documents whose files were received before, and are the user's now.
+    pub received: Vec<Uuid>,
+    /// The documents that are no longer the user's, and those that have another file.
     pub removed: Vec<Uuid>,
     /// The ids of the elements that the request speaks of, by their places in it.
     ids: HashMap<String, String>,
@@ -106,7 +127,20 @@ impl PreparedChange {
     #[must_use]
     pub fn new(mut change: Change, env: &dyn Env) -> Self {
         let (added, digests) = naming::name(&mut change, env);
-        Self { change, added, digests }
+        Self { change, added, digests, received: Received::default() }
+    }
+
+    /// The same change with files that were received before it.
+    #[must_use]
+    pub fn with_received(mut self, received: Received) -> Self {
+        for (id, file) in &received {
+            self.digests.insert(id.clone(), file.sha256.clone());
+            if !file.replaces {
+                self.added.insert(id.clone());
+            }
+        }
+        self.received = received;
+        self
     }
 
     /// The fingerprint that says whether two changes with one idempotency key say the same: `keyed_hash` over the
@@ -121,7 +155,7 @@ impl PreparedChange {
     /// # Errors
     /// The change is of another kind of user.
     pub fn merge(self, mut profile: Profile) -> Result<Merged, OtherKind> {
-        let mut recorder = Recorder::new(self.added, self.digests);
+        let mut recorder = Recorder::new(self.added, self.digests, self.received);
         let before = metadata::added(&profile);
         match (&mut profile, self.change) {
             (Profile::Individual(stored), Change::Individual(change)) => change.apply(stored, &mut recorder),
@@ -131,8 +165,8 @@ impl PreparedChange {
         let after = metadata::added(&profile);
         recorder.merge_metadata(own_pairs(&mut profile), (&before, &after));
         let origins = recorder.take_origins();
-        let Recorder { updated, respelled, removed, problems, ids, .. } = recorder;
-        Ok(Merged { profile, updated, respelled, removed, problems, origins, ids })
+        let Recorder { updated, respelled, removed, problems, ids, received, .. } = recorder;
+        Ok(Merged { profile, updated, respelled, removed, problems, origins, ids, received })
     }
 }
 
@@ -143,7 +177,7 @@ impl Merged {
     /// # Errors
     /// All problems.
     pub fn judge(self, now: DateTime<Utc>, mut found: Problems) -> Result<ValidChange, Problems> {
-        let Self { profile, updated, respelled, removed, problems, origins, ids } = self;
+        let Self { profile, updated, respelled, removed, problems, origins, ids, received } = self;
         let order = match &profile {
             Profile::Individual(_) => <v1::Individual as SchemaOrder>::order,
             Profile::Business(_) => <v1::Business as SchemaOrder>::order,
@@ -164,7 +198,7 @@ impl Merged {
                     Checked::Individual(user) => Profile::Individual(user),
                     Checked::Business(user) => Profile::Business(user),
                 };
-                Ok(ValidChange { profile, updated, respelled, removed, ids })
+                Ok(ValidChange { profile, updated, respelled, removed, ids, received })
             }
             // What reading the body found has the origins of the change's own schema.
             _ => Err(found.relocated(|problem| {
@@ -183,6 +217,7 @@ pub struct ValidChange {
     respelled: HashSet<String>,
     removed: Vec<Uuid>,
     ids: HashMap<String, String>,
+    received: Received,
 }
 
 impl ValidChange {
@@ -190,20 +225,36 @@ impl ValidChange {
     /// computed here: a large file takes milliseconds.
     #[must_use]
     pub fn finish(self, now: DateTime<Utc>) -> AppliedChange {
-        let Self { mut profile, updated, respelled, removed, ids } = self;
+        let Self { mut profile, updated, respelled, mut removed, ids, received: files } = self;
         match &mut profile {
             Profile::Individual(user) => user.drop_empty(),
             Profile::Business(user) => user.drop_empty(),
         }
-        let mut documents = Vec::new();
+        let (mut documents, mut received) = (Vec::new(), Vec::new());
         each_element_mut(&mut profile, &mut |element| match element {
-            AnyElementMut::Document(document) => documents.extend(take_file(document, now)),
+            AnyElementMut::Document(document) => match files.get(&document.id) {
+                Some(file) if document.file.is_some() => {
+                    let id = note_file(document, file);
+                    removed.extend(id.filter(|_| file.replaces));
+                    received.extend(id);
+                }
+                _ => documents.extend(take_file(document, now)),
+            },
             AnyElementMut::AssociatedPerson(person) => drop_default(&mut person.address),
             AnyElementMut::Identification(_) => {}
         });
         drop_empty_groups(&mut profile);
-        AppliedChange { profile, updated, respelled, documents, removed, ids }
+        AppliedChange { profile, updated, respelled, documents, received, removed, ids }
     }
+}
+
+/// Leaves the facts about a file that was received before in its document.
+fn note_file(document: &mut v1::Document, file: &ReceivedFile) -> Option<Uuid> {
+    document.media_type = document.file.take()?.media_type;
+    document.size = file.size;
+    document.sha256.clone_from(&file.sha256);
+    document.uploaded_at = Some(timestamp(file.uploaded_at));
+    Uuid::try_parse(&document.id).ok()
 }
 
 /// The file of a new document; a stored one has none.
@@ -214,7 +265,7 @@ fn take_file(document: &mut v1::Document, now: DateTime<Utc>) -> Option<FileToSe
     let id = Uuid::try_parse(&text).ok()?;
     document.id = text;
     document.uploaded_at = Some(timestamp(now));
-    Some(FileToSeal { id, media_type: document.media_type(), content })
+    Some(FileToSeal { id, media_type: document.media_type(), uploaded_at: now, content })
 }
 
 /// How many documents a change speaks of, and the bytes of all its files together.

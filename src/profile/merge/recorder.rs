@@ -10,6 +10,7 @@ use prost_types::value::Kind;
 use prost_types::{Struct, Value as JsonValue};
 use uuid::Uuid;
 
+use super::Received;
 use super::identity::{Digests, Known, Recognize, matches};
 use crate::contract::rules;
 use crate::contract::v1::{self, AnyElement};
@@ -90,6 +91,8 @@ pub(super) struct Recorder {
     added: HashSet<String>,
     /// The files that the change brings.
     digests: Digests,
+    /// The files that were received before the change.
+    pub(super) received: Received,
     path: Path,
     /// How many of the enclosing elements are new: what is in them is no change of its own.
     new: usize,
@@ -97,6 +100,8 @@ pub(super) struct Recorder {
     origins: Origins,
     /// Whether the current document has the file that the change brings for it.
     has_file: bool,
+    /// Whether the current document gets the file that the change brings for it in place of its own.
+    replaces_file: bool,
     metadata: Option<SentMetadata>,
     pub(super) updated: Vec<String>,
     /// Those of the updated fields that say the same number in another way of writing.
@@ -108,14 +113,16 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(added: HashSet<String>, digests: Digests) -> Self {
+    pub(super) fn new(added: HashSet<String>, digests: Digests, received: Received) -> Self {
         Self {
             added,
             digests,
+            received,
             path: Path::default(),
             new: 0,
             origins: Origins::default(),
             has_file: false,
+            replaces_file: false,
             metadata: None,
             updated: Vec::new(),
             respelled: HashSet::new(),
@@ -201,12 +208,14 @@ impl Recorder {
         if known.is_none() && self.added.contains(&id) {
             self.note_here();
             let mut element = C::Stored::default();
+            // Its file was judged as it was received.
+            let is_new = !self.received.contains_key(&id);
             *element.id_mut() = id;
             self.new += 1;
             let within = self.apply_within(change, &mut element);
             self.new -= 1;
             stored.push(element);
-            return origins.push(Some(Origin { index, is_new: true, within }));
+            return origins.push(Some(Origin { index, is_new, within }));
         }
         let Some(position) = position else {
             return self.problem("id", "custom", "There is no such element: leave the id out to add one");
@@ -228,6 +237,8 @@ impl Recorder {
         C: ElementChange + Apply<Self>,
         C::Stored: StoredElement,
     {
+        let received = change.id().as_ref().and_then(|id| self.received.get(id));
+        self.replaces_file = received.is_some_and(|file| file.replaces);
         let sha256 = change.id().as_ref().and_then(|id| self.digests.get(id));
         self.has_file = sha256.is_some_and(|sha256| stored.has_file(sha256));
         let outer = std::mem::take(&mut self.origins);
@@ -324,6 +335,10 @@ impl Merge for Recorder {
     fn file<T>(&mut self, name: &'static str, stored: &mut Option<T>, sent: Option<T>) {
         match sent {
             Some(_) if self.has_file => {}
+            Some(_) if self.replaces_file => {
+                self.note(name);
+                *stored = sent;
+            }
             Some(_) if self.new == 0 => {
                 self.problem(name, "custom", "A stored file cannot change: remove the document and add another");
             }

@@ -1,12 +1,12 @@
-//! CORS: which web pages may call the REST API, and the gRPC API by gRPC-Web, from a browser. Preflights carry no credentials, so they are answered
-//! before authentication.
+//! CORS: which web pages may call the REST API, and the gRPC API by gRPC-Web, from a browser. Preflights carry no credentials,
+//! so they are answered before authentication.
 
 use std::time::Duration;
 
 use http::Method;
 use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, LINK,
-    LOCATION, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_RANGES, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName,
+    HeaderValue, IF_MATCH, IF_NONE_MATCH, IF_RANGE, LINK, LOCATION, ORIGIN, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -15,12 +15,14 @@ use crate::config::CorsOrigins;
 const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// The request headers that the API reads.
-const REQUEST_HEADERS: [HeaderName; 15] = [
+const REQUEST_HEADERS: [HeaderName; 17] = [
     AUTHORIZATION,
     CONTENT_ENCODING,
     CONTENT_TYPE,
     IF_MATCH,
     IF_NONE_MATCH,
+    IF_RANGE,
+    RANGE,
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("prefer"),
@@ -35,7 +37,10 @@ const REQUEST_HEADERS: [HeaderName; 15] = [
 ];
 
 /// The response headers that pages may read.
-const RESPONSE_HEADERS: [HeaderName; 12] = [
+const RESPONSE_HEADERS: [HeaderName; 15] = [
+    ACCEPT_RANGES,
+    CONTENT_DISPOSITION,
+    CONTENT_RANGE,
     LOCATION,
     LINK,
     ETAG,

@@ -173,7 +173,7 @@ impl Elements {
     async fn change_entry(&self, call: Call, entry: v1::IdentificationChange) -> Result<Changed, Status> {
         let person = match call.element {
             Element::Entry { person, .. } => person,
-            Element::User | Element::Person(_) => None,
+            Element::User | Element::Person(_) | Element::Document(_) => None,
         };
         self.change(call, |row| of_user(row, person, entry)).await
     }

@@ -12,6 +12,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::convert::{shown, status};
+use super::documents::locate;
 use super::request::{checked_id, optional_id};
 use super::updates::{ChangeRequest, Changed};
 use super::users::{Users, user_not_found};
@@ -32,6 +33,8 @@ pub struct Elements {
 pub(super) enum Element {
     /// The user as a whole.
     User,
+    /// A document, wherever it belongs.
+    Document(Uuid),
     /// An associated person; None: a new one.
     Person(Option<Uuid>),
     /// An entry of the identifying information of the user, or of one of its associated persons; without an id a new one.
@@ -47,7 +50,7 @@ impl Element {
     /// The place of the element in the change of its user.
     pub(super) const fn place(self) -> &'static str {
         match self {
-            Self::User => "",
+            Self::User | Self::Document(_) => "",
             Self::Person(_) => "associated_persons.0",
             Self::Entry { person: None, .. } => "identifying_information.0",
             Self::Entry { person: Some(_), .. } => "associated_persons.0.identifying_information.0",
@@ -61,6 +64,7 @@ impl Element {
     pub(super) fn require(self, profile: &Profile) -> Result<(), Status> {
         match self {
             Self::User => Ok(()),
+            Self::Document(id) => locate(profile, id).map(drop),
             Self::Person(None) => persons(profile).map(drop),
             Self::Person(Some(id)) => person(profile, id).map(drop),
             Self::Entry { person, id: None } => entries(profile, person).map(drop),
@@ -78,7 +82,7 @@ impl Element {
         now: DateTime<Utc>,
         mut found: Problems,
     ) -> Result<ValidChange, Problems> {
-        if self == Self::User {
+        if matches!(self, Self::User | Self::Document(_)) {
             return merged.judge(now, found);
         }
         match merged.judge(now, Problems::default()) {
@@ -106,7 +110,7 @@ impl Element {
 
     fn ordered(self, problem: &Problem) -> Path {
         let order: fn(&mut [Step]) = match self {
-            Self::User => |_| (),
+            Self::User | Self::Document(_) => |_| (),
             Self::Person(_) => <v1::AssociatedPerson as SchemaOrder>::order,
             Self::Entry { .. } => <v1::Identification as SchemaOrder>::order,
         };
@@ -171,7 +175,7 @@ impl Elements {
         let row = self.users.find_row(client_id, checked_id(user_id)?).await?;
         let (change, key) = (change(&row), optional_id(idempotency_key)?);
         let if_match = if_match.filter(|condition| !condition.is_empty());
-        let request = ChangeRequest { operation, key, if_match, element, change, problems };
+        let request = ChangeRequest::new((operation, key), if_match, element, change, problems);
         let mut changed = self.users.change(row, request).await?;
         changed.profile = shown(changed.profile, self.users.numbers);
         Ok(changed)
@@ -191,7 +195,7 @@ fn outcome(element: Element, changed: &Changed) -> Option<v1::ElementOutcome> {
     let within = |path: &String| path.strip_prefix(place)?.strip_prefix('.').map(str::to_owned);
     let person_id = match element {
         Element::Entry { person, .. } => person.map(|id| id.to_string()),
-        Element::Person(_) | Element::User => None,
+        Element::Person(_) | Element::User | Element::Document(_) => None,
     };
     Some(v1::ElementOutcome {
         user_id: changed.record.id.to_string(),

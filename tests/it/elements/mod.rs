@@ -4,4 +4,4 @@ mod identifications;
 mod lists;
 mod persons;
 mod promises;
-mod support;
+pub(crate) mod support;

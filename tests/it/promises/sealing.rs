@@ -1,7 +1,10 @@
 //! Personal data is not visible outside the service.
 
+use chrono::TimeDelta;
 use kira_users::contract::v1;
-use kira_users::vault::{AeadContext, KeyRing, Owner, Vault, VaultError};
+use kira_users::env::Env as _;
+use kira_users::vault::documents::DocumentStore;
+use kira_users::vault::{AeadContext, FileReader, KeyRing, Owner, Vault, VaultError};
 use sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -210,12 +213,28 @@ async fn a_document_opens_with_the_key_of_its_own_user_alone() {
     let mut own = 0;
     for path in objects(&service) {
         let document: Uuid = path.file_name().and_then(|name| name.to_str()).expect("a name").parse().expect("an id");
-        let sealed = std::fs::read(&path).expect("a file");
-        if let Ok(content) = key.open(&AeadContext::DocumentContent(document), sealed.clone()) {
+        let folder = path.parent().expect("a folder").display().to_string();
+        let store = DocumentStore::open(&folder, Uuid::nil()).expect("the folder");
+        let name = document.to_string();
+        // The files are of one chunk: a header of 33 bytes before them, and a tag of 16 behind.
+        let size = std::fs::metadata(&path).expect("a file").len() - 49;
+        let open = async |place: AeadContext| {
+            FileReader::open(&store, &name, (&key, &place), size, 0..size).await.expect("a file").read_all().await
+        };
+        let uploaded_at = service.clock.now();
+        if let Ok(content) = open(AeadContext::DocumentContent { id: document, uploaded_at }).await {
             own += 1;
             assert!(content.starts_with(&[0xff, 0xd8]) || content.starts_with(b"\x89PNG"), "the file that was sent");
-            assert!(key.open(&AeadContext::DocumentContent(other), sealed.clone()).is_err(), "in another place");
-            assert!(key.open(&AeadContext::UserProfile, sealed).is_err(), "as something else");
+            let later = uploaded_at + TimeDelta::nanoseconds(1);
+            let elsewhere = [
+                AeadContext::DocumentContent { id: other, uploaded_at },
+                AeadContext::DocumentContent { id: document, uploaded_at: later },
+                AeadContext::ReviewNote(document),
+                AeadContext::UserProfile,
+            ];
+            for place in elsewhere {
+                assert!(open(place).await.is_err(), "in another place");
+            }
         }
     }
     assert_eq!(own, 3, "of the six files of both users");
