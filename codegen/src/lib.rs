@@ -25,6 +25,7 @@ mod schema;
 mod service;
 mod supported;
 mod text;
+mod well_known;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -14,6 +14,7 @@ use quote::quote;
 use crate::model::{Arity, EnumValue, Field, Form, Impact, Leaf, Member, Oneof, Shape, Type};
 use crate::names;
 use crate::options::Options;
+use crate::well_known::{TEXTS, wrapper};
 
 /// All files, and the packages to generate.
 pub(crate) struct Schema {
@@ -475,36 +476,3 @@ const IMPACT_INVALIDATES: u64 = 3;
 // Of google.api.FieldBehavior.
 const OUTPUT_ONLY: i32 = 3;
 const INPUT_ONLY: i32 = 4;
-
-/// The messages of `google.protobuf` whose JSON is a text, or that represent a scalar.
-pub(crate) const TEXTS: &[&str] = &[
-    "google.protobuf.Timestamp",
-    "google.protobuf.Duration",
-    "google.protobuf.FieldMask",
-    "google.protobuf.BoolValue",
-    "google.protobuf.StringValue",
-    "google.protobuf.BytesValue",
-    "google.protobuf.DoubleValue",
-    "google.protobuf.FloatValue",
-    "google.protobuf.Int32Value",
-    "google.protobuf.Int64Value",
-    "google.protobuf.UInt32Value",
-    "google.protobuf.UInt64Value",
-];
-
-/// The Rust types that prost has for google/protobuf/wrappers.proto and empty.proto.
-fn wrapper(full_name: &str) -> Option<TokenStream> {
-    Some(match full_name {
-        "google.protobuf.BoolValue" => quote!(bool),
-        "google.protobuf.StringValue" => quote!(::prost::alloc::string::String),
-        "google.protobuf.BytesValue" => quote!(::prost::alloc::vec::Vec<u8>),
-        "google.protobuf.DoubleValue" => quote!(f64),
-        "google.protobuf.FloatValue" => quote!(f32),
-        "google.protobuf.Int32Value" => quote!(i32),
-        "google.protobuf.Int64Value" => quote!(i64),
-        "google.protobuf.UInt32Value" => quote!(u32),
-        "google.protobuf.UInt64Value" => quote!(u64),
-        "google.protobuf.Empty" => quote!(()),
-        _ => return None,
-    })
-}

@@ -4,7 +4,8 @@ use anyhow::{Result, bail};
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 
 use crate::model::{Arity, Member};
-use crate::schema::{Schema, TEXTS};
+use crate::schema::Schema;
+use crate::well_known::TEXTS;
 
 /// The messages of `google.protobuf` whose JSON is no text.
 const OBJECTS: &[&str] =
