@@ -328,7 +328,7 @@ pub(super) enum HoldsCommand {
         #[command(flatten)]
         user: OfUser,
         /// Why, such as the reference of the case
-        #[arg(long)]
+        #[arg(long, value_parser = hold_reason)]
         reason: String,
     },
     /// Release a hold that was placed with this command
@@ -393,6 +393,13 @@ pub(super) fn client_name(text: &str) -> Result<String, String> {
 
 fn reason(text: &str) -> Result<String, String> {
     free_text(text, 1_024)
+}
+
+fn hold_reason(text: &str) -> Result<String, String> {
+    match free_text(text, 500)? {
+        reason if reason.chars().any(char::is_control) => Err("it must not have control characters".to_owned()),
+        reason => Ok(reason),
+    }
 }
 
 fn note(text: &str) -> Result<String, String> {

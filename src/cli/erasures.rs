@@ -12,7 +12,7 @@ use super::output::{print_line, table, time};
 use super::{Failure, failure};
 use crate::contract::v1;
 use crate::domain::erasure::Authority;
-use crate::service::erasures::{Eraser, Expired, shown, verify};
+use crate::service::erasures::{Eraser, Expired, Reapplied, shown, verify};
 use crate::store::ErasedUser;
 
 pub(super) async fn execute(command: ErasuresCommand, eraser: Eraser) -> Result<(), Failure> {
@@ -25,8 +25,14 @@ pub(super) async fn execute(command: ErasuresCommand, eraser: Eraser) -> Result<
         }
         ErasuresCommand::Due => due(&eraser).await,
         ErasuresCommand::Reapply => {
-            let erased = eraser.reapply().await.map_err(failure)?;
+            let Reapplied { erased, unreadable } = eraser.reapply().await.map_err(failure)?;
             print_line(format_args!("Erased again: {erased} users."))?;
+            if unreadable > 0 {
+                return Err(format!(
+                    "{unreadable} objects are no certificates of this installation; the log names them"
+                )
+                .into());
+            }
             Ok(())
         }
         ErasuresCommand::Verify { file, public_key } => verify_file(&file, public_key.as_deref()),

@@ -81,7 +81,7 @@ impl Exporter {
         row.map(|row| self.open(row)).transpose()
     }
 
-    /// The content of a file; none where it was removed since the user was read.
+    /// The content of a file; none where it was removed or replaced since the user was read.
     ///
     /// # Errors
     /// UNAVAILABLE without the database or the document store; INTERNAL for a file that is lost, or does not open.
@@ -92,9 +92,28 @@ impl Exporter {
         let (size, sealed_for) = (u64::from(file.size), (&user.data_key, &place));
         match FileReader::open(&self.documents, &key, sealed_for, size, 0..size).await {
             Err(FileError::Store(DocumentError::Missing)) if find().await.map_err(of_store)?.is_none() => Ok(None),
-            Err(error) => Err(of_file(error)),
-            Ok(reader) => reader.read_all().await.map(Some).map_err(of_file),
+            Err(error) => self.replaced(user, file, error).await,
+            Ok(reader) => match reader.read_all().await {
+                Ok(content) => Ok(Some(content)),
+                Err(error) => self.replaced(user, file, error).await,
+            },
         }
+    }
+
+    /// What a file comes to that does not open: none where the document has another by now, else the error; the log has its
+    /// id.
+    async fn replaced(
+        &self,
+        user: &ExportedUser,
+        file: &ExportedFile,
+        error: FileError,
+    ) -> Result<Option<Vec<u8>>, Status> {
+        let now = self.find(user.client_id, user.id).await?;
+        if now.is_none_or(|now| !now.files.contains(file)) {
+            return Ok(None);
+        }
+        tracing::error!(document = %file.id, user = %user.id, "a document cannot be read");
+        Err(of_file(error))
     }
 
     fn open(&self, mut row: UserRecord) -> Result<ExportedUser, Status> {

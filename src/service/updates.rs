@@ -173,10 +173,13 @@ impl Users {
         let if_match = request.if_match.clone();
         let mut pending = self.prepare(client_id, id, request).await?;
         let turn = self.turns.of(id).await;
-        if turn.waited {
-            row = self.find_row(client_id, id).await?;
-        }
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            if round > 0 || turn.waited {
+                row = match self.find_row(client_id, id).await {
+                    Ok(row) => row,
+                    Err(status) => return Err(self.refused(pending, status).await),
+                };
+            }
             let written = match self.replay_update(client_id, id, &pending).await {
                 Ok(Some(changed)) => {
                     self.delete_uploads(pending).await;
@@ -194,17 +197,19 @@ impl Users {
                     return Ok(changed);
                 }
                 Ok(None) => {}
-                Err(status) => {
-                    if is_refusal(&status) {
-                        self.delete_uploads(pending).await;
-                    }
-                    return Err(status);
-                }
+                Err(status) => return Err(self.refused(pending, status).await),
             }
-            row = self.find_row(client_id, id).await?;
         }
         self.delete_uploads(pending).await;
         Err(error::status_with_retry(ErrorReason::Unavailable, RETRY_AFTER))
+    }
+
+    /// Deletes the files of a change that ends with `status`, if it was certainly not written.
+    async fn refused(&self, pending: UpdateInProgress, status: Status) -> Status {
+        if is_refusal(&status) {
+            self.delete_uploads(pending).await;
+        }
+        status
     }
 
     /// Assigns ids to what the change adds, and computes the digests of its files and, under a key, of itself.

@@ -190,6 +190,8 @@ struct Parts<Q> {
     silence: Arc<AtomicUsize>,
     /// The file that is read.
     file: Option<Field<'static>>,
+    /// What the form has given of it beyond a message: the form's reader may have taken in several pieces by then.
+    rest: Bytes,
     /// How many parts and how many files there were.
     counts: (usize, usize),
 }
@@ -199,7 +201,15 @@ impl<Q: Message + Default + Clone + 'static> Parts<Q> {
         let silence = Arc::<AtomicUsize>::default();
         let pieces = Pieces { body, rest: Bytes::new() };
         let measured = Measured { pieces, silence: Arc::clone(&silence), gave: false };
-        Self { upload, set, form: Multipart::new(measured, boundary), silence, file: None, counts: (0, 0) }
+        Self {
+            upload,
+            set,
+            form: Multipart::new(measured, boundary),
+            silence,
+            file: None,
+            rest: Bytes::new(),
+            counts: (0, 0),
+        }
     }
 
     fn into_stream(self) -> impl Stream<Item = Result<Q, Status>> + Send {
@@ -211,10 +221,13 @@ impl<Q: Message + Default + Clone + 'static> Parts<Q> {
     /// The next message; none at the end of the form.
     async fn next(&mut self) -> Result<Option<Q>, Status> {
         if let Some(file) = &mut self.file {
-            let bytes = file.chunk().await.map_err(refused)?;
-            self.silence.store(0, Ordering::Relaxed);
-            if let Some(bytes) = bytes {
-                return Ok(Some((self.upload.content)(bytes)));
+            if self.rest.is_empty() {
+                self.rest = file.chunk().await.map_err(refused)?.unwrap_or_default();
+                self.silence.store(0, Ordering::Relaxed);
+            }
+            if !self.rest.is_empty() {
+                let length = self.rest.len().min(PIECE);
+                return Ok(Some((self.upload.content)(self.rest.split_to(length))));
             }
             self.file = None;
             self.counts.1 += 1;

@@ -14,7 +14,7 @@ use kira_gateway::error;
 use kira_gateway::error::ErrorReason;
 use kira_gateway::method::Access;
 use tokio::time::Sleep;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::server::message::{HttpRequest, HttpResponse};
 use crate::server::middleware::{HttpService, Middleware, run};
@@ -130,7 +130,13 @@ impl Body for LimitedBody {
         if is_timed && self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(Some(Err(error::with_reason(ErrorReason::RequestTimeout))));
         }
-        let frame = ready!(polled);
+        let frame = match ready!(polled) {
+            // tonic takes a reset for the end of the stream, and what has arrived for all there is.
+            Some(Err(status)) if status.code() == Code::Cancelled => {
+                Some(Err(Status::aborted("The call was cancelled")))
+            }
+            frame => frame,
+        };
         if matches!(self.timeout, BodyTimeout::Idle(_)) {
             self.timer = None;
         }

@@ -19,6 +19,9 @@ use crate::service::users::open_profile;
 use crate::vault::documents::DocumentError;
 use crate::vault::{AeadContext, FileError, FileReader};
 
+/// How often a file is opened that is replaced meanwhile.
+const ROUNDS: usize = 8;
+
 type Messages = <Documents as DocumentsService>::DownloadDocumentStream;
 
 /// A file whose first bytes are open.
@@ -42,11 +45,7 @@ impl Documents {
         request: v1::DownloadDocumentRequest,
     ) -> Result<Response<Messages>, Status> {
         let (user_id, id) = (checked_id(request.user_id.as_ref())?, checked_id(request.document_id.as_ref())?);
-        let Opened { document, media_type, size, part, first, reader } = match self.open(client_id, &request).await? {
-            Some(opened) => opened,
-            // It was replaced or removed in between.
-            None => self.open(client_id, &request).await?.ok_or_else(|| corrupt("a document without its file"))?,
-        };
+        let Opened { document, media_type, size, part, first, reader } = self.open_current(client_id, &request).await?;
         let tag = tag(&document);
         let sent = part.clone().unwrap_or(0..size);
         let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
@@ -66,7 +65,18 @@ impl Documents {
         Ok(response)
     }
 
-    /// Opens the first bytes, so that a file that is damaged there is an error and no answer. None: the file is gone.
+    /// Opens the file that the document has now: it may be replaced or removed between the reads.
+    async fn open_current(&self, client_id: Uuid, request: &v1::DownloadDocumentRequest) -> Result<Opened, Status> {
+        for _ in 0..ROUNDS {
+            if let Some(opened) = self.open(client_id, request).await? {
+                return Ok(opened);
+            }
+        }
+        Err(corrupt("a document without its file"))
+    }
+
+    /// Opens the first bytes, so that a file that is damaged there is an error and no answer. None: the file is gone, or is
+    /// another by now.
     async fn open(&self, client_id: Uuid, request: &v1::DownloadDocumentRequest) -> Result<Option<Opened>, Status> {
         let (user_id, id) = (checked_id(request.user_id.as_ref())?, checked_id(request.document_id.as_ref())?);
         let mut row = self.users.find_row(client_id, user_id).await?;
@@ -89,6 +99,7 @@ impl Documents {
         match open().await {
             Ok((first, reader)) => Ok(Some(Opened { document, media_type, size, part, first, reader })),
             Err(FileError::Store(DocumentError::Missing)) => Ok(None),
+            Err(_) if self.users.find_row(client_id, user_id).await?.version != row.version => Ok(None),
             Err(error) => Err(failed(error, user_id, id)),
         }
     }

@@ -30,8 +30,8 @@ use crate::store::UserRecord;
 
 pub(super) use self::place::locate;
 
-/// The largest message of an upload over gRPC, in bytes.
-pub const MAX_MESSAGE: usize = 1024 * 1024;
+/// The largest message of an upload over gRPC, in bytes: 1 MiB of content, and what a first message has beside it.
+pub const MAX_MESSAGE: usize = (1024 + 64) * 1024;
 /// How many documents a list shows where the caller does not say.
 const DEFAULT_LIMIT: u32 = 10;
 
@@ -225,7 +225,11 @@ async fn receive_all(
     messages: &mut Streaming<v1::UploadDocumentsRequest>,
 ) -> Result<(), Status> {
     let mut next = Some(first);
+    let mut is_first = true;
     while let Some(message) = next {
+        let names = [&message.user_id, &message.if_match, &message.idempotency_key];
+        later(is_first, names.iter().any(|name| name.is_some()))?;
+        is_first = false;
         if let Some(head) = message.document {
             receiver.finish().await?;
             receiver.begin(Head::of_upload(head, receiver.count(), profile, receiver.now())?);
@@ -247,11 +251,25 @@ async fn receive_one(
 ) -> Result<(), Status> {
     receiver.begin(Head::of_replacement(id, owner, &first));
     let mut next = Some(first);
+    let mut is_first = true;
     while let Some(message) = next {
+        let v1::ReplaceDocumentRequest { user_id, document_id, if_match, idempotency_key, sha256, .. } = &message;
+        let names = [user_id, document_id, if_match, idempotency_key, sha256];
+        let describes = message.size.is_some() || message.media_type.is_some();
+        later(is_first, describes || names.iter().any(|name| name.is_some()))?;
+        is_first = false;
         receiver.write(&message.content).await?;
         next = messages.message().await?;
     }
     receiver.finish().await
+}
+
+/// Refuses a later message that has what only the first may have.
+fn later(is_first: bool, has_head: bool) -> Result<(), Status> {
+    if is_first || !has_head {
+        return Ok(());
+    }
+    Err(error::invalid("custom", "Only the first message names the user, the document, the condition and the key"))
 }
 
 /// What a change of documents did to the user.

@@ -77,6 +77,15 @@ pub(super) fn erased_at(certificate: &Certificate) -> Option<DateTime<Utc>> {
 /// # Errors
 /// Why it is not valid.
 pub fn verify(json: &[u8], public_key: Option<&str>) -> Result<Statement, InvalidCertificate> {
+    read(json, public_key).map(|(statement, _)| statement)
+}
+
+/// A certificate that this key signed, with what it says.
+pub(super) fn verified(json: &[u8], public_key: &str) -> Result<(Statement, Certificate), InvalidCertificate> {
+    read(json, Some(public_key))
+}
+
+fn read(json: &[u8], public_key: Option<&str>) -> Result<(Statement, Certificate), InvalidCertificate> {
     let certificate: Certificate = serde_json::from_slice(json).map_err(|_| InvalidCertificate::Unreadable)?;
     let statement: Statement =
         serde_json::from_str(&certificate.statement).map_err(|_| InvalidCertificate::Unreadable)?;
@@ -87,7 +96,7 @@ pub fn verify(json: &[u8], public_key: Option<&str>) -> Result<Statement, Invali
     if !is_signed(certificate.statement.as_bytes(), signature, &statement.public_key) {
         return Err(InvalidCertificate::Mismatch);
     }
-    Ok(statement)
+    Ok((statement, certificate))
 }
 
 #[cfg(test)]

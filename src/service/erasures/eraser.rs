@@ -9,7 +9,7 @@ use strum::VariantArray as _;
 use tonic::Status;
 use uuid::Uuid;
 
-use super::certificate::certify;
+use super::certificate::{certify, verified};
 use crate::domain::erasure::{Cause, Retention};
 use crate::domain::event::{EventKind, EventPayload};
 use crate::domain::status::Status as UserStatus;
@@ -56,6 +56,15 @@ pub(super) struct Wish<'a> {
     pub(super) if_match: Option<&'a str>,
     /// The idempotency key, where the request has one.
     pub(super) keyed: Option<&'a Keyed>,
+}
+
+/// What came of erasing again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reapplied {
+    /// Users that were erased.
+    pub erased: u64,
+    /// Objects that are no certificates.
+    pub unreadable: u64,
 }
 
 /// A user that has expired.
@@ -213,21 +222,26 @@ impl Eraser {
     }
 
     /// Erases again the users that a restored database has brought back: those whose certificates are stored beside the
-    /// documents. Holds and retention do not prevent it. Returns how many users it erased.
+    /// documents. Holds and retention do not prevent it. The log names what is there and is no certificate of this
+    /// installation.
     ///
     /// # Errors
-    /// UNAVAILABLE without the database or the document store; INTERNAL for a certificate that is not valid.
-    pub async fn reapply(&self) -> Result<u64, Status> {
+    /// UNAVAILABLE without the database or the document store.
+    pub async fn reapply(&self) -> Result<Reapplied, Status> {
         let Users { store, documents, env, .. } = &self.users;
         let mut keys = documents.list_below(&documents.erasures());
-        let mut erased = 0;
+        let mut reapplied = Reapplied::default();
         while let Some(key) = keys.try_next().await.map_err(of_documents)? {
             let json = documents.get(&key).await.map_err(of_documents)?;
-            let statement = super::verify(&json, Some(&self.key.public()))
-                .map_err(|_| corrupt("a stored certificate of an erasure"))?;
-            let certificate: Certificate =
-                serde_json::from_slice(&json).map_err(|_| corrupt("a stored certificate of an erasure"))?;
-            let erased_at = statement.erased_at.parse().map_err(|_| corrupt("the time of a stored certificate"))?;
+            let (statement, certificate) = match verified(&json, &self.key.public()) {
+                Ok(verified) => verified,
+                Err(error) => {
+                    tracing::error!(%error, object = key, "no certificate of an erasure");
+                    reapplied.unreadable += 1;
+                    continue;
+                }
+            };
+            let erased_at = statement.erased_at.parse().unwrap_or_else(|_| env.now());
             let (client_id, user_id) = (statement.client_id, statement.user_id);
             let Some(row) = store.find_user(client_id, user_id).await.map_err(of_store)? else {
                 let user = ErasedUser { client_id, user_id, erased_at, certificate };
@@ -238,12 +252,12 @@ impl Eraser {
             match self.write(row, env.now(), None, &|_| certificate.clone()).await? {
                 Once::Done(Erased::Done { user, objects }) => {
                     self.clear(&user, objects).await;
-                    erased += 1;
+                    reapplied.erased += 1;
                 }
                 _ => return Err(error::status_with_retry(ErrorReason::Unavailable, RETRY_AFTER)),
             }
         }
-        Ok(erased)
+        Ok(reapplied)
     }
 
     /// The users that have expired, in pages.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 pub use self::certificate::{InvalidCertificate, Statement, verify};
 use self::eraser::Wish;
-pub use self::eraser::{Eraser, Expired};
+pub use self::eraser::{Eraser, Expired, Reapplied};
 use crate::contract::v1;
 use crate::contract::v1::erasures_service_server::ErasuresService;
 use crate::domain::erasure::{Authority, Cause};

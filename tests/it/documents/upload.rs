@@ -1,11 +1,12 @@
 //! Files as they arrive.
 
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use kira_users::contract::v1;
 use serde_json::json;
 
 use crate::documents::support::Part::{File, Text};
 use crate::documents::support::{Scene, form, head, picture};
+use crate::erasures::support::erase;
 use crate::harness::requests::{EXAMPLES, example};
 use crate::harness::service::is_replayed;
 
@@ -103,4 +104,59 @@ async fn a_condition_that_does_not_hold_refuses_an_upload() {
     assert_eq!(scene.upload(&[("if-match", "\"77\"")], body.clone()).await.status, 412);
     assert_eq!(scene.upload(&[("if-match", "\"77\""), ("idempotency-key", KEY)], body).await.status, 412);
     assert_eq!(scene.files(), files);
+}
+
+#[tokio::test]
+async fn a_form_of_two_photographs_is_taken_whatever_arrives_together() {
+    let scene = Scene::new().await;
+    let identification = scene.identification().await;
+    let photographs = [picture(1_500_000), picture(2_500_000)];
+    let id = Text("identification_id", &identification);
+    let [front, back] = [0, 1].map(|number| File("image/jpeg", &photographs[number]));
+    let again = Text("identification_id", &identification);
+    let answer = scene.upload(&[], form(&[Text("type", "front"), id, front, Text("type", "back"), again, back])).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    for (number, photograph) in photographs.iter().enumerate() {
+        let id = answer.json()["data"][number]["id"].as_str().expect("an id").to_owned();
+        let sent = scene.client.request(reqwest::Method::GET, &scene.content(&id)).send().await.expect("an answer");
+        assert!(sent.bytes().await.expect("a body") == photograph);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_to_a_user_that_is_erased_meanwhile_leaves_no_file() {
+    let scene = Scene::new().await;
+    let bytes = || v1::UploadDocumentsRequest { content: picture(300_000).into(), ..Default::default() };
+    let begin = v1::UploadDocumentsRequest { document: Some(head(v1::DocumentType::Selfie)), ..scene.begin() };
+    let (client, id) = (scene.client.clone(), scene.id.clone());
+    let last = stream::once(async move {
+        assert_eq!(erase(&client, &id).await.status, 200);
+        bytes()
+    });
+    let messages = stream::iter([begin, bytes()]).chain(last);
+    let refused = scene.grpc().upload_documents(scene.client.call(messages)).await.expect_err("no such user");
+    assert_eq!(refused.code(), tonic::Code::NotFound);
+    assert_eq!(scene.files(), 0);
+}
+
+#[tokio::test]
+async fn a_later_message_must_not_say_what_only_the_first_may() {
+    let scene = Scene::new().await;
+    let files = scene.files();
+    let begin = v1::UploadDocumentsRequest { document: Some(head(v1::DocumentType::Selfie)), ..scene.begin() };
+    let content = picture(10);
+    let later = v1::UploadDocumentsRequest { content: content.into(), ..scene.begin() };
+    let refused = scene.grpc().upload_documents(scene.client.call(stream::iter([begin, later]))).await;
+    assert_eq!(refused.expect_err("a refusal").code(), tonic::Code::InvalidArgument);
+    assert_eq!(scene.files(), files);
+}
+
+#[tokio::test]
+async fn a_message_has_a_mebibyte_of_content() {
+    let scene = Scene::new().await;
+    let content = picture(1024 * 1024);
+    let begin = v1::UploadDocumentsRequest { document: Some(head(v1::DocumentType::Selfie)), ..scene.begin() };
+    let bytes = v1::UploadDocumentsRequest { content: content.clone().into(), ..Default::default() };
+    let answer = scene.grpc().upload_documents(scene.client.call(stream::iter([begin, bytes]))).await;
+    assert_eq!(answer.expect("an upload").into_inner().data[0].size as usize, content.len());
 }

@@ -4,5 +4,5 @@ mod erase;
 mod holds;
 mod restore;
 mod retention;
-mod support;
+pub(crate) mod support;
 mod webhooks;

@@ -1,6 +1,7 @@
 //! A backup that is restored does not bring an erased user back for good.
 
 use chrono::TimeDelta;
+use kira_users::service::erasures::Reapplied;
 use serde_json::json;
 
 use super::support::{erased, eraser, execute};
@@ -9,6 +10,12 @@ use crate::harness::service::Service;
 use crate::updates::support::created;
 
 const COPIED: [&str; 4] = ["users", "documents", "user_history", "user_index"];
+
+/// The folder of the installation below that of the documents.
+fn installation(service: &Service) -> std::ffi::OsString {
+    let mut folders = std::fs::read_dir(service.folder.path().join("documents")).expect("a folder");
+    folders.next().expect("a folder").expect("an entry").file_name()
+}
 
 #[tokio::test]
 async fn a_restored_user_is_erased_again_with_its_first_certificate() {
@@ -31,11 +38,15 @@ async fn a_restored_user_is_erased_again_with_its_first_certificate() {
         execute(&service, &format!("INSERT INTO {table} SELECT * FROM backup_{table} WHERE {missing}")).await;
     }
     assert_eq!(client.get(&format!("/v1/users/{user}")).await.status, 200);
-    assert_eq!(eraser.reapply().await.expect("an answer"), 1);
+    // What is no certificate keeps no user from being erased.
+    let erasures = service.folder.path().join("documents").join(installation(&service)).join("erasures");
+    std::fs::write(erasures.join("0-is-no-certificate"), "x").expect("a file");
+    let once = Reapplied { erased: 1, unreadable: 1 };
+    assert_eq!(eraser.reapply().await.expect("an answer"), once);
     assert_eq!(client.get(&format!("/v1/users/{user}")).await.status, 404);
     assert_eq!(client.get(&format!("/v1/users/{user}/erasure_certificate")).await.json(), certificate);
     assert_eq!(client.get(&format!("/v1/users/{living}")).await.status, 200);
-    assert_eq!(eraser.reapply().await.expect("an answer"), 0);
+    assert_eq!(eraser.reapply().await.expect("an answer").erased, 0);
 }
 
 #[tokio::test]
@@ -50,6 +61,6 @@ async fn a_user_that_is_younger_than_the_backup_is_known_as_erased() {
     execute(&service, "DELETE FROM erased_users").await;
     let path = format!("/v1/users/{user}/erasure_certificate");
     assert_eq!(client.get(&path).await.json()["code"], json!("not_found"));
-    assert_eq!(eraser.reapply().await.expect("an answer"), 0);
+    assert_eq!(eraser.reapply().await.expect("an answer").erased, 0);
     assert_eq!(client.get(&path).await.json(), certificate);
 }
