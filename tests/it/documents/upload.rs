@@ -1,8 +1,11 @@
 //! Files as they arrive.
 
-use futures_util::{StreamExt as _, stream};
+use std::sync::Arc;
+
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use kira_users::contract::v1;
 use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::documents::support::Part::{File, Text};
 use crate::documents::support::{Scene, form, head, picture};
@@ -128,14 +131,27 @@ async fn an_upload_to_a_user_that_is_erased_meanwhile_leaves_no_file() {
     let scene = Scene::new().await;
     let bytes = || v1::UploadDocumentsRequest { content: picture(300_000).into(), ..Default::default() };
     let begin = v1::UploadDocumentsRequest { document: Some(head(v1::DocumentType::Selfie)), ..scene.begin() };
-    let (client, id) = (scene.client.clone(), scene.id.clone());
-    let last = stream::once(async move {
-        assert_eq!(erase(&client, &id).await.status, 200);
-        bytes()
+    let (client, id, start) = (scene.client.clone(), scene.id.clone(), Arc::new(Notify::new()));
+    // A task of its own: the end of the upload must not end the erasure.
+    let erasing = tokio::spawn({
+        let start = Arc::clone(&start);
+        async move {
+            start.notified().await;
+            erase(&client, &id).await.status
+        }
+    });
+    let erased = erasing.map(|status| status.expect("an erasure")).shared();
+    let last = stream::once({
+        let erased = erased.clone();
+        async move {
+            start.notify_one();
+            erased.await;
+            bytes()
+        }
     });
     let messages = stream::iter([begin, bytes()]).chain(last);
     let refused = scene.grpc().upload_documents(scene.client.call(messages)).await.expect_err("no such user");
-    assert_eq!(refused.code(), tonic::Code::NotFound);
+    assert_eq!((refused.code(), erased.await), (tonic::Code::NotFound, 200));
     assert_eq!(scene.files(), 0);
 }
 
