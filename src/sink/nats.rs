@@ -48,7 +48,7 @@ impl Nats {
         if let Some(file) = &self.tls_ca {
             options = options.add_root_certificates(file.clone());
         }
-        // The relay connects anew itself, so that it knows what was in flight.
+        // The relay reconnects by itself, so that it knows what was in flight.
         let options = options.name("kira-users").connection_timeout(CONNECT_TIMEOUT).max_reconnects(1);
         let client = options.connect(servers).await;
         let client = client.map_err(|error| Failure::Unavailable(format!("cannot connect to NATS: {error}")))?;

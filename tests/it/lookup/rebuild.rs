@@ -118,7 +118,7 @@ async fn updates_and_kills_in_the_middle_of_a_rebuild_lose_nothing() {
         assert_eq!(found(&client, &[("email", &email)]).await.0, std::slice::from_ref(id));
     }
     assert_eq!(found(&client, &[("q", "number"), ("limit", "1")]).await.1, 0, "no entry of what was changed is left");
-    // The same as if nobody had changed anything meanwhile.
+    // The same as without the changes in between.
     forget(&service).await;
     index_all(&service).await;
     assert_eq!(entries(&service).await, after);
